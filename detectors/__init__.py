@@ -1,0 +1,27 @@
+"""What can be read off a file: evidence, detectors, and the verdict.
+
+This room imports nothing else of the project.
+"""
+
+from __future__ import annotations
+
+from detectors.errors import DetectorError
+from detectors.evidence import Claim, Evidence, EvidenceType, Outcome, Segment, Strength
+from detectors.examine import examine
+from detectors.protocol import Chunk, ClipInfo, Detector, FrameSource, Subject
+
+__all__ = [
+    "Chunk",
+    "Claim",
+    "ClipInfo",
+    "Detector",
+    "DetectorError",
+    "Evidence",
+    "EvidenceType",
+    "FrameSource",
+    "Outcome",
+    "Segment",
+    "Strength",
+    "Subject",
+    "examine",
+]
