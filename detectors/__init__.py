@@ -9,6 +9,8 @@ from detectors.errors import DetectorError
 from detectors.evidence import Claim, Evidence, EvidenceType, Outcome, Segment, Strength
 from detectors.examine import examine
 from detectors.protocol import Chunk, ClipInfo, Detector, FrameSource, Subject
+from detectors.verdict import Verdict, decide
+from detectors.wording import VerdictName
 
 __all__ = [
     "Chunk",
@@ -23,5 +25,8 @@ __all__ = [
     "Segment",
     "Strength",
     "Subject",
+    "Verdict",
+    "VerdictName",
+    "decide",
     "examine",
 ]
