@@ -1,0 +1,145 @@
+"""Embedding: the tile is added to the luma of every frame, as strongly as the picture hides it."""
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from guard.marks import polar
+from guard.marks.errors import MarkError
+from guard.marks.frames import Frames, Plane, check_frames, luma
+from guard.marks.keys import MarkKey
+from guard.marks.lattice import TILE, canonical_size, lattice
+from guard.marks.presets import DEFAULT_PRESET, preset_named
+
+MIN_SIDE = 128
+"""Shortest side in pixels that a frame may have."""
+_DITHER_MSE = 1 / 6
+_SMOOTHING = 0.8
+_MARGIN = 0.995
+_ATTEMPTS = 4
+
+
+class Embedder:
+    """Adds one payload to the frames of one clip, streaming.
+
+    The same value is added to R, G and B of a pixel, so that luma changes and chroma does not (but where a channel
+    saturates). The pattern is the same in every frame; its strength follows the local standard deviation of the
+    picture, and a servo scales it so that no frame falls below the preset's PSNR. The servo and the dither look at
+    frames one after the other and at nothing else, so chunking does not matter: the same key, payload and frames give
+    the same result.
+
+    Args:
+        key: Key to mark with.
+        payload: 8 bytes.
+        width: Width of the frames in pixels, at least 128.
+        height: Height of the frames in pixels, at least 128.
+        preset: One of :data:`guard.marks.PRESETS`.
+
+    Raises:
+        MarkError: ``mark_payload_invalid``, ``mark_frame_too_small`` or ``mark_preset_unknown``.
+    """
+
+    def __init__(
+        self, key: MarkKey, payload: bytes, width: int, height: int, preset: str = DEFAULT_PRESET
+    ) -> None:
+        if len(payload) != polar.PAYLOAD_BYTES:
+            raise MarkError("mark_payload_invalid", f"A mark's payload must be {polar.PAYLOAD_BYTES} bytes.")
+        if min(width, height) < MIN_SIDE:
+            raise MarkError(
+                "mark_frame_too_small",
+                f"Frames of {width}x{height} are too small to mark; both sides must be at least {MIN_SIDE} pixels.",
+            )
+        self.preset = preset_named(preset)
+        self._size = (width, height)
+        self._canonical = canonical_size(width, height)
+        self._pattern = _pattern(lattice(key).tile(polar.encode(key, payload)), self._size, self._canonical)
+        self._dither = _dither(width, height)
+        self._counter_dither = -self._dither
+        self._target_mse = 255.0**2 / 10 ** (self.preset.psnr / 10)
+        self._gain: float | None = None
+        self._correction = 1.0
+
+    def __call__(self, frames: Frames) -> Frames:
+        """Mark the next frames of the clip.
+
+        Args:
+            frames: (n, height, width, 3) uint8 RGB, left as they are.
+
+        Returns:
+            (n, height, width, 3) uint8 RGB.
+
+        Raises:
+            MarkError: ``mark_frames_invalid`` or ``mark_size_changed``.
+        """
+        check_frames(frames)
+        width, height = self._size
+        if frames.shape[1:3] != (height, width):
+            raise MarkError(
+                "mark_size_changed",
+                f"Frames of {frames.shape[2]}x{frames.shape[1]} came to an embedder made for {width}x{height}; "
+                "make one embedder for each clip.",
+            )
+        marked = np.empty_like(frames)
+        for i in range(len(frames)):
+            self._mark(np.ascontiguousarray(frames[i]), marked[i])
+        return marked
+
+    def _mark(self, frame: Frames, out: Frames) -> None:
+        mask = self._mask(frame)
+        power = float(cv2.mean(cv2.multiply(mask, mask))[0])
+        allowed = max(self._target_mse * _MARGIN - _DITHER_MSE, 0.0) / (power * self._correction)
+        wanted = min(self.preset.flat, math.sqrt(allowed))
+        self._gain = wanted if self._gain is None else _SMOOTHING * self._gain + (1 - _SMOOTHING) * wanted
+        gain = min(self._gain, wanted)
+        for attempt in range(_ATTEMPTS):
+            up, down, mse = self._change(mask, gain)
+            if attempt == 0:
+                # what the frame size and the interpolation make of the prediction, for the next frame
+                self._correction = max(0.5, (mse - _DITHER_MSE) / (gain * gain * power))
+            if mse <= self._target_mse:
+                break
+            gain *= 0.99 * math.sqrt(self._target_mse / mse)
+        cv2.add(frame, cv2.merge([up, up, up]), dst=out)
+        cv2.subtract(out, cv2.merge([down, down, down]), dst=out)
+
+    def _mask(self, frame: Frames) -> Plane:
+        """Relative strength, (canonical height, canonical width) float32, one where the picture is flat."""
+        plane = luma(frame, *self._canonical)
+        mean = cv2.blur(plane, (7, 7))
+        variance = cv2.blur(cv2.multiply(plane, plane), (7, 7)) - cv2.multiply(mean, mean)
+        deviation = cv2.sqrt(cv2.max(variance, 0.0))
+        # an edge raises the deviation of the flat area beside it, where the mark would show: erode first
+        texture = cv2.blur(cv2.erode(deviation, np.ones((5, 5), np.uint8)), (7, 7))
+        mask: Plane = cv2.min(1 + self.preset.slope * texture, self.preset.ceiling)
+        return mask
+
+    def _change(self, mask: Plane, gain: float) -> tuple[Frames, Frames, float]:
+        """What to add to and to subtract from every channel, two (height, width) uint8 planes, and their MSE."""
+        strength = cv2.resize(mask * np.float32(gain), self._size, interpolation=cv2.INTER_LINEAR)
+        change = cv2.multiply(strength, self._pattern, dst=strength)
+        up = cv2.add(change, self._dither, dtype=cv2.CV_8U)
+        down = cv2.subtract(self._counter_dither, change, dtype=cv2.CV_8U)
+        total = cv2.norm(up, cv2.NORM_L2SQR) + cv2.norm(down, cv2.NORM_L2SQR)
+        return up, down, total / change.size
+
+
+def _pattern(tile: npt.NDArray[np.float32], size: tuple[int, int], canonical: tuple[int, int]) -> Plane:
+    """The tile repeated over the canonical frame and scaled to the frame, (height, width) float32."""
+    width, height = canonical
+    repeated = np.tile(tile, (height // TILE + 1, width // TILE + 1))[:height, :width]
+    pattern: Plane = cv2.resize(np.ascontiguousarray(repeated), size, interpolation=cv2.INTER_CUBIC)
+    return pattern
+
+
+def _dither(width: int, height: int) -> Plane:
+    """(height, width) float32 in [-0.5, 0.5): interleaved gradient noise (Jimenez 2014).
+
+    Rounding to whole code values would swallow a mark weaker than half of one. This pattern is spread evenly over the
+    range in every small neighbourhood, and its spectrum lies above the mark's.
+    """
+    x = np.arange(width, dtype=np.float64)[None]
+    y = np.arange(height, dtype=np.float64)[:, None]
+    noise = (52.9829189 * ((0.06711056 * x + 0.00583715 * y) % 1.0)) % 1.0
+    return (noise - 0.5).astype(np.float32)

@@ -1,0 +1,64 @@
+"""How strong and where: the embedding presets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from guard.marks.errors import MarkError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Strength of a mark.
+
+    Attributes:
+        name: Name of the preset.
+        psnr: Least PSNR of every marked frame against its original in dB, over R, G and B together.
+        flat: Cap on the mark's standard deviation in flat areas, in 8-bit code values. Where a picture is flat
+            throughout, this and not the PSNR limits the strength.
+        slope: How fast the mark grows with the local standard deviation of the picture, per code value, relative to its
+            strength in a flat area.
+        ceiling: Greatest strength anywhere, relative to a flat area.
+    """
+
+    name: str
+    psnr: float
+    flat: float
+    slope: float
+    ceiling: float
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        preset.name: preset
+        for preset in (
+            Preset("invisible", psnr=45.0, flat=0.8, slope=0.315, ceiling=10.0),
+            Preset("robust", psnr=42.0, flat=1.05, slope=0.315, ceiling=10.0),
+            Preset("small", psnr=42.0, flat=1.75, slope=0.026, ceiling=6.0),
+            Preset("strong", psnr=39.0, flat=1.75, slope=0.315, ceiling=10.0),
+        )
+    }
+)
+"""By name: ``invisible`` (45 dB), ``robust`` (42 dB), ``small`` (42 dB, evenly spread, for frames of about 256 x 256),
+``strong`` (39 dB, for a file whose mark could not be read back with a gentler preset)."""
+
+DEFAULT_PRESET = "robust"
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        MarkError: ``mark_preset_unknown``.
+    """
+    try:
+        return PRESETS[name]
+    except KeyError:
+        known = ", ".join(PRESETS)
+        raise MarkError("mark_preset_unknown", f"There is no mark preset {name!r}; use one of {known}.") from None
+
+
+def stronger(name: str) -> str | None:
+    """The next stronger preset to try when a mark could not be read back, or ``None`` after the strongest."""
+    following = {"invisible": "robust", "robust": "strong", "small": "strong"}
+    return following.get(preset_named(name).name)
