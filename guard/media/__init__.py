@@ -1,0 +1,21 @@
+"""Reading and writing clips and pictures, and the sandbox in which untrusted ones are read."""
+
+from guard.media.errors import MediaError, SandboxError
+from guard.media.info import Chunk, ClipInfo, Frames, FrameSource, ReadLimits
+from guard.media.reading import VideoFile, probe
+from guard.media.writing import encode, strip_metadata, write_lossless
+
+__all__ = [
+    "Chunk",
+    "ClipInfo",
+    "FrameSource",
+    "Frames",
+    "MediaError",
+    "ReadLimits",
+    "SandboxError",
+    "VideoFile",
+    "encode",
+    "probe",
+    "strip_metadata",
+    "write_lossless",
+]

@@ -1,0 +1,52 @@
+"""Outermost boxes of an ISO base media file (ISO/IEC 14496-12, 4.2): enough to see one that was cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_FIRST = {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"}
+_MOST = 100_000
+
+
+class Box(NamedTuple):
+    """One outermost box: its four-character type, where it starts, and how long it says it is (bytes)."""
+
+    kind: bytes
+    start: int
+    size: int
+
+
+def outermost(path: Path) -> Iterator[Box]:
+    """The boxes of a file in order; the last one may reach beyond the end of a truncated file."""
+    end = path.stat().st_size
+    start = 0
+    with path.open("rb") as file:
+        for _ in range(_MOST):
+            file.seek(start)
+            header = file.read(16)
+            if len(header) < 8:
+                return
+            size = int.from_bytes(header[:4], "big")
+            if size == 1 and len(header) == 16:
+                size = int.from_bytes(header[8:16], "big")
+            elif size == 0:
+                size = end - start
+            if size < 8:
+                return
+            yield Box(header[4:8], start, size)
+            start += size
+
+
+def is_truncated(path: Path) -> bool:
+    """Whether an MP4 or QuickTime file lacks its end or its index (`moov`); False for any other format."""
+    end = path.stat().st_size
+    kinds = set()
+    for box in outermost(path):
+        if box.start == 0 and box.kind not in _FIRST:
+            return False
+        kinds.add(box.kind)
+        if box.start + box.size > end:
+            return True
+    return b"ftyp" in kinds and b"moov" not in kinds

@@ -1,0 +1,248 @@
+"""Streaming frames out of files, in bounded memory whatever the length."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import av
+import numpy as np
+from av.video.frame import PictureType
+
+from guard.media import stills
+from guard.media.boxes import is_truncated
+from guard.media.colour import to_rgb
+from guard.media.errors import MediaError
+from guard.media.info import Chunk, ClipInfo, ReadLimits, chunk_length
+
+# Only formats that carry their own media: playlists and descriptions (HLS, DASH, concat, SDP) would open
+# other files or the network. Names are libavformat's.
+_CONTAINERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,gif,apng,asf,ivf,mxf,h264,hevc,"
+    "mp3,wav,flac,aac"
+)
+_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+_THREADS = 2
+_TYPES = {int(PictureType.I): "I", int(PictureType.P): "P", int(PictureType.B): "B"}
+
+_T = TypeVar("_T")
+
+logging.getLogger("libav").setLevel(logging.CRITICAL)  # its messages quote file contents
+
+
+def probe(path: str | Path, *, limits: ReadLimits | None = None) -> ClipInfo:
+    """What a file is, after decoding its first picture.
+
+    Raises:
+        MediaError: ``media_missing``, ``media_empty``, ``media_unreadable``, ``media_truncated``,
+            ``media_no_video``, ``media_too_large`` or ``media_bomb``.
+    """
+    return VideoFile(path, limits=limits).info
+
+
+class VideoFile:
+    """A file as a stream of RGB pictures: a clip, a still picture (one frame), or sound alone (none).
+
+    Pixels are taken as square. Each call of `chunks` opens the file anew, so a source can be read many times.
+
+    Args:
+        path: local file.
+        limits: what counts as too much; the default suits uploads.
+
+    Raises:
+        MediaError: as `probe`.
+    """
+
+    def __init__(self, path: str | Path, *, limits: ReadLimits | None = None) -> None:
+        self.path = Path(path)
+        self.limits = limits or ReadLimits()
+        self.damaged_packets = 0
+        """Packets that could not be decoded in the latest `chunks`; their pictures are missing."""
+        try:
+            size = self.path.stat().st_size
+        except OSError as error:
+            raise MediaError("media_missing", "The file does not exist or may not be read.") from error
+        if not self.path.is_file():
+            raise MediaError("media_unreadable", "The path is not a regular file.")
+        if size == 0:
+            raise MediaError("media_empty", "The file is empty; send the complete original.")
+        self.is_still = stills.is_still(self.path)
+        self.info = stills.describe(self.path, self.limits) if self.is_still else self._describe()
+
+    def chunks(self, *, every: int = 1, span: tuple[float, float] | None = None) -> Iterator[Chunk]:
+        """Pictures in order of presentation, at most 32 (and about 96 MiB) at a time.
+
+        Args:
+            every: keep each `every`-th picture, counted from the first one of the clip or of `span`.
+            span: seconds from the start of the clip, end excluded; None for all.
+
+        Raises:
+            MediaError: ``media_bomb`` past the limits, ``media_no_video``, ``media_unreadable``.
+        """
+        if every < 1:
+            raise ValueError("every must be at least 1")
+        self.damaged_packets = 0
+        if self.info.kind == "audio":
+            return
+        if self.is_still:
+            if span is None or span[0] <= 0.0 < span[1]:
+                yield Chunk(np.zeros(1), ("I",), stills.decode(self.path, self.limits))
+            return
+        yield from self._collect(every, span)
+
+    def _collect(self, every: int, span: tuple[float, float] | None) -> Iterator[Chunk]:
+        length = chunk_length(self.info.width, self.info.height)
+        times: list[float] = []
+        types: list[str] = []
+        frames: np.ndarray[Any, np.dtype[np.uint8]] | None = None
+        with _open(self.path) as container:
+            for index, (time, frame) in enumerate(self._frames(container, span)):
+                if index % every:
+                    continue
+                if frames is None:
+                    frames = np.empty((length, self.info.height, self.info.width, 3), np.uint8)
+                picture = _guarded(partial(to_rgb, frame))
+                if picture.shape != frames.shape[1:]:
+                    raise MediaError(
+                        "media_unreadable", "The picture size changes within the clip; re-encode it."
+                    )
+                frames[len(times)] = picture
+                times.append(time)
+                types.append(_TYPES.get(int(frame.pict_type), "?"))
+                if len(times) == length:
+                    yield Chunk(np.array(times), tuple(types), frames)
+                    times, types, frames = [], [], None
+        if frames is not None:
+            yield Chunk(np.array(times), tuple(types), frames[: len(times)])
+
+    def _frames(
+        self, container: Any, span: tuple[float, float] | None = None
+    ) -> Iterator[tuple[float, av.VideoFrame]]:
+        """Decoded pictures with their times, within the limits; damaged packets are counted, not fatal."""
+        stream = _pictures_of(container)
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = _THREADS
+        base = float(stream.time_base or 0)
+        first = stream.start_time or 0
+        rate = float(stream.average_rate or 25)
+        start, end = span if span is not None else (0.0, float("inf"))
+        if start > 0.0 and stream.time_base:
+            _guarded(lambda: container.seek(first + int(start / base), stream=stream))
+        decoded = 0
+        pixels = 0
+        time = -1.0 / rate
+        for frame in self._decode(container, stream):
+            if frame.pts is None:
+                time += 1.0 / rate
+            else:
+                time = _regular((frame.pts - first) * base, base, rate)
+            decoded += 1
+            pixels += frame.width * frame.height
+            self._check(frame.width * frame.height, decoded, pixels, time)
+            if time >= end:
+                return
+            if time >= start:
+                yield time, frame
+        if decoded == 0 and span is None:
+            code = "media_unreadable" if self.damaged_packets else "media_no_video"
+            raise MediaError(code, "The file holds no picture that can be decoded.")
+
+    def _decode(self, container: Any, stream: Any) -> Iterator[av.VideoFrame]:
+        packets = container.demux(stream)
+        while True:
+            packet = _guarded(lambda: next(packets, None))
+            if packet is None:
+                return
+            try:
+                yield from packet.decode()
+            except av.error.InvalidDataError:
+                self.damaged_packets += 1
+            except MemoryError:
+                raise
+            except av.error.FFmpegError as error:
+                raise _unreadable(error) from error
+
+    def _check(self, size: int, decoded: int, pixels: int, time: float) -> None:
+        limits = self.limits
+        if (
+            size > limits.pixels
+            or decoded > limits.frames
+            or pixels * 3 > limits.decoded_bytes
+            or time > limits.seconds
+        ):
+            raise MediaError(
+                "media_bomb",
+                f"More than what is decoded: {limits.pixels} pixels a picture, {limits.frames} pictures, "
+                f"{limits.seconds:.0f} s; send less.",
+            )
+
+    def _describe(self) -> ClipInfo:
+        if is_truncated(self.path):
+            raise MediaError(
+                "media_truncated", "The file ends before its last box; send the complete original."
+            )
+        with _open(self.path) as container:
+            sound = any(True for _ in container.streams.audio)
+            duration = (container.duration or 0) / av.time_base
+            name = container.format.name
+            stream = next((s for s in container.streams.video if not _is_cover(s)), None)
+            if stream is None:
+                if not sound:
+                    raise MediaError("media_no_video", "The file holds neither pictures nor sound.")
+                codec = container.streams.audio[0].codec_context.name
+                return ClipInfo(0, 0, Fraction(0), 0, duration, codec, name, audio=True, kind="audio")
+            if stream.codec_context is None:
+                raise MediaError(
+                    "media_unreadable", "No decoder for the file's pictures; convert it to MP4 (H.264)."
+                )
+            self._check(stream.width * stream.height, 0, 0, 0.0)
+            if stream.duration is not None and stream.time_base is not None:
+                duration = float(stream.duration * stream.time_base)
+            if duration > self.limits.seconds:
+                raise MediaError("media_too_large", f"The clip is longer than {self.limits.seconds:.0f} s.")
+            fps = Fraction(stream.average_rate or stream.guessed_rate or 25)
+            frames, codec = stream.frames or None, stream.codec_context.name
+            info = ClipInfo(0, 0, fps, frames, duration, codec, name, audio=sound, kind="video")
+            _, frame = next(self._frames(container))
+            upright = round(frame.rotation / 90) % 2 == 0
+            width, height = (frame.width, frame.height) if upright else (frame.height, frame.width)
+        return replace(info, width=width, height=height)
+
+
+def _regular(time: float, base: float, rate: float) -> float:
+    """Undo a coarse clock's rounding (Matroska counts milliseconds) where pictures come at a fixed rate."""
+    exact = round(time * rate) / rate
+    return exact if abs(exact - time) <= base else time
+
+
+def _open(path: Path) -> Any:
+    return _guarded(lambda: av.open(str(path), "r", options=_OPTIONS, metadata_errors="replace"))
+
+
+def _pictures_of(container: Any) -> Any:
+    return next(stream for stream in container.streams.video if not _is_cover(stream))
+
+
+def _is_cover(stream: Any) -> bool:
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _guarded(action: Callable[[], _T]) -> _T:
+    try:
+        return action()
+    except MemoryError:
+        raise
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> MediaError:
+    return MediaError(
+        "media_unreadable",
+        f"The file is not a clip that can be read ({type(error).__name__}); send MP4, MOV, MKV or WebM.",
+    )
