@@ -1,0 +1,45 @@
+"""Content Credentials (C2PA): signing, reading, trust and keys."""
+
+from __future__ import annotations
+
+from guard.credentials.errors import CredentialsError
+from guard.credentials.identity import Identity
+from guard.credentials.keyring import (
+    KeyPaths,
+    KeyStatus,
+    create_development_ca,
+    import_pem,
+    initialise,
+    load_identity,
+    rotate,
+    status,
+)
+from guard.credentials.manifest import Ingredient, ManifestSpec, Model, SoftBinding, Software
+from guard.credentials.reading import read
+from guard.credentials.report import CredentialsReport
+from guard.credentials.signing import Signed, sign
+from guard.credentials.trust import AnchorList, Trust
+
+__all__ = [
+    "AnchorList",
+    "CredentialsError",
+    "CredentialsReport",
+    "Identity",
+    "Ingredient",
+    "KeyPaths",
+    "KeyStatus",
+    "ManifestSpec",
+    "Model",
+    "Signed",
+    "SoftBinding",
+    "Software",
+    "Trust",
+    "create_development_ca",
+    "import_pem",
+    "initialise",
+    "load_identity",
+    "read",
+    "rotate",
+    "sign",
+    "status",
+]

@@ -1,0 +1,164 @@
+"""Are all media bytes of an mp4-family file inside the C2PA hash?
+
+The hard binding of an mp4 leaves some boxes out (`free`, `skip`, `ftyp`, `mfra`, the manifest itself, and
+whatever else a manifest excludes). A sample table may point into such a box: the media there plays, is
+signed, and can be changed at will with the signature still valid. c2pa-rs 0.91 does not look. This module
+does: it walks the sample tables of plain files (`stco`, `co64`), of fragments (`moof`, `trun`) and of HEIF
+and AVIF stills (`iloc`), and reports every extent that touches an excluded byte range.
+
+Source of the layouts: ISO/IEC 14496-12. Work and memory grow linearly with the tables and are bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from guard.credentials import bmff_samples
+from guard.credentials.bmff_boxes import C2PA_USER_TYPE, Box, Boxes, Exclusion, read_boxes
+from guard.credentials.errors import CredentialsError
+
+DEFAULT_EXCLUSIONS = (
+    Exclusion("/uuid", data=((8, C2PA_USER_TYPE),)),
+    Exclusion("/ftyp"),
+    Exclusion("/mfra"),
+    Exclusion("/free"),
+    Exclusion("/skip"),
+)
+"""What c2pa-rs 0.91 leaves out of the hash of a file that it signs."""
+
+_FIRST_BOXES = {
+    b"ftyp",
+    b"styp",
+    b"moov",
+    b"moof",
+    b"mdat",
+    b"free",
+    b"skip",
+    b"wide",
+    b"pnot",
+    b"sidx",
+    b"uuid",
+}
+_MAX_FINDINGS = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason why the hash does not protect the whole of the media.
+
+    Attributes:
+        code: `sample_in_excluded_box`, `sample_outside_file`, `header_in_excluded_box`, `external_media` or
+            `compressed_header`.
+        box: path of the box that holds or declares the bytes.
+        offset: first byte of the extent in the file.
+        size: bytes of the extent; 0 if it has none.
+    """
+
+    code: str
+    box: str
+    offset: int
+    size: int
+
+
+def is_bmff(path: Path) -> bool:
+    """Whether the file begins like one of the mp4 family."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    return len(head) == 8 and head[4:] in _FIRST_BOXES
+
+
+def check_protected(path: Path, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUSIONS) -> tuple[Finding, ...]:
+    """Look for media outside the hard binding.
+
+    Args:
+        path: any file; one that is not of the mp4 family has no findings.
+        exclusions: what the hash leaves out: the manifest's own list when verifying.
+
+    Returns:
+        Findings, at most 20; empty if every sample lies in hashed bytes.
+
+    Raises:
+        CredentialsError: `bmff_malformed` or `bmff_too_complex`: what cannot be walked is not vouched for.
+    """
+    if not is_bmff(path):
+        return ()
+    with path.open("rb") as file:
+        boxes = read_boxes(file)
+        findings = list(_findings(file, boxes, exclusions))
+    return tuple(findings[:_MAX_FINDINGS])
+
+
+def require_protected(path: Path) -> None:
+    """Refuse a file that must not be signed as it is.
+
+    Raises:
+        CredentialsError: `not_fully_protected`, or any of `check_protected`.
+    """
+    findings = check_protected(path)
+    if findings:
+        first = findings[0]
+        raise CredentialsError(
+            "not_fully_protected",
+            f"A signature would not protect all of this file's media ({first.code} in {first.box} at byte "
+            f"{first.offset}); re-mux it so that every sample lies in an mdat box, then sign.",
+        )
+
+
+def _findings(file: BinaryIO, boxes: Boxes, exclusions: Sequence[Exclusion]) -> Iterator[Finding]:
+    holes = _excluded_ranges(file, boxes, exclusions)
+    yield from _hidden_headers(file, boxes, holes)
+    for box in boxes.at("/moov/cmov"):
+        yield Finding("compressed_header", box.path, box.start, box.size)
+    for box in bmff_samples.external_references(file, boxes):
+        yield Finding("external_media", box.path, box.start, box.size)
+    for path, extents in bmff_samples.extents(file, boxes):
+        for offset, size in bmff_samples.outside(extents, boxes.file_size)[:_MAX_FINDINGS]:
+            yield Finding("sample_outside_file", path, offset, size)
+        for hole_path, offset, size in bmff_samples.touching(extents, holes)[:_MAX_FINDINGS]:
+            yield Finding("sample_in_excluded_box", hole_path, offset, size)
+
+
+def _excluded_ranges(
+    file: BinaryIO, boxes: Boxes, exclusions: Sequence[Exclusion]
+) -> list[tuple[int, int, str]]:
+    """(start, end, box path) of everything the hash leaves out, sorted and without overlaps."""
+    ranges: list[tuple[int, int, str]] = []
+    for exclusion in exclusions:
+        for box in boxes.at(exclusion.xpath):
+            if exclusion.matches(file, box):
+                ranges.extend((start, end, box.path) for start, end in exclusion.ranges(box))
+    merged: list[tuple[int, int, str]] = []
+    for start, end, path in sorted(ranges):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end), merged[-1][2])
+        else:
+            merged.append((start, end, path))
+    return merged
+
+
+def _hidden_headers(file: BinaryIO, boxes: Boxes, holes: Sequence[tuple[int, int, str]]) -> Iterator[Finding]:
+    """A whole movie header inside an excluded box: FFmpeg plays such a file when it finds no other header."""
+    excluded = {(start, end) for start, end, _ in holes}
+    for box in boxes.top:
+        if (box.start, box.end) in excluded and _looks_like_header(file, box):
+            yield Finding("header_in_excluded_box", box.path, box.start, box.size)
+
+
+def _looks_like_header(file: BinaryIO, box: Box) -> bool:
+    file.seek(box.payload)
+    return file.read(8)[4:] in (b"mvhd", b"cmov", b"moov", b"mfhd", b"trak")
+
+
+def exclusions_of(assertion: object) -> tuple[Exclusion, ...]:
+    """The exclusions of a `c2pa.hash.bmff` assertion as the library shows it.
+
+    Raises:
+        CredentialsError: `bmff_malformed` if the assertion is of another shape.
+    """
+    entries = assertion.get("exclusions") if isinstance(assertion, dict) else None
+    if not isinstance(entries, list):
+        raise CredentialsError("bmff_malformed", "The hash assertion has no list of exclusions.")
+    return tuple(Exclusion.parse(entry) for entry in entries)

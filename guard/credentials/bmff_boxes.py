@@ -1,0 +1,198 @@
+"""Boxes of an mp4-family file, and which of them a C2PA hash leaves out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from guard.credentials.errors import CredentialsError
+
+C2PA_USER_TYPE = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+"""Extended type of the `uuid` box that holds a C2PA manifest store."""
+
+_CONTAINERS = {
+    b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"dinf": 0, b"stbl": 0, b"mvex": 0, b"moof": 0,
+    b"traf": 0, b"mfra": 0, b"meta": 4, b"dref": 8,
+}  # fmt: skip
+"""Boxes that hold boxes, and the bytes of their own fields before the first."""
+
+_MAX_BOXES = 200_000
+_MAX_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box: `start` to `end` in the file, its content from `payload` on; `number` counts a file's boxes."""
+
+    number: int
+    type: bytes
+    path: str
+    start: int
+    payload: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Bytes, header included."""
+        return self.end - self.start
+
+
+class Boxes:
+    """All boxes of a file that matter here."""
+
+    def __init__(self, file_size: int) -> None:
+        self.file_size = file_size
+        self.count = 0
+        self._by_path: dict[str, list[Box]] = {}
+        self._by_parent: dict[int, list[Box]] = {}
+
+    def add(self, box: Box, parent: Box | None) -> None:
+        """Note a box below its parent; below the file itself if None."""
+        self.count += 1
+        self._by_path.setdefault(box.path, []).append(box)
+        self._by_parent.setdefault(parent.number if parent else -1, []).append(box)
+
+    @property
+    def top(self) -> list[Box]:
+        """The outermost boxes, in file order."""
+        return self._by_parent.get(-1, [])
+
+    def at(self, path: str) -> list[Box]:
+        """Boxes at a path such as "/moov/trak"."""
+        return self._by_path.get(path, [])
+
+    def children(self, parent: Box, *kinds: bytes) -> list[Box]:
+        """A box's children of these kinds, in file order."""
+        return [box for box in self._by_parent.get(parent.number, []) if box.type in kinds]
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A part of the file that the hash leaves out.
+
+    Attributes:
+        xpath: path of the boxes, without indices.
+        data: (offset in the box, bytes) that a box must hold for the exclusion to apply.
+        subset: (offset, length) in the box that are left out, length 0 meaning to its end; the whole box if
+            None.
+
+    Filters on length, version and flags are ignored: they only narrow an exclusion, and a check that errs
+    must err towards reporting.
+    """
+
+    xpath: str
+    data: tuple[tuple[int, bytes], ...] = ()
+    subset: tuple[tuple[int, int], ...] | None = None
+
+    @classmethod
+    def parse(cls, entry: object) -> Exclusion:
+        """From the library's JSON.
+
+        Raises:
+            CredentialsError: `bmff_malformed`.
+        """
+        try:
+            if not isinstance(entry, dict):
+                raise TypeError
+            data = tuple((int(item["offset"]), _bytes(item["value"])) for item in entry.get("data") or ())
+            subset = entry.get("subset")
+            parts = (
+                None if not subset else tuple((int(item["offset"]), int(item["length"])) for item in subset)
+            )
+            return cls(re.sub(r"\[\d+\]", "", str(entry["xpath"])), data, parts)
+        except (KeyError, TypeError, ValueError, binascii.Error):
+            raise CredentialsError(
+                "bmff_malformed", "The hash assertion has an exclusion of unknown form."
+            ) from None
+
+    def matches(self, file: BinaryIO, box: Box) -> bool:
+        """Whether the box holds the bytes that the exclusion asks for."""
+        for offset, value in self.data:
+            file.seek(box.start + offset)
+            if file.read(len(value)) != value:
+                return False
+        return True
+
+    def ranges(self, box: Box) -> list[tuple[int, int]]:
+        """(start, end) in the file of what is left out of this box."""
+        if self.subset is None:
+            return [(box.start, box.end)]
+        found = []
+        for offset, length in self.subset:
+            start = min(box.start + max(offset, 0), box.end)
+            found.append((start, box.end if length <= 0 else min(start + length, box.end)))
+        return found
+
+
+def _bytes(value: object) -> bytes:
+    return bytes(value) if isinstance(value, list) else base64.b64decode(str(value), validate=True)
+
+
+def read_boxes(file: BinaryIO) -> Boxes:
+    """Walk the boxes of an open file.
+
+    Raises:
+        CredentialsError: `bmff_malformed` if a box leaves its parent; `bmff_too_complex` beyond 200,000 boxes
+            or 12 levels.
+    """
+    size = file.seek(0, os.SEEK_END)
+    boxes = Boxes(size)
+    pending: list[tuple[int, int, Box | None, int]] = [(0, size, None, 0)]
+    while pending:
+        position, end, parent, depth = pending.pop()
+        if depth > _MAX_DEPTH:
+            raise _too_complex()
+        while position < end:
+            if parent is not None and end - position < 8:
+                break  # QuickTime ends some containers with four zero bytes
+            box = _read_box(file, boxes.count, position, end, parent)
+            boxes.add(box, parent)
+            if boxes.count > _MAX_BOXES:
+                raise _too_complex()
+            if box.type in _CONTAINERS:
+                pending.append((box.payload + _own_fields(file, box), box.end, box, depth + 1))
+            position = box.end
+    return boxes
+
+
+def _own_fields(file: BinaryIO, box: Box) -> int:
+    if box.type == b"meta":
+        file.seek(box.payload)
+        if file.read(8)[4:] == b"hdlr":  # QuickTime's meta has no version and flags
+            return 0
+    return _CONTAINERS[box.type]
+
+
+def _read_box(file: BinaryIO, number: int, position: int, end: int, parent: Box | None) -> Box:
+    file.seek(position)
+    head = file.read(16)
+    if len(head) < 8:
+        raise _malformed(position)
+    size, kind, payload = int.from_bytes(head[:4]), head[4:8], position + 8
+    if size == 1:
+        if len(head) < 16:
+            raise _malformed(position)
+        size, payload = int.from_bytes(head[8:16]), position + 16
+    elif size == 0:
+        size = end - position
+    if size < payload - position or position + size > end:
+        raise _malformed(position)
+    name = "".join(chr(byte) if 32 < byte < 127 else "?" for byte in kind)
+    path = f"{parent.path if parent else ''}/{name}"
+    return Box(number, kind, path, position, payload, position + size)
+
+
+def _malformed(position: int) -> CredentialsError:
+    return CredentialsError(
+        "bmff_malformed", f"The box at byte {position} does not fit into the file or its parent."
+    )
+
+
+def _too_complex() -> CredentialsError:
+    return CredentialsError(
+        "bmff_too_complex", "The file has more boxes or deeper nesting than any real one."
+    )

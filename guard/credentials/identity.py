@@ -1,0 +1,204 @@
+"""Who signs: a certificate chain and something that can sign with its key.
+
+The private key stays behind a function. A PEM key, a hardware token and a cloud KMS therefore look the same
+from here, and no key material ever enters the C2PA library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.x509.oid import NameOID
+
+from guard.credentials import profile
+from guard.credentials.errors import CredentialsError
+
+DEVELOPMENT_ORGANISATION = "Guard development (not for production)"
+"""Organisation in the subject of every certificate made by `guard.credentials.development`."""
+
+_EC_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "secp256r1": hashes.SHA256(),
+    "secp384r1": hashes.SHA384(),
+    "secp521r1": hashes.SHA512(),
+}
+_PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A signing identity.
+
+    Attributes:
+        name: common name of the signing certificate.
+        organisation: its organisation, which verifiers show as the issuer of the credentials.
+        alg: C2PA name of the algorithm, for example "ES256".
+        chain_pem: PEM chain, leaf first, without a self-signed root.
+        expires: when the first certificate of the chain expires (aware, UTC).
+        development: whether the certificate says of itself that it is for development only.
+        sign: from the bytes to sign to the signature.
+    """
+
+    name: str
+    organisation: str
+    alg: str
+    chain_pem: bytes = field(repr=False)
+    expires: datetime
+    development: bool
+    sign: Callable[[bytes], bytes] = field(repr=False)
+
+    @classmethod
+    def from_pem(
+        cls, chain_pem: bytes, key_pem: bytes, *, password: bytes | None = None, now: datetime | None = None
+    ) -> Identity:
+        """An identity from a PEM chain (leaf first) and its PEM private key.
+
+        Raises:
+            CredentialsError: `certificate_unreadable`, `key_unreadable`, `key_mismatch`, or any of
+            `profile.check`.
+        """
+        chain = load_chain(chain_pem)
+        profile.check(chain, now=now or datetime.now(UTC))
+        key = load_key(key_pem, password)
+        public = serialization.PublicFormat.SubjectPublicKeyInfo
+        if key.public_key().public_bytes(serialization.Encoding.DER, public) != chain[
+            0
+        ].public_key().public_bytes(serialization.Encoding.DER, public):
+            raise CredentialsError(
+                "key_mismatch", "The private key does not belong to the first certificate of the chain."
+            )
+        return cls._of(chain, _signer(key))
+
+    @classmethod
+    def from_callback(
+        cls, chain_pem: bytes, sign: Callable[[bytes], bytes], *, now: datetime | None = None
+    ) -> Identity:
+        """An identity whose key lives elsewhere: a KMS, a hardware token, a signing service.
+
+        Args:
+            chain_pem: PEM chain, leaf first.
+            sign: gets the bytes to sign (not their hash) and returns the signature; for EC keys either DER or
+                r||s.
+            now: time at which the chain must be valid; the clock if omitted.
+
+        Raises:
+            CredentialsError: as `from_pem`, less those about the key. The callback is not tried here.
+        """
+        chain = load_chain(chain_pem)
+        profile.check(chain, now=now or datetime.now(UTC))
+        return cls._of(chain, sign)
+
+    @classmethod
+    def _of(cls, chain: list[x509.Certificate], sign: Callable[[bytes], bytes]) -> Identity:
+        leaf = chain[0]
+        pem = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in chain if c.issuer != c.subject)
+        organisation = _attribute(leaf, NameOID.ORGANIZATION_NAME)
+        return cls(
+            name=_attribute(leaf, NameOID.COMMON_NAME),
+            organisation=organisation,
+            alg=profile.algorithm(leaf),
+            chain_pem=pem,
+            expires=min(c.not_valid_after_utc for c in chain),
+            development=organisation == DEVELOPMENT_ORGANISATION,
+            sign=sign,
+        )
+
+    @property
+    def chain(self) -> list[x509.Certificate]:
+        """The chain, parsed; leaf first."""
+        return x509.load_pem_x509_certificates(self.chain_pem)
+
+    def cose_signature(self, data: bytes) -> bytes:
+        """Sign and return the signature as COSE wants it (r||s for EC keys), checked against the certificate.
+
+        Raises:
+            CredentialsError: `signer_mismatch` if the signature is not one of the certificate's key.
+            Exception: whatever the signer raises.
+        """
+        return _to_cose(self.sign(data), data, self.chain[0])
+
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
+
+def load_key(key_pem: bytes, password: bytes | None = None) -> PrivateKey:
+    """Parse a PEM private key.
+
+    Raises:
+        CredentialsError: `key_unreadable`, with none of the key in its message.
+    """
+    key: object = None
+    with contextlib.suppress(ValueError, TypeError, UnsupportedAlgorithm):
+        key = serialization.load_pem_private_key(key_pem, password)
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey):
+        raise CredentialsError(
+            "key_unreadable",
+            "The private key cannot be read; give an EC, RSA or Ed25519 key as PKCS#8 PEM, with its "
+            "password if it "
+            "is encrypted.",
+        )
+    return key
+
+
+def load_chain(chain_pem: bytes) -> list[x509.Certificate]:
+    """Parse a PEM chain.
+
+    Raises:
+        CredentialsError: `certificate_unreadable`.
+    """
+    chain: list[x509.Certificate] = []
+    with contextlib.suppress(ValueError):
+        chain = x509.load_pem_x509_certificates(chain_pem)
+    if not chain:
+        raise CredentialsError(
+            "certificate_unreadable",
+            "The certificate chain cannot be read; give PEM certificates, leaf first.",
+        )
+    return chain
+
+
+def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str:
+    values = certificate.subject.get_attributes_for_oid(oid)
+    return str(values[0].value) if values else ""
+
+
+def _signer(key: PrivateKey) -> Callable[[bytes], bytes]:
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        digest = _EC_HASHES[key.curve.name]
+        return lambda data: key.sign(data, ec.ECDSA(digest))
+    if isinstance(key, rsa.RSAPrivateKey):
+        return lambda data: key.sign(data, _PSS, hashes.SHA256())
+    return key.sign
+
+
+def _to_cose(signature: bytes, data: bytes, leaf: x509.Certificate) -> bytes:
+    """The signature in COSE form, once it is known to be the leaf's."""
+    key = leaf.public_key()
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            size = (key.curve.key_size + 7) // 8
+            if len(signature) == 2 * size:
+                r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
+            else:
+                r, s = decode_dss_signature(signature)
+            key.verify(encode_dss_signature(r, s), data, ec.ECDSA(_EC_HASHES[key.curve.name]))
+            return r.to_bytes(size) + s.to_bytes(size)
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, data, _PSS, hashes.SHA256())
+            return signature
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(signature, data)
+            return signature
+    except (InvalidSignature, ValueError, OverflowError):
+        pass
+    raise CredentialsError(
+        "signer_mismatch",
+        "The signer's answer is not a signature by the certificate's key; check which key it uses.",
+    )

@@ -1,0 +1,151 @@
+"""Read a file's Content Credentials and say what holds.
+
+Reading needs the file and the anchors, nothing else: no network, no service, no database. Files of strangers
+must be read in a sandboxed process; this module makes its library context at the first call in whatever
+process it runs in.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import c2pa
+
+from guard.credentials import bmff
+from guard.credentials.claims import clean, manifest_claims, validation_codes
+from guard.credentials.context import context_for
+from guard.credentials.errors import CredentialsError
+from guard.credentials.ingredients import Tree
+from guard.credentials.report import CredentialsReport, ProtectionFinding, State
+from guard.credentials.trust import Trust
+
+_MAX_JSON = 32 << 20
+_SILENT = {
+    # Always there: our contexts do not ask responders, and every BMFF hash leaves out boxes.
+    "signingCredential.ocsp.skipped",
+    "assertion.bmffHash.additionalExclusionsPresent",
+}
+
+
+def read(path: Path, trust: Trust) -> CredentialsReport:
+    """Read and validate the credentials of one file.
+
+    Args:
+        path: the file; its name and extension do not matter.
+        trust: whom to believe.
+
+    Returns:
+        A report for any content whatsoever; a file that cannot be read as credentials has a state that says
+        so.
+
+    Raises:
+        CredentialsError: `file_unreadable` if the file cannot be opened.
+    """
+    try:
+        with path.open("rb"):
+            pass
+    except OSError:
+        raise CredentialsError("file_unreadable", f"{path.name} cannot be opened for reading.") from None
+    try:
+        with c2pa.Reader(path, context=context_for(trust)) as reader:
+            text = reader.json()
+            remote = None if reader.is_embedded() else reader.get_remote_url()
+    except c2pa.C2paError as error:
+        return _from_error(error)
+    if len(text) > _MAX_JSON:
+        return CredentialsReport(state="malformed", reason="manifest_too_large", library=library())
+    try:
+        return _report(path, json.loads(text), trust, remote)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        # The library accepted a manifest of a shape that no specification has.
+        return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
+
+
+def library() -> str:
+    """Name and versions of what reads."""
+    return f"c2pa-python {version('c2pa-python')} (c2pa-rs {c2pa.sdk_version()})"
+
+
+def _from_error(error: c2pa.C2paError) -> CredentialsReport:
+    """The state that an exception of the library stands for."""
+    text = str(error)
+    if isinstance(error, c2pa.C2paError.ManifestNotFound):
+        return CredentialsReport(state="absent", reason="no_manifest", library=library())
+    if isinstance(error, c2pa.C2paError.NotSupported):
+        return CredentialsReport(state="absent", reason="format_unsupported", library=library())
+    marker = "must fetch remote manifests from url "
+    if marker in text:
+        url = clean(text.split(marker, 1)[1].strip())
+        return CredentialsReport(state="remote", reason="remote_manifest", remote_url=url, library=library())
+    return CredentialsReport(state="malformed", reason="unreadable", library=library())
+
+
+def _report(path: Path, store: dict[str, Any], trust: Trust, remote: str | None) -> CredentialsReport:
+    label = store["active_manifest"]
+    manifest = store["manifests"][label]
+    results = store.get("validation_results") or {}
+    codes = validation_codes(results.get("activeManifest"))
+    tree = Tree(store, trust)
+    ingredients = tree.below(label)
+    believed = trust.by_uri(results.get("trustListUri"), kind="manifest")
+    state: State = "invalid"
+    if store.get("validation_state") in ("Trusted", "Valid"):
+        state = "trusted" if store["validation_state"] == "Trusted" and believed else "valid"
+    failures = list(codes.failures)
+    if state == "valid" and "signingCredential.untrusted" not in failures:
+        failures.append("signingCredential.untrusted")
+    protection, reason = _protection(path, manifest) if state != "invalid" else ((), None)
+    if reason is not None:
+        state = "not_fully_protected"
+    return CredentialsReport(
+        state=state,
+        reason=reason,
+        claims=manifest_claims(label, manifest, codes, trust),
+        failures=tuple(failures),
+        ingredient_failures=tree.failures,
+        warnings=tuple(code for code in codes.informational if code not in _SILENT)
+        + _exclusion_warnings(manifest),
+        ingredients=ingredients,
+        truncated=tree.truncated,
+        protection=protection,
+        trust_list=believed.name if believed and state != "invalid" else None,
+        trust_list_date=believed.dated.isoformat() if believed and state != "invalid" else None,
+        remote_url=clean(remote) if remote else None,
+        library=library(),
+    )
+
+
+def _protection(path: Path, manifest: dict[str, Any]) -> tuple[tuple[ProtectionFinding, ...], str | None]:
+    """Media outside the hash, and the code that says so; a file that cannot be walked is not vouched for."""
+    if not bmff.is_bmff(path):
+        return (), None
+    try:
+        exclusions = bmff.DEFAULT_EXCLUSIONS + tuple(
+            exclusion for assertion in _hashes(manifest) for exclusion in bmff.exclusions_of(assertion)
+        )
+        findings = bmff.check_protected(path, exclusions)
+    except CredentialsError as error:
+        return (), error.code
+    found = tuple(ProtectionFinding(**asdict(finding)) for finding in findings)
+    return found, found[0].code if found else None
+
+
+def _hashes(manifest: dict[str, Any]) -> list[Any]:
+    return [
+        entry.get("data")
+        for entry in manifest.get("assertions", [])
+        if str(entry.get("label", "")).startswith("c2pa.hash.bmff")
+    ]
+
+
+def _exclusion_warnings(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """Older BMFF hashes leave out the sample tables, so the order of what is shown is not protected."""
+    for assertion in _hashes(manifest):
+        paths = [str(entry.get("xpath")) for entry in assertion.get("exclusions", [])]
+        if any(path.endswith(("/stco", "/co64", "/trun")) for path in paths):
+            return ("sample_tables_unhashed",)
+    return ()

@@ -1,0 +1,184 @@
+"""Sign a finished file: check it, embed the manifest, read it back, and only then give it its name."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+import c2pa
+
+from guard.credentials import bmff
+from guard.credentials.claims import clean
+from guard.credentials.context import context_for, presence_context
+from guard.credentials.errors import CredentialsError
+from guard.credentials.identity import Identity
+from guard.credentials.manifest import Ingredient, ManifestSpec, definition, ingredient_label
+from guard.credentials.media_type import media_type
+from guard.credentials.reading import read
+from guard.credentials.trust import Trust, anchors_of
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A signed file.
+
+    Attributes:
+        manifest_id: label of its manifest, "urn:c2pa:…"; a new one each time, even for the same input.
+        manifest_digest: "sha256:…" of the manifest store's bytes.
+        size: bytes of the signed file.
+        manifest: the manifest store, for keeping: it can be found again by the soft bindings.
+    """
+
+    manifest_id: str
+    manifest_digest: str
+    size: int
+    manifest: bytes = field(repr=False)
+
+
+def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Signed:
+    """Write `source` with its manifest to `out`.
+
+    `out` appears complete and verified, by one rename, or not at all; it may be `source` itself. Its mode is
+    0600.
+
+    Args:
+        source: a finished file of a format that can carry a manifest.
+        out: where the signed file goes.
+        spec: what the manifest says.
+        identity: who signs.
+
+    Returns:
+        The manifest's id, digest and bytes.
+
+    Raises:
+        CredentialsError: `format_unsupported`; `not_fully_protected`, `bmff_malformed` or `bmff_too_complex`
+            if a signature would not cover all media; `credentials_would_be_lost` if the source carries a
+            manifest that the spec does not keep as an ingredient; `signer_failed`, `signer_mismatch`;
+            `signing_failed`; `self_check_failed`; `storage_failed`.
+    """
+    kind = _checked_type(source)
+    if source not in [entry.path for entry in spec.ingredients] and has_manifest(source):
+        raise CredentialsError(
+            "credentials_would_be_lost",
+            "The file already carries Content Credentials, which a new manifest would replace; give it as "
+            "its own "
+            "parent ingredient to keep them.",
+        )
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=".signing-", dir=out.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "w+b") as destination:  # the library reads back what it wrote
+                manifest = _embed(source, kind, destination, spec, identity)
+                destination.flush()
+                os.fsync(destination.fileno())
+            manifest_id = _self_check(temporary, identity)
+            size = temporary.stat().st_size
+            temporary.replace(out)
+            _sync_folder(out.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise CredentialsError(
+            "storage_failed", f"The signed file could not be written to {out.parent}: {error.strerror}."
+        ) from None
+    return Signed(manifest_id, "sha256:" + sha256(manifest).hexdigest(), size, manifest)
+
+
+def has_manifest(path: Path) -> bool:
+    """Whether the file carries or points to credentials of any state, readable or not."""
+    try:
+        reader = c2pa.Reader.try_create(path, context=presence_context())
+    except c2pa.C2paError:
+        return True
+    if reader is None:
+        return False
+    reader.close()
+    return True
+
+
+def _checked_type(path: Path) -> str:
+    kind = media_type(path)
+    if kind is None:
+        raise CredentialsError(
+            "format_unsupported",
+            f"{path.name} is of no format that can carry a C2PA manifest; convert it to mp4 first.",
+        )
+    bmff.require_protected(path)
+    return kind
+
+
+def _embed(source: Path, kind: str, destination: IO[bytes], spec: ManifestSpec, identity: Identity) -> bytes:
+    failures: list[CredentialsError] = []
+
+    def answer(data: bytes) -> bytes:
+        # The library logs the text of whatever leaves this function, so nothing may.
+        try:
+            return identity.cose_signature(data)
+        except CredentialsError as error:
+            failures.append(error)
+        except Exception as error:  # noqa: BLE001 - a signer is foreign code
+            failures.append(
+                CredentialsError(
+                    "signer_failed",
+                    f"The signer of {identity.name!r} failed with {type(error).__name__}; check that the "
+                    "key service "
+                    "can be reached and lets us sign, then try again.",
+                )
+            )
+        return b""
+
+    algorithm = c2pa.C2paSigningAlg[identity.alg.upper()]
+    try:
+        with (
+            c2pa.Signer.from_callback(answer, algorithm, identity.chain_pem.decode("ascii")) as signer,
+            c2pa.Builder(definition(spec, kind), context=context_for(Trust())) as builder,
+            source.open("rb") as stream,
+        ):
+            _add_ingredients(builder, spec.ingredients)
+            return bytes(builder.sign(signer, kind, stream, destination))
+    except c2pa.C2paError as error:
+        detail = clean(str(error)) or type(error).__name__
+    if failures:
+        raise failures[0]
+    raise CredentialsError("signing_failed", f"The C2PA library could not sign {source.name}: {detail[:200]}")
+
+
+def _add_ingredients(builder: c2pa.Builder, ingredients: Sequence[Ingredient]) -> None:
+    for index, entry in enumerate(ingredients):
+        kind = _checked_type(entry.path)
+        description = {
+            "title": entry.title,
+            "relationship": entry.relationship,
+            "label": ingredient_label(index),
+        }
+        with entry.path.open("rb") as stream:
+            builder.add_ingredient(json.dumps(description), kind, stream)
+
+
+def _self_check(path: Path, identity: Identity) -> str:
+    """Read the file back as a verifier would who trusts the top of our own chain."""
+    trust = anchors_of(identity.chain)
+    report = read(path, trust)
+    wanted = "trusted" if trust.lists else "valid"
+    if report.state != wanted or report.manifest_id is None:
+        codes = ", ".join([report.reason or "", *report.failures]).strip(", ")
+        raise CredentialsError(
+            "self_check_failed",
+            f"The signed file reads back as {report.state} ({codes}), so it was not released.",
+        )
+    return report.manifest_id
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
