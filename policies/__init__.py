@@ -1,0 +1,42 @@
+"""What is allowed: policy documents, and the judge that applies them to prompts and pictures.
+
+This room imports nothing of the others. ``Judge.default()`` is the embedded policy, classifier and
+picture scorer; heavy libraries are imported when a picture is first judged.
+"""
+
+from policies.cases import CaseResult, run_cases
+from policies.classifier import NgramClassifier, TextClassifier
+from policies.decision import Action, Decision, RuleMatch, Span
+from policies.document import Policy
+from policies.errors import PolicyError, PromptError
+from policies.frames import FrameScorer, OpenNsfwScorer
+from policies.judge import Judge
+from policies.loading import load_policy
+from policies.openai_map import OPENAI_CATEGORIES, ModerationResult, openai_map
+from policies.openclip import OpenClipScorer
+from policies.taxonomy import CATEGORIES, FLOOR, Category
+
+__all__ = [
+    "CATEGORIES",
+    "FLOOR",
+    "OPENAI_CATEGORIES",
+    "Action",
+    "CaseResult",
+    "Category",
+    "Decision",
+    "FrameScorer",
+    "Judge",
+    "ModerationResult",
+    "NgramClassifier",
+    "OpenClipScorer",
+    "OpenNsfwScorer",
+    "Policy",
+    "PolicyError",
+    "PromptError",
+    "RuleMatch",
+    "Span",
+    "TextClassifier",
+    "load_policy",
+    "openai_map",
+    "run_cases",
+]

@@ -1,0 +1,44 @@
+"""Characters that look like, or are read as, plain Latin letters.
+
+A small table of our own: the lower-case Cyrillic, Greek, Armenian and Latin look-alikes that people
+use to slip a word past a filter. Compatibility forms (full-width, mathematical, circled) are already
+undone by NFKC and not repeated here.
+"""
+
+_LOOKALIKES = {
+    "a": "аαɑᴀаⱥ",
+    "b": "ьвƅʙɓƀ",
+    "c": "сϲᴄƈȼ",
+    "d": "ԁɗđᴅð",
+    "e": "еєεҽɛᴇә",
+    "f": "ƒꜰғ",
+    "g": "ɡɢցǥ",
+    "h": "һհʜħн",
+    "i": "іιıɩɪїӏ",
+    "j": "јϳʝᴊ",
+    "k": "кκĸᴋƙқ",
+    "l": "ⅼʟłɫƚ",
+    "m": "мᴍɱ",
+    "n": "ոηɴƞпդŋ",
+    "o": "оοσօᴏøө๐०",
+    "p": "рρᴘƥ",
+    "q": "ԛզɋ",
+    "r": "гʀɾяг",
+    "s": "ѕꜱʂ",
+    "t": "тτᴛƭŧ",
+    "u": "υսᴜцʊ",
+    "v": "νѵᴠ",
+    "w": "ԝωᴡшա",
+    "x": "хχҳ×",
+    "y": "уγʏүყ",
+    "z": "ᴢʐƶ",
+    "ae": "æ",
+    "oe": "œ",
+    "th": "þ",
+}
+
+CONFUSABLES: dict[str, str] = {char: plain for plain, chars in _LOOKALIKES.items() for char in chars}
+
+UMLAUTS: dict[str, str] = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
+
+LEET: dict[int, str] = str.maketrans("013456789@$!|€+", "oieasgtbgasilet")

@@ -1,0 +1,79 @@
+"""What the judge answers. Nothing in here holds text that a user wrote."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Stage = Literal["prompt", "input", "output"]
+
+
+class Action(StrEnum):
+    """What happens to a request; later members are stricter."""
+
+    ALLOW = "allow"
+    REVIEW = "review"
+    BLOCK = "block"
+
+    @property
+    def rank(self) -> int:
+        """0 for allow, 1 for review, 2 for block."""
+        return list(Action).index(self)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Span(_Frozen):
+    """A stretch of the original text: code points ``start`` (inclusive) to ``end`` (exclusive)."""
+
+    start: int
+    end: int
+
+
+class RuleMatch(_Frozen):
+    """A rule of the policy that fired, and where."""
+
+    rule: str
+    category: str
+    action: Action
+    spans: tuple[Span, ...]
+
+
+class Decision(_Frozen):
+    """The judge's answer to one prompt or one set of pictures.
+
+    Attributes:
+        action: What to do.
+        reason: Stable code: ``allowed``, ``rule.<rule id>``, ``score.<category>`` or
+            ``frames.<category>``.
+        categories: Categories that asked for review or block, strictest first.
+        scores: Probability per category, 0 to 1. Where a rule fired, at least the threshold
+            that the rule's action stands for.
+        severities: ``none``, ``low``, ``medium`` or ``high`` per category.
+        matches: Rules that fired.
+        policy_id: Identifier of the policy document.
+        policy_version: Version of the policy document.
+        policy_digest: ``sha256:`` digest of the policy's canonical JSON.
+        model_id: The scorer that was used.
+        model_digest: ``sha256:`` digest of its weights.
+        user_text: Words for the user, by language (``en``, ``de``).
+        operator_text: Words for the operator.
+        stage: What was judged.
+    """
+
+    action: Action
+    reason: str
+    categories: tuple[str, ...]
+    scores: dict[str, float]
+    severities: dict[str, str]
+    matches: tuple[RuleMatch, ...]
+    policy_id: str
+    policy_version: int
+    policy_digest: str
+    model_id: str
+    model_digest: str
+    user_text: dict[str, str]
+    operator_text: str
+    stage: Stage

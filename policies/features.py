@@ -1,0 +1,81 @@
+"""Hashed n-gram features of normalised text, vectorised with numpy.
+
+Characters in runs of two to five that do not cross a word boundary, words, and pairs of words. Each
+distinct feature counts once; characters and words are each scaled to unit length, so that neither a
+long text nor the more numerous character runs drown the rest.
+"""
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+BITS = 18
+DIMENSIONS = 1 << BITS
+WINDOW = 600
+"""Longest stretch, in normalised characters, that is scored as one."""
+
+_GAPS = re.compile(r"[\W_]+")
+_PRIME = np.uint64(0x100000001B3)
+_CHARS = range(2, 6)
+_Ints = NDArray[np.uint64]
+Floats = NDArray[np.float32]
+
+
+def features(text: str) -> tuple[NDArray[np.int64], Floats]:
+    """Features of one stretch of normalised text.
+
+    Returns:
+        Indices (n,) below ``DIMENSIONS``, distinct and sorted, and their values (n,).
+    """
+    plain = " " + _GAPS.sub(" ", text).strip() + " "
+    codes = np.frombuffer(plain.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+    spaces = codes == 32
+    groups = (_char_grams(codes, spaces), _word_grams(codes, spaces))
+    indices = [np.unique((group >> np.uint64(64 - BITS)).astype(np.int64)) for group in groups]
+    values = [np.full(len(i), 1 / np.sqrt(max(len(i), 1)), np.float32) for i in indices]
+    merged, inverse = np.unique(np.concatenate(indices), return_inverse=True)
+    total = np.zeros(len(merged), np.float32)
+    np.add.at(total, inverse, np.concatenate(values))
+    return merged, total
+
+
+def windows(text: str) -> list[str]:
+    """Cut normalised text into overlapping stretches, so that a short harm in a long text counts."""
+    if len(text) <= WINDOW:
+        return [text]
+    step = WINDOW // 2
+    return [text[start : start + WINDOW] for start in range(0, len(text) - step, step)]
+
+
+def _char_grams(codes: _Ints, spaces: NDArray[np.bool_]) -> _Ints:
+    before = np.concatenate(([0], np.cumsum(spaces)))
+    found = []
+    value = codes
+    for n in _CHARS:
+        if len(codes) < n:
+            break
+        value = value[: len(codes) - n + 1] * _PRIME + codes[n - 1 :]
+        inner = before[n - 1 : len(codes)] - before[1 : len(codes) - n + 2]  # spaces strictly inside
+        found.append(_mix(value[inner == 0] + np.uint64(n)))
+    return np.concatenate(found) if found else np.zeros(0, np.uint64)
+
+
+def _word_grams(codes: _Ints, spaces: NDArray[np.bool_]) -> _Ints:
+    if len(codes) < 3:
+        return np.zeros(0, np.uint64)
+    places = np.flatnonzero(spaces)
+    position = np.arange(len(codes), dtype=np.uint64) - np.repeat(
+        places, np.diff(np.append(places, len(codes)))
+    ).astype(np.uint64)
+    mixed = _mix(codes + (position << np.uint64(32)))
+    single = _mix(np.add.reduceat(mixed, places)[:-1])
+    pairs = _mix(single[:-1] * _PRIME + single[1:])
+    return np.concatenate((single, pairs))
+
+
+def _mix(value: _Ints) -> _Ints:
+    """Finaliser of splitmix64: spreads every input bit over the whole word."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
