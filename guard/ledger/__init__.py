@@ -1,0 +1,60 @@
+"""Transparency log: an RFC 6962 Merkle log in the database, with C2SP checkpoints, proofs and tiles."""
+
+from guard.ledger.audit_database import Expected, verify_database
+from guard.ledger.audit_export import verify_export
+from guard.ledger.commitments import commit, commitment, destroy_salt, read_salt
+from guard.ledger.entries import (
+    DecisionEntry,
+    Entry,
+    KeyEntry,
+    PolicyEntry,
+    ReleaseEntry,
+    ReviewEntry,
+    RevocationEntry,
+    from_leaf,
+    timestamp,
+    to_leaf,
+)
+from guard.ledger.errors import LedgerError
+from guard.ledger.log import Log
+from guard.ledger.notes import Checkpoint, LogKey, VerifyKey, open_checkpoint
+from guard.ledger.proofs import Proof, Proven, verify_proof
+from guard.ledger.report import Problem, Report
+from guard.ledger.tables import metadata, trigger_statements
+from guard.ledger.tree import append, read_leaf, size_of
+
+__all__ = [
+    "Checkpoint",
+    "DecisionEntry",
+    "Entry",
+    "Expected",
+    "KeyEntry",
+    "LedgerError",
+    "Log",
+    "LogKey",
+    "PolicyEntry",
+    "Problem",
+    "Proof",
+    "Proven",
+    "ReleaseEntry",
+    "Report",
+    "ReviewEntry",
+    "RevocationEntry",
+    "VerifyKey",
+    "append",
+    "commit",
+    "commitment",
+    "destroy_salt",
+    "from_leaf",
+    "metadata",
+    "open_checkpoint",
+    "read_leaf",
+    "read_salt",
+    "size_of",
+    "timestamp",
+    "to_leaf",
+    "trigger_statements",
+    "verify_database",
+    "verify_export",
+    "verify_proof",
+]

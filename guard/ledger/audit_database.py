@@ -1,0 +1,184 @@
+"""Audit of the log in the database, and of the rows that say they are logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from guard.ledger.entries import from_leaf
+from guard.ledger.errors import LedgerError
+from guard.ledger.merkle import Frontier, inclusion_ranges, leaf_hash, verify_inclusion
+from guard.ledger.notes import Checkpoint, VerifyKey
+from guard.ledger.report import Report, read_checkpoint
+from guard.ledger.tables import nodes
+from guard.ledger.tree import range_hashes, read_checkpoints, read_leaves, read_nodes, size_of
+
+_LOGGED_TYPES = frozenset({"decision", "review", "release", "revocation"})
+"""Types of leaves that have a row of their own."""
+
+_NODES_AT_ONCE = 200
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a row outside the log says about a leaf: its index, its type, and fields that must agree."""
+
+    index: int
+    type: str
+    values: Mapping[str, object]
+
+
+def verify_database(
+    conn: Connection,
+    public_key: VerifyKey | str,
+    *,
+    expected: Callable[[], Iterable[Expected]] | None = None,
+    previous_checkpoint: str | None = None,
+) -> Report:
+    """Check the log in the database completely.
+
+    Every leaf is hashed again and compared with the stored hashes and nodes; every checkpoint ever signed
+    must carry a valid signature and the root of its size, so that all are consistent with each other; every
+    row that ``expected`` yields must be in the tree where it says, and no leaf of those types may lack a row.
+
+    Args:
+        conn: connection with an open transaction; the audit sees one snapshot if the transaction does.
+        public_key: the log's key.
+        expected: yields what other tables say about leaves, by preference in the order of their index.
+        previous_checkpoint: a signed checkpoint kept outside of this database.
+
+    Raises:
+        LedgerError: ``key_invalid``. Whatever is wrong with the log is in the report.
+    """
+    key = VerifyKey.parse(public_key) if isinstance(public_key, str) else public_key
+    report = Report(origin=key.name)
+    claims = _checkpoints(report, conn, key, previous_checkpoint)
+    rows: dict[int, list[Expected]] = {}
+    types: set[str] = set()
+    for row in expected() if expected is not None else ():
+        rows.setdefault(row.index, []).append(row)
+        types.add(row.type)
+    if expected is not None:
+        types |= _LOGGED_TYPES
+    _replay_database(report, conn, claims, rows, types)
+    if expected is not None:
+        _inclusion(report, conn, rows)
+    return report
+
+
+def _checkpoints(
+    report: Report, conn: Connection, key: VerifyKey, previous: str | None
+) -> dict[int, set[bytes]]:
+    before = len(report.problems)
+    claims: dict[int, set[bytes]] = {}
+    newest: Checkpoint | None = None
+    for size, root, note in read_checkpoints(conn):
+        checkpoint = read_checkpoint(report, note, key, f"checkpoint of {size} leaves")
+        if checkpoint is None:
+            continue
+        if (checkpoint.size, checkpoint.root) != (size, root):
+            report.problem("checkpoint_mismatch", f"The checkpoint of {size} leaves signs something else.")
+        claims.setdefault(checkpoint.size, set()).add(checkpoint.root)
+        newest = checkpoint
+    if newest is None:
+        report.problem("checkpoint_missing", "The log has no valid checkpoint yet.")
+    else:
+        report.size, report.root = newest.size, newest.root.hex()
+    if previous is not None:
+        kept = read_checkpoint(report, previous, key, "previous checkpoint")
+        if kept is not None:
+            claims.setdefault(kept.size, set()).add(kept.root)
+    report.held("signature", before)
+    return claims
+
+
+def _replay_database(
+    report: Report,
+    conn: Connection,
+    claims: dict[int, set[bytes]],
+    rows: dict[int, list[Expected]],
+    types: set[str],
+) -> None:
+    before = len(report.problems)
+    size = size_of(conn)
+    frontier = Frontier()
+    interior = 0
+    fresh: list[tuple[int, int, bytes]] = []
+    for root in claims.pop(0, set()):
+        _claim(report, 0, root, frontier.root())
+    for index, leaf, stored in read_leaves(conn, 0, size):
+        if index != frontier.size:
+            report.problem("leaf_missing", f"Leaf {frontier.size} is missing.")
+            break
+        if leaf_hash(leaf) != stored:
+            report.problem("leaf_mismatch", f"Leaf {index} does not fit its stored hash.")
+        fresh += list(frontier.push(leaf_hash(leaf)))[1:]
+        if len(fresh) >= _NODES_AT_ONCE:
+            interior += len(fresh)
+            _compare_nodes(report, conn, fresh)
+            fresh.clear()
+        _compare_rows(report, index, leaf, rows.get(index, []), types)
+        for root in claims.pop(frontier.size, set()):
+            _claim(report, frontier.size, root, frontier.root())
+    _compare_nodes(report, conn, fresh)
+    interior += len(fresh)
+    report.replayed = frontier.size
+    report.pending = max(0, size - report.size)
+    if conn.execute(select(func.count()).select_from(nodes)).scalar_one() != interior:
+        report.problem("node_mismatch", "The stored tree has more or fewer nodes than its leaves give.")
+    report.held("replay", before)
+    for missing in sorted(claims):
+        report.problem("log_truncated", f"A checkpoint signs {missing} leaves; the log has {frontier.size}.")
+    report.held("consistency", before)
+
+
+def _claim(report: Report, size: int, claimed: bytes, found: bytes) -> None:
+    if claimed != found:
+        report.problem("root_mismatch", f"The first {size} leaves do not give the root that was signed.")
+
+
+def _compare_nodes(report: Report, conn: Connection, fresh: list[tuple[int, int, bytes]]) -> None:
+    if not fresh:
+        return
+    try:
+        stored = read_nodes(conn, [(level, index) for level, index, _ in fresh])
+    except LedgerError as error:
+        report.problem("node_mismatch", str(error))
+        return
+    for (level, index, value), found in zip(fresh, stored, strict=True):
+        if value != found:
+            report.problem("node_mismatch", f"Node {index} of level {level} does not fit the leaves.")
+
+
+def _compare_rows(report: Report, index: int, leaf: bytes, rows: list[Expected], types: set[str]) -> None:
+    try:
+        entry, _ = from_leaf(leaf)
+    except LedgerError as error:
+        report.problem(error.code, f"Leaf {index}: {error}")
+        return
+    if entry.type in types and not rows:
+        report.problem("row_missing", f"Leaf {index} logs a {entry.type} that has no row in the database.")
+    says = entry.model_dump(mode="json")
+    for row in rows:
+        different = [name for name, value in row.values.items() if says.get(name) != value]
+        if row.type != entry.type or different:
+            report.problem(
+                "row_mismatch", f"Leaf {index} and its row disagree on: {', '.join(different) or 'type'}."
+            )
+
+
+def _inclusion(report: Report, conn: Connection, rows: dict[int, list[Expected]]) -> None:
+    """Prove every logged release against the newest checkpoint, as a stranger would."""
+    before = len(report.problems)
+    for index in sorted(rows):
+        if index >= report.replayed:
+            report.problem("row_unlogged", f"A row says it is leaf {index}; the log has {report.replayed}.")
+        elif index < report.size and any(row.type == "release" for row in rows[index]):
+            [value] = read_nodes(conn, [(0, index)])
+            path = range_hashes(conn, inclusion_ranges(index, report.size))
+            if not verify_inclusion(value, index, report.size, path, bytes.fromhex(report.root or "")):
+                report.problem("inclusion_failed", f"The release at leaf {index} is not in the signed tree.")
+    report.held("inclusion", before)

@@ -1,0 +1,146 @@
+"""The tree in the database: append, and read what was appended. Works inside the caller's transaction.
+
+There is one writer at a time: on PostgreSQL an advisory lock that ends with the transaction, on SQLite the
+write lock that the caller takes with ``BEGIN IMMEDIATE``. The insert triggers accept only the next index, so
+that a caller without the lock gets a conflict and never a gap or a fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, insert, select, text, tuple_
+from sqlalchemy.engine import Connection
+
+from guard.ledger import merkle
+from guard.ledger.entries import Entry, to_leaf
+from guard.ledger.errors import LedgerError
+from guard.ledger.tables import checkpoints, entries, nodes
+
+_WRITER_LOCK = 0x6C65646765720001
+"""Key of the advisory lock on PostgreSQL ("ledger", 1)."""
+
+
+def lock_writer(conn: Connection) -> None:
+    """Become the log's only writer until the transaction ends."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+
+
+def append(conn: Connection, entry: Entry, *, now: datetime) -> int:
+    """Append an entry; it stands or falls with the caller's transaction.
+
+    Args:
+        conn: connection with an open write transaction (SQLite: begun with ``BEGIN IMMEDIATE``; PostgreSQL:
+            ``READ COMMITTED``).
+        entry: what happened.
+        now: when, with a time zone.
+
+    Returns:
+        The index of the new leaf.
+
+    Raises:
+        LedgerError: ``leaf_too_large``.
+    """
+    lock_writer(conn)
+    leaf = to_leaf(entry, now)
+    index = size_of(conn)
+    value = merkle.leaf_hash(leaf)
+    conn.execute(
+        insert(entries).values(leaf_index=index, leaf=leaf, leaf_hash=value, kind=entry.type, created=now)
+    )
+    siblings = merkle.completed_by(index)
+    completed = []
+    for (level, sibling), left in zip(siblings, read_nodes(conn, siblings), strict=True):
+        value = merkle.node_hash(left, value)
+        completed.append({"level": level + 1, "node_index": sibling >> 1, "hash": value})
+    if completed:
+        conn.execute(insert(nodes), completed)
+    return index
+
+
+def size_of(conn: Connection) -> int:
+    """How many leaves the log has."""
+    return int(conn.execute(select(func.coalesce(func.max(entries.c.leaf_index), -1))).scalar_one()) + 1
+
+
+def read_leaf(conn: Connection, index: int) -> bytes:
+    """The bytes of one leaf.
+
+    Raises:
+        LedgerError: ``index_out_of_range``.
+    """
+    leaf: bytes | None = conn.execute(
+        select(entries.c.leaf).where(entries.c.leaf_index == index)
+    ).scalar_one_or_none()
+    if leaf is None:
+        raise LedgerError("index_out_of_range", f"The log has no leaf {index}.")
+    return leaf
+
+
+def read_leaves(
+    conn: Connection, start: int, end: int, *, batch: int = 256
+) -> Iterator[tuple[int, bytes, bytes]]:
+    """Stream ``(index, leaf, leaf hash)`` of leaves ``[start, end)`` in order, a batch of rows at a time."""
+    columns = (entries.c.leaf_index, entries.c.leaf, entries.c.leaf_hash)
+    while start < end:
+        rows = conn.execute(
+            select(*columns)
+            .where(entries.c.leaf_index >= start, entries.c.leaf_index < end)
+            .order_by(entries.c.leaf_index)
+            .limit(batch)
+        ).all()
+        for index, leaf, value in rows:
+            yield index, _as_bytes(leaf), _as_bytes(value)
+        if not rows:
+            return
+        start = rows[-1][0] + 1
+
+
+def read_nodes(conn: Connection, wanted: Sequence[merkle.Node]) -> list[bytes]:
+    """Hashes of complete nodes, in the order asked for.
+
+    Raises:
+        LedgerError: ``log_inconsistent`` if one is not there.
+    """
+    found: dict[merkle.Node, bytes] = {}
+    leaves = [index for level, index in wanted if level == 0]
+    if leaves:
+        query = select(entries.c.leaf_index, entries.c.leaf_hash).where(entries.c.leaf_index.in_(leaves))
+        found.update({(0, index): bytes(value) for index, value in conn.execute(query)})
+    interior = [node for node in wanted if node[0] > 0]
+    if interior:
+        place = tuple_(nodes.c.level, nodes.c.node_index)
+        rows = conn.execute(
+            select(nodes.c.level, nodes.c.node_index, nodes.c.hash).where(place.in_(interior))
+        )
+        found.update({(level, index): bytes(value) for level, index, value in rows})
+    if len(found) != len(set(wanted)):
+        raise LedgerError("log_inconsistent", "The log has lost nodes of its tree; restore the database.")
+    return [found[node] for node in wanted]
+
+
+def _as_bytes(value: object) -> bytes:
+    # SQLite stores text in a binary column if somebody puts it there; an audit must survive that.
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def range_hashes(conn: Connection, ranges: Sequence[merkle.Range]) -> list[bytes]:
+    """Hash of the subtree over each of ``ranges``, by one query for all."""
+    plan = [merkle.nodes_of(leaves) for leaves in ranges]
+    hashes = iter(read_nodes(conn, [node for part in plan for node in part]))
+    return [merkle.fold([next(hashes) for _ in part]) for part in plan]
+
+
+def root_of(conn: Connection, size: int) -> bytes:
+    """Root of the first ``size`` leaves."""
+    return range_hashes(conn, [(0, size)])[0]
+
+
+def read_checkpoints(conn: Connection) -> list[tuple[int, bytes, str]]:
+    """All checkpoints as ``(size, root, note)``, oldest first."""
+    rows = conn.execute(
+        select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.note).order_by(checkpoints.c.size)
+    )
+    return [(size, bytes(root), note) for size, root, note in rows]
