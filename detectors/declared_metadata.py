@@ -1,8 +1,8 @@
 """What a file says about itself, unsigned.
 
 Anyone can write or remove such statements: a positive is a declaration, their absence means nothing. Read are
-the text chunks of PNG; EXIF and XMP of JPEG, PNG and WebP; XMP of any other file; tags of video containers. EXIF
-of HEIF, AVIF and TIFF is not read. The detector parses hostile bytes and belongs into a sandboxed process.
+the text chunks of PNG; EXIF and XMP of JPEG, PNG and WebP; XMP of any other file; tags of video containers.
+EXIF of HEIF, AVIF and TIFF is not read. The detector parses hostile bytes: run it in a sandboxed process.
 """
 
 from __future__ import annotations

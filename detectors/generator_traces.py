@@ -1,7 +1,7 @@
 """What texts in a file's metadata say about AI.
 
 Each function takes text from outside and gives back what it declares, never the text itself: such metadata
-hold people's prompts. Encoder names (``Lavf``, ``x264``) are on real and generated files alike, hence neutral.
+hold people's prompts. Encoder names (``Lavf``, ``x264``) are on real and generated files alike: neutral.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def digital_source(value: str) -> Trace | None:
 
 
 def aigc_label(value: str) -> Trace | None:
-    """The label of TC260 and GB 45438: JSON with the key ``Label``, alone or inside ``AIGC``; or its number."""
+    """The label of TC260 and GB 45438: JSON with ``Label``, alone or inside ``AIGC``; or its number."""
     document = _json(value)
     if isinstance(document, dict) and isinstance(document.get("AIGC"), dict):
         document = document["AIGC"]

@@ -3,8 +3,8 @@
 The payloads are constants in the generators' public sources; encoder and decoder come from the package
 ``invisible-watermark``. One bit sits in each 8 x 8 pixels (a 4 x 4 block of the Haar approximation of the U
 channel), block ``n`` in row-major order carries bit ``n mod L`` of a payload of ``L`` bits, and the decoder
-lets the blocks of one bit vote. A payload survives neither lossy compression nor resizing or cropping, so only
-a positive says anything.
+lets the blocks of one bit vote. A payload survives neither lossy compression nor resizing nor cropping, so
+only a positive says anything.
 
 False positives. If a picture without a payload gave fair, independent bits, a random match would have these
 probabilities at the thresholds used here (upper tail of the binomial distribution, 1/2):
@@ -215,8 +215,8 @@ def _as_generated(info: ClipInfo) -> bool:
 def _decoder_class() -> Any:
     """The package's decoder for ``dwtDct``.
 
-    Loaded from its own file: the package's front door also imports PyTorch for a method that is not used here,
-    which costs a sandboxed process 190 MB and most of a second.
+    Loaded from its own file: the package's front door also imports PyTorch for a method that is not used
+    here, which costs a sandboxed process 190 MB and most of a second.
     """
     package = importlib.util.find_spec("imwatermark")
     if package is None or not package.submodule_search_locations:
