@@ -27,6 +27,8 @@ MODEL_ID = "prompt-ngrams-1"
 WEIGHTS = Path(__file__).parent / "weights"
 BLOCK_RATE, REVIEW_RATE = 0.002, 0.01
 """Share of harmless validation prompts that may be blocked, and that may be held or blocked."""
+LOWEST = {"block": 0.5, "review": 0.2}
+"""No threshold lies below these, however clean the validation prompts are."""
 
 Floats = NDArray[np.float64]
 
@@ -105,15 +107,15 @@ def thresholds(benign: Floats) -> dict[str, dict[str, float]]:
     for name, rate in (("block", BLOCK_RATE), ("review", REVIEW_RATE)):
         share = rate
         while True:
-            limits = np.array([max(threshold_at(column, share), 0.05) for column in benign.T])
+            limits = np.array([max(threshold_at(column, share), LOWEST[name]) for column in benign.T])
             if float((benign >= limits).any(axis=1).mean()) <= rate:
                 break
             share *= 0.8
         chosen[name] = limits
     return {
         category: {
-            "review": round(float(min(chosen["review"][k], 0.95)), 3),
-            "block": round(float(max(chosen["block"][k], 0.5)), 3),
+            "review": round(float(min(chosen["review"][k], chosen["block"][k])), 3),
+            "block": round(float(chosen["block"][k]), 3),
         }
         for k, category in enumerate(CATEGORIES)
     }

@@ -1,0 +1,160 @@
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from policies import Policy, PolicyError, load_policy
+from policies.loading import parse_policy
+from policies.patterns import check_pattern
+
+ROOM = Path(__file__).parents[3] / "policies"
+
+
+@pytest.fixture
+def tree() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOM / "default.yaml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def _parse(tree: dict[str, Any]) -> Policy:
+    return parse_policy(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode(), "mine.yaml")
+
+
+def _refused(tree: dict[str, Any]) -> PolicyError:
+    with pytest.raises(PolicyError) as caught:
+        _parse(tree)
+    return caught.value
+
+
+def test_default_is_valid_and_carries_the_floor(policy: Policy) -> None:
+    assert policy.id == "default" and policy.version >= 1
+    assert any(rule.id.startswith("floor.") for rule in policy.rules)
+    assert len(policy.cases) >= 20
+
+
+def test_digest_depends_on_content_alone(tree: dict[str, Any], policy: Policy) -> None:
+    assert _parse(tree).digest == policy.digest == load_policy().digest
+    assert policy.digest.startswith("sha256:") and len(policy.digest) == 71
+    shuffled = dict(reversed(list(tree.items())))
+    assert _parse(shuffled).digest == policy.digest
+    tree["version"] += 1
+    assert _parse(tree).digest != policy.digest
+
+
+def test_unknown_field_is_refused_with_its_line(tree: dict[str, Any]) -> None:
+    tree["categories"]["sexual"]["colour"] = "red"
+    error = _refused(tree)
+    assert error.code == "policy_invalid"
+    lines = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).splitlines()
+    number = next(n for n, line in enumerate(lines, 1) if "colour" in line)
+    assert f"mine.yaml, line {number}, categories.sexual.colour" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("version",), 0, "version"),
+        (("id",), "Not An Id!", "id"),
+        (("categories", "sexual", "text"), {"review": 0.9, "block": 0.2}, "review must not lie above block"),
+        (("categories", "sexual", "severity", "low"), 0.95, "must rise"),
+        (("categories", "unheard_of"), {}, "unheard_of"),
+        (("limits", "max_code_points"), 40_000, "32000"),
+        (("rules", 0, "any"), ["no.such.list"], "does not exist"),
+        (("rules", 0, "near"), ["context.art", "context.satire"], "either 'any' or 'near'"),
+        (("rules", 1, "id"), "sexual.explicit", "used twice"),
+        (("lists", "context.art", "patterns"), ["(a+)+b"], "without a bound"),
+        (("cases", 0, "expect"), "maybe", "expect"),
+    ],
+)
+def test_invalid_documents_say_why(
+    tree: dict[str, Any], path: tuple[Any, ...], value: object, words: str
+) -> None:
+    place = tree
+    for part in path[:-1]:
+        place = place[part]
+    place[path[-1]] = value
+    error = _refused(tree)
+    assert error.code == "policy_invalid" and words in str(error) and "line " in str(error)
+
+
+def test_missing_category_is_refused(tree: dict[str, Any]) -> None:
+    del tree["categories"]["fraud_scam"]
+    assert "fraud_scam" in str(_refused(tree))
+
+
+@pytest.mark.parametrize("category", ["sexual_minors", "nonconsensual_intimate", "terrorism_extremism"])
+def test_floor_cannot_be_switched_off_or_relaxed(tree: dict[str, Any], category: str) -> None:
+    tree["categories"][category]["enabled"] = False
+    assert _refused(tree).code == "policy_floor"
+    tree["categories"][category]["enabled"] = True
+    tree["categories"][category]["text"] = {"review": 1.0, "block": 1.0}
+    assert _refused(tree).code == "policy_floor"
+    tree["categories"][category]["text"] = {"review": 0.5, "block": 0.9}
+    tree["categories"][category]["frames"] = {"review": 0.95, "block": 1.0}
+    assert _refused(tree).code == "policy_floor"
+
+
+def test_floor_rules_cannot_be_replaced_or_allowed_away(tree: dict[str, Any]) -> None:
+    allow = {"id": "x", "about": "x", "action": "allow", "any": ["context.art"], "lowers": ["sexual_minors"]}
+    tree["rules"].append(allow)
+    assert "floor category sexual_minors" in str(_refused(tree))
+    tree["rules"][-1] = allow | {"id": "floor.minors.term", "lowers": ["sexual"]}
+    assert _refused(tree).code == "policy_floor"
+    tree["rules"].pop()
+    tree["lists"]["floor.minors"] = {"phrases": ["nothing"]}
+    assert _refused(tree).code == "policy_floor"
+
+
+def test_a_document_without_rules_still_has_the_floor(tree: dict[str, Any]) -> None:
+    tree["rules"], tree["lists"], tree["cases"] = [], {}, []
+    policy = _parse(tree)
+    assert policy.rules and all(rule.id.startswith("floor.") for rule in policy.rules)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"id: [", "line"),
+        (b"id: a\nid: b\n", "line 2: id is given twice"),
+        (b"a: &x [1]\nb: *x\n", "aliases"),
+        (b"\xff\xfe\x00", "not"),
+        (b"x" * 2_000_001, "larger"),
+        (b"!!python/object/apply:os.system [ls]", "line 1"),
+        (b"[" * 5000, ""),
+    ],
+)
+def test_unreadable_yaml(data: bytes, words: str) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_policy(data, "bad.yaml")
+    assert caught.value.code == "policy_unreadable" and words in str(caught.value)
+
+
+def test_empty_and_missing_files(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    with pytest.raises(PolicyError) as caught:
+        load_policy(tmp_path / "empty.yaml")
+    assert caught.value.code == "policy_invalid"
+    with pytest.raises(PolicyError) as caught:
+        load_policy(tmp_path / "absent.yaml")
+    assert caught.value.code == "policy_unreadable"
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["(a+)+", "a*b", ".{0,50}.{0,50}.{0,50}", r"(a)\1", "(?=a)b", "(?:a{1,9}){1,9}", "a{0,3}", "(", "(?:a|b|c|d){9}"],
+)
+def test_slow_or_broken_patterns_are_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="pattern"):
+        check_pattern(pattern)
+
+
+def test_allowed_patterns_stay_fast() -> None:
+    import re
+
+    pattern = r"\b(?:x{1,15}|xy){1}[a-z]{1,12}!"
+    check_pattern(pattern)
+    started = time.process_time()
+    re.compile(pattern).search("x" * 32_000)
+    assert time.process_time() - started < 3.0
