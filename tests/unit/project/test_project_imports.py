@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 
 MODULES = (
-    "detectors", "generator", "policies", "guard", "guard/media", "guard/marks", "guard/ledger", "guard/store",
-    "guard/pipeline", "guard/settings", "guard/api", "guard/app", "guard/cli",
+    "detectors", "generator", "policies", "guard", "guard/media", "guard/marks", "guard/ledger",
+    "guard/store", "guard/pipeline", "guard/settings", "guard/api", "guard/app", "guard/cli",
 )  # fmt: skip
 
 
