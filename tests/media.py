@@ -33,7 +33,7 @@ def texture(height: int, width: int, seed: int) -> NDArray[np.float32]:
 
 
 def scene(width: int, height: int, frames: int, seed: int = 0) -> Iterator[Frames]:
-    """A camera moving over a textured ground with two things that cross it, one (height, width, 3) at a time."""
+    """A camera moves over textured ground and two things cross it; one (height, width, 3) at a time."""
     rng = np.random.default_rng(seed)
     margin = 2 * frames + 2
     ground = (texture(height + margin, width + margin, seed) * 235 + 8).astype(np.uint8)
