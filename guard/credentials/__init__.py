@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from guard.credentials.detector import CredentialsDetector, evidence_of
 from guard.credentials.errors import CredentialsError
 from guard.credentials.identity import Identity
 from guard.credentials.keyring import (
@@ -22,6 +23,7 @@ from guard.credentials.trust import AnchorList, Trust
 
 __all__ = [
     "AnchorList",
+    "CredentialsDetector",
     "CredentialsError",
     "CredentialsReport",
     "Identity",
@@ -35,6 +37,7 @@ __all__ = [
     "Software",
     "Trust",
     "create_development_ca",
+    "evidence_of",
     "import_pem",
     "initialise",
     "load_identity",

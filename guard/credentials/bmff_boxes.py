@@ -26,7 +26,7 @@ _MAX_DEPTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box: `start` to `end` in the file, its content from `payload` on; `number` counts a file's boxes."""
+    """One box: `start` to `end` in the file, its content from `payload` on."""
 
     number: int
     type: bytes

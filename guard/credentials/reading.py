@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import c2pa
 
@@ -46,20 +46,19 @@ def read(path: Path, trust: Trust) -> CredentialsReport:
         CredentialsError: `file_unreadable` if the file cannot be opened.
     """
     try:
-        with path.open("rb"):
-            pass
+        file = path.open("rb")
     except OSError:
         raise CredentialsError("file_unreadable", f"{path.name} cannot be opened for reading.") from None
-    try:
-        with c2pa.Reader(path, context=context_for(trust)) as reader:
-            text = reader.json()
-            remote = None if reader.is_embedded() else reader.get_remote_url()
-    except c2pa.C2paError as error:
-        return _from_error(error)
+    with file:
+        try:
+            with c2pa.Reader(_hint(file), file, context=context_for(trust)) as reader:
+                text = reader.json()
+        except c2pa.C2paError as error:
+            return _from_error(error)
     if len(text) > _MAX_JSON:
         return CredentialsReport(state="malformed", reason="manifest_too_large", library=library())
     try:
-        return _report(path, json.loads(text), trust, remote)
+        return _report(path, json.loads(text), trust)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         # The library accepted a manifest of a shape that no specification has.
         return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
@@ -84,9 +83,18 @@ def _from_error(error: c2pa.C2paError) -> CredentialsReport:
     return CredentialsReport(state="malformed", reason="unreadable", library=library())
 
 
-def _report(path: Path, store: dict[str, Any], trust: Trust, remote: str | None) -> CredentialsReport:
+def _hint(file: BinaryIO) -> str | None:
+    """The format, where the library cannot tell it by content; never the name, which a stranger chose."""
+    head = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")
+    file.seek(0)
+    return "image/svg+xml" if head.startswith((b"<?xml", b"<svg", b"<!--")) and b"<svg" in head else None
+
+
+def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsReport:
     label = store["active_manifest"]
-    manifest = store["manifests"][label]
+    manifest = store["manifests"].get(label)
+    if manifest is None and store["validation_state"] != "Invalid":
+        raise KeyError(label)
     results = store.get("validation_results") or {}
     codes = validation_codes(results.get("activeManifest"))
     tree = Tree(store, trust)
@@ -95,26 +103,24 @@ def _report(path: Path, store: dict[str, Any], trust: Trust, remote: str | None)
     state: State = "invalid"
     if store.get("validation_state") in ("Trusted", "Valid"):
         state = "trusted" if store["validation_state"] == "Trusted" and believed else "valid"
-    failures = list(codes.failures)
-    if state == "valid" and "signingCredential.untrusted" not in failures:
-        failures.append("signingCredential.untrusted")
     protection, reason = _protection(path, manifest) if state != "invalid" else ((), None)
     if reason is not None:
         state = "not_fully_protected"
+    elif state == "valid":
+        reason = "signer_unknown"
     return CredentialsReport(
         state=state,
         reason=reason,
-        claims=manifest_claims(label, manifest, codes, trust),
-        failures=tuple(failures),
+        claims=manifest_claims(label, manifest, codes, trust) if manifest is not None else None,
+        failures=codes.failures,
         ingredient_failures=tree.failures,
         warnings=tuple(code for code in codes.informational if code not in _SILENT)
-        + _exclusion_warnings(manifest),
+        + _exclusion_warnings(manifest or {}),
         ingredients=ingredients,
         truncated=tree.truncated,
         protection=protection,
         trust_list=believed.name if believed and state != "invalid" else None,
         trust_list_date=believed.dated.isoformat() if believed and state != "invalid" else None,
-        remote_url=clean(remote) if remote else None,
         library=library(),
     )
 

@@ -121,7 +121,7 @@ class CredentialsReport(_Model):
 
     Attributes:
         state: see `State`.
-        reason: stable code behind a state other than trusted, valid or invalid.
+        reason: stable code behind a state other than trusted and invalid.
         claims: what the file's own manifest says; None unless one could be read.
         failures: codes of the C2PA specification for the file's own manifest.
         ingredient_failures: codes of all ingredients together; the tree says which.

@@ -21,7 +21,6 @@ CAPTURE = frozenset(
         "negativeFilm",
         "positiveFilm",
         "print",
-        "compositeCapture",
     )
 )
 """Recorded off the real world by a device."""
@@ -30,6 +29,7 @@ _OTHER_IPTC = (
     "algorithmicMedia",
     "algorithmicallyEnhanced",
     "composite",
+    "compositeCapture",
     "dataDrivenMedia",
     "digitalArt",
     "digitalCreation",

@@ -1,0 +1,66 @@
+"""One sentence for each thing that credentials may show, in English and German."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Sentence = Literal[
+    "absent",
+    "remote",
+    "malformed",
+    "unreliable",
+    "tampered",
+    "ingredient_tampered",
+    "not_fully_protected",
+    "declares_ai",
+    "declares_ai_edit",
+    "declares_capture",
+    "declares_other",
+]
+
+SENTENCES: dict[Sentence, dict[str, str]] = {
+    "absent": {
+        "en": "The file carries no Content Credentials; that says nothing about where it comes from.",
+        "de": "Die Datei trägt keine Content Credentials; das sagt nichts darüber, woher sie stammt.",
+    },
+    "remote": {
+        "en": "The file only points to Content Credentials elsewhere, which are not fetched.",
+        "de": "Die Datei verweist nur auf Content Credentials an anderer Stelle, die nicht abgerufen werden.",
+    },
+    "malformed": {
+        "en": "The file, or what looks like its Content Credentials, cannot be read.",
+        "de": "Die Datei oder das, was ihre Content Credentials sein könnten, lässt sich nicht lesen.",
+    },
+    "unreliable": {
+        "en": "The file has Content Credentials whose certificate, time stamp or identity cannot be relied on.",
+        "de": "Zertifikat, Zeitstempel oder Identität der Content Credentials sind nicht verlässlich.",
+    },
+    "tampered": {
+        "en": "The file or its Content Credentials were changed after signing.",
+        "de": "Die Datei oder ihre Content Credentials wurden nach dem Signieren verändert.",
+    },
+    "ingredient_tampered": {
+        "en": "Something that this file was made from had Content Credentials that do not hold.",
+        "de": "Etwas, woraus diese Datei entstand, hatte Content Credentials, die nicht stimmen.",
+    },
+    "not_fully_protected": {
+        "en": "The signature does not cover all media in the file, so what plays may not be what was signed.",
+        "de": "Die Signatur deckt nicht alle Medien der Datei ab; gezeigt wird womöglich anderes als signiert.",
+    },
+    "declares_ai": {
+        "en": "Intact Content Credentials declare that the file was made by a trained model.",
+        "de": "Unversehrte Content Credentials geben an, dass ein trainiertes Modell die Datei erzeugt hat.",
+    },
+    "declares_ai_edit": {
+        "en": "Intact Content Credentials declare that parts of the file were made by a trained model.",
+        "de": "Unversehrte Content Credentials geben an, dass ein trainiertes Modell Teile der Datei erzeugt hat.",
+    },
+    "declares_capture": {
+        "en": "Intact Content Credentials declare that the file was recorded by a device.",
+        "de": "Unversehrte Content Credentials geben an, dass ein Gerät die Datei aufgezeichnet hat.",
+    },
+    "declares_other": {
+        "en": "The file has intact Content Credentials that declare neither a trained model nor a recording.",
+        "de": "Die unversehrten Content Credentials geben weder ein trainiertes Modell noch eine Aufnahme an.",
+    },
+}
