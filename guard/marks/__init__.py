@@ -1,7 +1,8 @@
 """The watermark: a keyed, blind lattice of Fourier lines in the luma of every frame.
 
-:class:`Embedder` adds 64 bits to a clip; :func:`read` finds them again after compression, scaling, cropping, rotation and
-flips, without the original. ``docs/watermark.md`` says what survives, what does not, and what an attacker can do.
+:class:`Embedder` adds 64 bits to a clip; :func:`read` finds them again after compression, scaling, cropping,
+rotation and flips, without the original. ``docs/watermark.md`` says what survives, what does not, and what an
+attacker can do.
 """
 
 from guard.marks.bounds import FALSE_PAYLOAD_BOUND, MAX_KEYS, PRESENCE_LEVEL

@@ -24,11 +24,11 @@ _ATTEMPTS = 4
 class Embedder:
     """Adds one payload to the frames of one clip, streaming.
 
-    The same value is added to R, G and B of a pixel, so that luma changes and chroma does not (but where a channel
-    saturates). The pattern is the same in every frame; its strength follows the local standard deviation of the
-    picture, and a servo scales it so that no frame falls below the preset's PSNR. The servo and the dither look at
-    frames one after the other and at nothing else, so chunking does not matter: the same key, payload and frames give
-    the same result.
+    The same value is added to R, G and B of a pixel, so that luma changes and chroma does not (but where a
+    channel saturates). The pattern is the same in every frame; its strength follows the local standard
+    deviation of the picture, and a servo scales it so that no frame falls below the preset's PSNR. The servo
+    and the dither look at frames one after the other and at nothing else, so chunking does not matter: the
+    same key, payload and frames give the same result.
 
     Args:
         key: Key to mark with.
@@ -49,7 +49,8 @@ class Embedder:
         if min(width, height) < MIN_SIDE:
             raise MarkError(
                 "mark_frame_too_small",
-                f"Frames of {width}x{height} are too small to mark; both sides must be at least {MIN_SIDE} pixels.",
+                f"Frames of {width}x{height} are too small to mark; each side must be at least "
+                f"{MIN_SIDE} pixels.",
             )
         self.preset = preset_named(preset)
         self._size = (width, height)
@@ -78,7 +79,7 @@ class Embedder:
         if frames.shape[1:3] != (height, width):
             raise MarkError(
                 "mark_size_changed",
-                f"Frames of {frames.shape[2]}x{frames.shape[1]} came to an embedder made for {width}x{height}; "
+                f"Frames of {frames.shape[2]}x{frames.shape[1]} came to an embedder for {width}x{height}; "
                 "make one embedder for each clip.",
             )
         marked = np.empty_like(frames)
@@ -109,18 +110,18 @@ class Embedder:
         plane = luma(frame, *self._canonical)
         mean = cv2.blur(plane, (7, 7))
         variance = cv2.blur(cv2.multiply(plane, plane), (7, 7)) - cv2.multiply(mean, mean)
-        deviation = cv2.sqrt(cv2.max(variance, 0.0))
+        deviation = cv2.sqrt(np.maximum(variance, 0))
         # an edge raises the deviation of the flat area beside it, where the mark would show: erode first
         texture = cv2.blur(cv2.erode(deviation, np.ones((5, 5), np.uint8)), (7, 7))
-        mask: Plane = cv2.min(1 + self.preset.slope * texture, self.preset.ceiling)
-        return mask
+        mask = np.minimum(1 + self.preset.slope * texture, self.preset.ceiling)
+        return np.asarray(mask, dtype=np.float32)
 
     def _change(self, mask: Plane, gain: float) -> tuple[Frames, Frames, float]:
-        """What to add to and to subtract from every channel, two (height, width) uint8 planes, and their MSE."""
+        """What every channel gains and loses, two (height, width) uint8 planes, and their mean square."""
         strength = cv2.resize(mask * np.float32(gain), self._size, interpolation=cv2.INTER_LINEAR)
         change = cv2.multiply(strength, self._pattern, dst=strength)
-        up = cv2.add(change, self._dither, dtype=cv2.CV_8U)
-        down = cv2.subtract(self._counter_dither, change, dtype=cv2.CV_8U)
+        up = np.asarray(cv2.add(change, self._dither, dtype=cv2.CV_8U), dtype=np.uint8)
+        down = np.asarray(cv2.subtract(self._counter_dither, change, dtype=cv2.CV_8U), dtype=np.uint8)
         total = cv2.norm(up, cv2.NORM_L2SQR) + cv2.norm(down, cv2.NORM_L2SQR)
         return up, down, total / change.size
 
@@ -129,15 +130,15 @@ def _pattern(tile: npt.NDArray[np.float32], size: tuple[int, int], canonical: tu
     """The tile repeated over the canonical frame and scaled to the frame, (height, width) float32."""
     width, height = canonical
     repeated = np.tile(tile, (height // TILE + 1, width // TILE + 1))[:height, :width]
-    pattern: Plane = cv2.resize(np.ascontiguousarray(repeated), size, interpolation=cv2.INTER_CUBIC)
-    return pattern
+    pattern = cv2.resize(np.ascontiguousarray(repeated), size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(pattern, dtype=np.float32)
 
 
 def _dither(width: int, height: int) -> Plane:
     """(height, width) float32 in [-0.5, 0.5): interleaved gradient noise (Jimenez 2014).
 
-    Rounding to whole code values would swallow a mark weaker than half of one. This pattern is spread evenly over the
-    range in every small neighbourhood, and its spectrum lies above the mark's.
+    Rounding to whole code values would swallow a mark weaker than half of one. This pattern is spread evenly
+    over the range in every small neighbourhood, and its spectrum lies above the mark's.
     """
     x = np.arange(width, dtype=np.float64)[None]
     y = np.arange(height, dtype=np.float64)[:, None]

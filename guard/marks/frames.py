@@ -46,5 +46,4 @@ def luma(frame: Frames, width: int, height: int) -> Plane:
         shrinks = plane.shape[1] >= width and plane.shape[0] >= height
         way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
         plane = cv2.resize(plane, (width, height), interpolation=way)
-    result: Plane = plane.astype(np.float32)
-    return result
+    return np.asarray(plane, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Detector front end: what the frames of a clip have in common in the mark's band, summed up while they stream by."""
+"""Detector front end: what a clip's frames have in common in the mark's band, summed up as they stream by."""
 
 import cv2
 import numpy as np
@@ -19,9 +19,9 @@ _CLIP = 2.5
 class Front:
     """Sums whitened luma residuals in canonical size.
 
-    Frames go in one by one. When more than :data:`MAX_FRAMES` have been summed, every second one is dropped and the
-    step between frames doubles. To be able to drop them, frames are summed by how often two divides their number: a
-    dozen planes of canonical size whatever the clip's length.
+    Frames go in one by one. When more than :data:`MAX_FRAMES` have been summed, every second one is dropped
+    and the step between frames doubles. To be able to drop them, frames are summed by how often two divides
+    their number: a dozen planes of canonical size whatever the clip's length.
 
     Args:
         width: Width of the frames in pixels.
@@ -51,7 +51,10 @@ class Front:
         self.frames = 0
 
     def add(self, frame: Frames) -> None:
-        """Take the next frame of the clip, (height, width, 3) uint8 RGB; most frames of a long clip are passed over.
+        """Take the next frame of the clip; most frames of a long clip are passed over.
+
+        Args:
+            frame: (height, width, 3) uint8 RGB.
 
         Raises:
             MarkError: ``mark_size_changed``.
@@ -85,7 +88,7 @@ class Front:
         """
         if self.frames == 0:
             raise MarkError("mark_no_frames", "The clip has no frames to read a mark from.")
-        return np.sum([self._first, *self._sums], axis=0, dtype=np.float32)
+        return np.asarray(np.sum([self._first, *self._sums], axis=0), dtype=np.float32)
 
     def _residual(self, frame: Frames) -> Plane:
         """Band-passed, locally normalised and clipped luma of one frame."""
@@ -94,13 +97,12 @@ class Front:
         top, left = (plane.shape[0] - height) // 2, (plane.shape[1] - width) // 2
         plane = plane[top : top + height, left : left + width]
         below, right = self._padded[0] - height, self._padded[1] - width
-        plane = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REFLECT_101)
-        spectrum = cv2.mulSpectrums(cv2.dft(plane), self._filter, 0)
+        padded = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REFLECT_101)
+        spectrum = cv2.mulSpectrums(cv2.dft(padded), self._filter, 0)
         band = cv2.dft(spectrum, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
         band = np.ascontiguousarray(band[:height, :width])
         deviation = cv2.sqrt(cv2.blur(cv2.multiply(band, band), (15, 15))) + 0.15
-        result: Plane = np.clip(cv2.divide(band, deviation), -_CLIP, _CLIP)
-        return result
+        return np.asarray(np.clip(cv2.divide(band, deviation), -_CLIP, _CLIP), dtype=np.float32)
 
 
 def _even_dft_size(side: int) -> int:
@@ -111,7 +113,7 @@ def _even_dft_size(side: int) -> int:
 
 
 def _band_pass(height: int, width: int) -> Plane:
-    """Whitening band-pass for pictures, in OpenCV's packed layout of a real signal's spectrum, (height, width).
+    """Whitening band-pass, (height, width) in OpenCV's packed layout of a real signal's spectrum.
 
     Rises with frequency, as the amplitude of pictures falls; 0.03 to 0.3 cycles per pixel pass.
     """
@@ -122,5 +124,4 @@ def _band_pass(height: int, width: int) -> Plane:
     response /= response.max()
     # the spectrum of the filter's (real, even) impulse response is the response itself, packed like any other
     impulse = np.fft.ifft2(response).real.astype(np.float32)
-    packed: Plane = cv2.dft(impulse)
-    return packed
+    return np.asarray(cv2.dft(impulse), dtype=np.float32)

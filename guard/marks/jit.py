@@ -1,10 +1,10 @@
 """Numba compilation whose cache can also be used where nothing may be written.
 
-Numba refuses to decorate a function with ``cache=True`` when none of its cache folders is writable. A sandboxed
-process is exactly that: it may read the folder that its parent filled, but not write to it. The locator below takes
-the first folder that is writable *or* already holds a cache for the source file, in numba's own order
-(``NUMBA_CACHE_DIR``, ``__pycache__`` beside the source, the user's cache folder), and a cache that cannot be written
-is left alone.
+Numba refuses to decorate a function with ``cache=True`` when none of its cache folders is writable. A
+sandboxed process is exactly that: it may read the folder that its parent filled, but not write to it. The
+locator below takes the first folder that already holds a cache for the function or is writable, in numba's
+own order (``NUMBA_CACHE_DIR``, ``__pycache__`` beside the source, the user's cache folder), and a cache that
+cannot be written is left alone.
 """
 
 import contextlib
@@ -14,40 +14,45 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core import caching
+from numba.core import caching as _untyped_caching
+from numba.core import config as _untyped_config
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+# numba annotates little of this part of itself
+_caching: Any = _untyped_caching
+_config: Any = _untyped_config
+_FunctionCache: Any = _caching.FunctionCache
+_Implementation: Any = _caching.CompileResultCacheImpl
+_UserProvided: Any = _caching.UserProvidedCacheLocator
 
-class _Locator(caching.UserProvidedCacheLocator):
-    """First numba cache folder that can be written, or at least read; never ``None``."""
+
+class _Locator(_UserProvided):
+    """First of numba's cache folders that holds the function or can be written; never ``None``."""
 
     @classmethod
-    def from_function(cls, py_func: Any, py_file: str) -> "caching._CacheLocator":
-        readable = None
-        locators = [caching.InTreeCacheLocator, caching.UserWideCacheLocator]
-        if numba.config.CACHE_DIR:
-            locators.insert(0, caching.UserProvidedCacheLocator)
-        for kind in locators:
-            locator = kind(py_func, py_file)
+    def from_function(cls, py_func: Any, py_file: str) -> Any:
+        kinds = [_caching.InTreeCacheLocator, _caching.UserWideCacheLocator]
+        if _config.CACHE_DIR:
+            kinds.insert(0, _UserProvided)
+        locators = [kind(py_func, py_file) for kind in kinds]
+        for locator in locators:
             folder = Path(locator.get_cache_path())
-            try:
+            with contextlib.suppress(OSError):
+                if any(folder.glob(f"{Path(py_file).stem}.{py_func.__name__}-*.nbi")):
+                    return locator
                 folder.mkdir(parents=True, exist_ok=True)
                 with tempfile.TemporaryFile(dir=folder):
                     return locator
-            except OSError:
-                with contextlib.suppress(OSError):
-                    if readable is None and any(folder.glob(f"{Path(py_file).stem}.*.nbi")):
-                        readable = locator
-        return readable or caching.InTreeCacheLocator(py_func, py_file)
+        return locators[0]
 
 
-class _Implementation(caching.CompileResultCacheImpl):
+class _LocatedImplementation(_Implementation):
     _locator_classes = [_Locator]  # noqa: RUF012 - the name and form are numba's
 
 
-class _Cache(caching.FunctionCache):
-    _impl_class = _Implementation
+class _Cache(_FunctionCache):
+    _impl_class = _LocatedImplementation
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -69,7 +74,7 @@ def compiled(function: _Function) -> _Function:
     Returns:
         The compiled function, called in the same way.
     """
-    dispatcher = numba.njit(fastmath=True, nogil=True)(function)
-    dispatcher._cache = _Cache(dispatcher.py_func)
+    dispatcher: Any = numba.njit(fastmath=True, nogil=True)(function)
+    dispatcher._cache = _Cache(function)
     result: _Function = dispatcher
     return result

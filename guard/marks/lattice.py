@@ -1,10 +1,10 @@
 """The lattice: which Fourier lines carry the mark, what each of them means, and the tile they add up to.
 
-Frames are brought to a canonical size whose short side is 256. There a 64 x 64 tile is repeated over the frame, so the
-mark's energy sits on a lattice of discrete spatial frequencies, multiples of 1/64 cycles per pixel. The 336 lowest
-half-plane lines from radius 3 on are used: lower ones are seen and are drowned by the picture, higher ones die in
-compression and rescaling. Which lines exist is public (the geometry search needs no key); which of them are pilots, the
-phase of every line and the order of the data bits follow from the key.
+Frames are brought to a canonical size whose short side is 256. There a 64 x 64 tile is repeated over the
+frame, so the mark's energy sits on a lattice of discrete spatial frequencies, multiples of 1/64 cycles per
+pixel. The 336 lowest half-plane lines from radius 3 on are used: lower ones are seen and are drowned by the
+picture, higher ones die in compression and rescaling. Which lines exist is public (the geometry search needs
+no key); which of them are pilots, the phase of every line and the order of the data bits follow from the key.
 """
 
 import functools
@@ -60,7 +60,8 @@ class Lattice:
     """What one key makes of the lines.
 
     Attributes:
-        pilots: (80,) indices into :data:`LINES` of the lines with a known value, one from every group of about four
+        pilots: (80,) indices into :data:`LINES` of the lines with a known value, one from every group of
+        about four
             neighbours in radius.
         data: (256,) indices of the data lines, in the order of the code bits.
         rotation: (336,) complex unit phase of every line.
@@ -71,7 +72,7 @@ class Lattice:
     rotation: npt.NDArray[np.complex128]
 
     def symbols(self, code: npt.NDArray[np.uint8]) -> npt.NDArray[np.complex128]:
-        """(336,) line values for a code word: QPSK on the data lines, one on the pilots, then the keyed phases.
+        """(336,) line values: QPSK on the data lines, one on the pilots, all turned by the keyed phases.
 
         Args:
             code: (512,) code bits.
@@ -89,14 +90,15 @@ class Lattice:
         spectrum[LINES[:, 1] % TILE, LINES[:, 0] % TILE] = values
         spectrum[-LINES[:, 1] % TILE, -LINES[:, 0] % TILE] = np.conj(values)
         tile = np.fft.ifft2(spectrum).real
-        return (tile / tile.std()).astype(np.float32)
+        return np.asarray(tile / tile.std(), dtype=np.float32)
 
 
 @functools.lru_cache(maxsize=8)
 def lattice(key: MarkKey) -> Lattice:
     """Run the key schedule.
 
-    Pilots are drawn from a stream labelled ``pilots``, phases from ``phases``, the order of data lines from ``order``.
+    Pilots are drawn from a stream labelled ``pilots``, phases from ``phases``, the order of data lines from
+    ``order``.
     """
     count = len(LINES)
     edges = np.linspace(0, count, PILOTS + 1).astype(np.int64)

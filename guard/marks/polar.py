@@ -1,12 +1,13 @@
 """Polar code of 512 bits that carries the payload and a keyed check word, with a list decoder.
 
-64 payload bits and 32 check bits are sent on the 96 most reliable of 512 polarised channels (rate 3/16). The decoder is
-successive cancellation with a list of 16 paths (Tal and Vardy 2015) and the min-sum approximation; of the surviving
-paths, the most likely one whose check word fits is taken, or none.
+64 payload bits and 32 check bits are sent on the 96 most reliable of 512 polarised channels (rate 3/16). The
+decoder is successive cancellation with a list of 16 paths (Tal and Vardy 2015) and the min-sum approximation;
+of the surviving paths, the most likely one whose check word fits is taken, or none.
 
-The check word is the first 32 bits of HMAC-SHA-256 over the payload, under a subkey that nothing else uses, in place of a
-CRC-32. It serves the list decoder as well as a CRC does, and because it is unpredictable without the key, the chance
-that a wrong word passes is 2**-32 for *any* wrong word: noise, another key's mark, or a forger's error pattern.
+The check word is the first 32 bits of HMAC-SHA-256 over the payload, under a subkey that nothing else uses,
+in place of a CRC-32. It serves the list decoder as well as a CRC does, and because it is unpredictable
+without the key, the chance that a wrong word passes is 2**-32 for *any* wrong word: noise, another key's
+mark, or a forger's error pattern.
 """
 
 import functools
@@ -29,7 +30,7 @@ Bits = npt.NDArray[np.uint8]
 
 
 def _reliability_order(stages: int, snr_db: float) -> npt.NDArray[np.int64]:
-    """Channel indices from least to most reliable (Gaussian approximation of Chung, Richardson, Urbanke 2001)."""
+    """Channel indices from least to most reliable (Gaussian approximation, Chung et al. 2001)."""
 
     def phi(x: float) -> float:
         if x < 10:
@@ -100,8 +101,8 @@ def decode(key: MarkKey, llr: npt.NDArray[np.float32]) -> bytes | None:
     """Payload of a noisy code word, or ``None`` if no path of the list passes the check.
 
     Args:
-        key: Key to check with.
-        llr: (512,) log likelihood ratios, positive where a zero bit is more likely. Their common scale is immaterial.
+        key: Key to check with. llr: (512,) log likelihood ratios, positive where a zero bit is more likely.
+        Their common scale is immaterial.
     """
     information, frozen = _information_set()
     paths, metric = decode_list(np.ascontiguousarray(llr, dtype=np.float32), frozen, LIST_SIZE)

@@ -12,11 +12,12 @@ class Preset:
     """Strength of a mark.
 
     Attributes:
-        name: Name of the preset.
-        psnr: Least PSNR of every marked frame against its original in dB, over R, G and B together.
-        flat: Cap on the mark's standard deviation in flat areas, in 8-bit code values. Where a picture is flat
+        name: Name of the preset. psnr: Least PSNR of every marked frame against its original in dB, over R, G
+        and B together. flat: Cap on the mark's standard deviation in flat areas, in 8-bit code values. Where
+        a picture is flat
             throughout, this and not the PSNR limits the strength.
-        slope: How fast the mark grows with the local standard deviation of the picture, per code value, relative to its
+        slope: How fast the mark grows with the local standard deviation of the picture, per code value,
+        relative to its
             strength in a flat area.
         ceiling: Greatest strength anywhere, relative to a flat area.
     """
@@ -39,8 +40,8 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         )
     }
 )
-"""By name: ``invisible`` (45 dB), ``robust`` (42 dB), ``small`` (42 dB, evenly spread, for frames of about 256 x 256),
-``strong`` (39 dB, for a file whose mark could not be read back with a gentler preset)."""
+"""By name: ``invisible`` (45 dB), ``robust`` (42 dB), ``small`` (42 dB, evenly spread, for frames of about
+256 x 256), ``strong`` (39 dB, for a file whose mark could not be read back with a gentler preset)."""
 
 DEFAULT_PRESET = "robust"
 
@@ -55,7 +56,9 @@ def preset_named(name: str) -> Preset:
         return PRESETS[name]
     except KeyError:
         known = ", ".join(PRESETS)
-        raise MarkError("mark_preset_unknown", f"There is no mark preset {name!r}; use one of {known}.") from None
+        raise MarkError(
+            "mark_preset_unknown", f"There is no mark preset {name!r}; use one of {known}."
+        ) from None
 
 
 def stronger(name: str) -> str | None:

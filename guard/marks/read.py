@@ -11,7 +11,7 @@ from guard.marks.errors import MarkError
 from guard.marks.frames import Frames, check_frames
 from guard.marks.front import Front
 from guard.marks.keys import MarkKey
-from guard.marks.lattice import TILE, Floats, Lattice, lattice
+from guard.marks.lattice import TILE, Floats, lattice
 from guard.marks.search import geometries, scene
 from guard.marks.sync import SYMMETRIES, Alignment, align, line_values, soft_bits
 
@@ -31,7 +31,8 @@ class Reading:
     """What a clip's mark says.
 
     Attributes:
-        status: ``read``: a payload was recovered. ``unreadable``: a mark of one of the keys is there, its payload is lost.
+        status: ``read``: a payload was recovered. ``unreadable``: a mark of one of the keys is there, its
+        payload is lost.
             ``absent``: no mark of these keys was found, which says nothing about where the clip comes from.
         payload: 8 bytes if read.
         key_id: Key that the mark was made with, unless absent.
@@ -77,7 +78,9 @@ class Reading:
                 geometry=None if geometry is None else tuple(float(x) for x in geometry),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise MarkError("mark_reading_invalid", "This is not a stored mark reading; read the file again.") from error
+            raise MarkError(
+                "mark_reading_invalid", "This is not a stored mark reading; read the file again."
+            ) from error
         reads = reading.status == "read"
         if (
             reading.status not in get_args(Status)
@@ -85,23 +88,26 @@ class Reading:
             or (reading.payload is not None and len(reading.payload) != polar.PAYLOAD_BYTES)
             or not 0 <= reading.p_value <= 1
         ):
-            raise MarkError("mark_reading_invalid", "This stored mark reading contradicts itself; read the file again.")
+            raise MarkError(
+                "mark_reading_invalid", "This stored mark reading contradicts itself; read the file again."
+            )
         return reading
 
 
 def read(chunks: Iterable[Chunk], keys: Sequence[MarkKey]) -> Reading:
     """Read the mark of a clip.
 
-    Frames are taken in as they come, at most 128 spread evenly over the clip are summed, and memory does not grow with
-    the clip. The unchanged geometry is tried first, then zooms and rotations to 16 degrees, changed aspects, and all
-    rotations, each with every key; the first payload found ends the reading.
+    Frames are taken in as they come, at most 128 spread evenly over the clip are summed, and memory does not
+    grow with the clip. The unchanged geometry is tried first, then zooms and rotations to 16 degrees, changed
+    aspects, and all rotations, each with every key; the first payload found ends the reading.
 
     Args:
         chunks: The clip, in order.
         keys: One to three keys: the current one first, then retired ones.
 
     Raises:
-        MarkError: ``mark_keys_invalid``, ``mark_no_frames``, ``mark_frame_too_small``, ``mark_frames_invalid`` or
+        MarkError: ``mark_keys_invalid``, ``mark_no_frames``, ``mark_frame_too_small``,
+        ``mark_frames_invalid`` or
             ``mark_size_changed``.
     """
     allowed = bounds.alignments_allowed(len(keys))

@@ -1,8 +1,9 @@
 """Where the lattice lies: a search for the geometry of a clip that needs no key.
 
-Zoom, crop, rotation and a changed aspect map the lattice's frequencies by a 2 x 2 matrix. Many matrices are scored by
-the energy found at the frequencies to which they send the lines; the best ones are refined by hill climbing. Nothing here
-depends on a key, so the number of geometries that go on to decoding is fixed beforehand.
+Zoom, crop, rotation and a changed aspect map the lattice's frequencies by a 2 x 2 matrix. Many matrices are
+scored by the energy found at the frequencies to which they send the lines; the best ones are refined by hill
+climbing. Nothing here depends on a key, so the number of geometries that go on to decoding is fixed
+beforehand.
 """
 
 import functools
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from guard.marks.frames import Plane
 from guard.marks.jit import compiled
-from guard.marks.lattice import LINES, TILE, Floats
+from guard.marks.lattice import LINES, RADII, TILE, Floats
 
 SPECTRUM = 1024
 """Side of the spectrum in which the lattice is looked for, in bins."""
@@ -60,11 +61,12 @@ def scene(total: Plane) -> Scene:
     spectrum = cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=h)
     power = cv2.magnitude(spectrum[..., 0], spectrum[..., 1]) ** 2
     edge = 40
-    wrapped = cv2.copyMakeBorder(power, edge, edge, edge, edge, cv2.BORDER_WRAP)
-    level = cv2.blur(wrapped, (41, 41))
+    wrapped = np.asarray(cv2.copyMakeBorder(power, edge, edge, edge, edge, cv2.BORDER_WRAP), np.float32)
+    mean = cv2.blur(wrapped, (41, 41))
     # lines that stand out must not raise the level that they are measured against
-    level = cv2.blur(cv2.min(wrapped, 3 * level), (41, 41))[edge:-edge, edge:-edge]
-    return Scene(plane=plane, power=power / (level + 1e-9), level=level)
+    mean = cv2.blur(np.minimum(wrapped, 3 * mean), (41, 41))
+    level = np.ascontiguousarray(mean[edge:-edge, edge:-edge], dtype=np.float32)
+    return Scene(plane=plane, power=np.asarray(power / (level + 1e-9), np.float32), level=level)
 
 
 def frequencies(geometry: Floats, lines: Floats = _LINES) -> Floats:
@@ -77,7 +79,7 @@ def frequencies(geometry: Floats, lines: Floats = _LINES) -> Floats:
 
 
 def geometries(of: Scene) -> Iterator[Floats]:
-    """Candidate geometries, (4,) each, the unchanged one first, then those of ever wider searches; never more than 19."""
+    """At most 19 candidate geometries, (4,) each: the unchanged one, then those of ever wider searches."""
     yield IDENTITY
     reach = max(of.plane.shape)
     for level in LEVELS:
@@ -91,7 +93,8 @@ def geometries(of: Scene) -> Iterator[Floats]:
                 chosen.append(grid[i])
             if len(chosen) == PER_LEVEL:
                 break
-        climbed = [climb(of.power, start, _LINES, _POWER_CAP, BAND_EDGE, 0.35 / reach / 15) for start in chosen]
+        step = 0.35 / reach / RADII[-1]
+        climbed = [climb(of.power, start, _LINES, _POWER_CAP, BAND_EDGE, step) for start in chosen]
         climbed.sort(key=lambda pair: -pair[1])
         distinct: list[Floats] = []
         for geometry, _ in climbed:
@@ -117,7 +120,7 @@ def _grid(level: str) -> Floats:
 
 
 def _log_steps(low: float, high: float, step: float) -> Floats:
-    return np.exp(np.arange(math.log(low), math.log(high), step))
+    return np.asarray(np.exp(np.arange(math.log(low), math.log(high), step)))
 
 
 def _mesh(first: Floats, second: Floats) -> tuple[Floats, Floats]:
@@ -126,9 +129,7 @@ def _mesh(first: Floats, second: Floats) -> tuple[Floats, Floats]:
 
 
 @compiled
-def score_grid(
-    power: Plane, grid: Floats, lines: Floats, cap: float, edge: float
-) -> npt.NDArray[np.float32]:
+def score_grid(power: Plane, grid: Floats, lines: Floats, cap: float, edge: float) -> npt.NDArray[np.float32]:
     """Normalised energy at the lines for (n, 4) geometries, nearest bin, (n,) float32."""
     bins = power.shape[0]
     scores = np.empty(len(grid), np.float32)
@@ -180,12 +181,12 @@ def climb(
                         continue
                     x = fx * bins + bins
                     y = fy * bins + bins
-                    x0 = int(x)
-                    y0 = int(y)
-                    u = x - x0
-                    v = y - y0
-                    above = (1 - u) * power[y0 % bins, x0 % bins] + u * power[y0 % bins, (x0 + 1) % bins]
-                    below = (1 - u) * power[(y0 + 1) % bins, x0 % bins] + u * power[(y0 + 1) % bins, (x0 + 1) % bins]
+                    u = x - int(x)
+                    v = y - int(y)
+                    x0, x1 = int(x) % bins, (int(x) + 1) % bins
+                    y0, y1 = int(y) % bins, (int(y) + 1) % bins
+                    above = (1 - u) * power[y0, x0] + u * power[y0, x1]
+                    below = (1 - u) * power[y1, x0] + u * power[y1, x1]
                     energy += min((1 - v) * above + v * below, cap)
                     seen += 1
                 score = (energy - seen) / math.sqrt(max(seen, 60))

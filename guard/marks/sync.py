@@ -116,7 +116,8 @@ def soft_bits(values: Complex, of: Lattice, at: Alignment) -> npt.NDArray[np.flo
     dx, dy = at.shift
     turn = np.exp(2j * np.pi * (_LINES[:, 0] * dx + _LINES[:, 1] * dy) / TILE)
     level = _permuted(values, at.symmetry) * of.rotation.conj() * turn
-    near = np.exp(-0.5 * ((RADII[:, None] - RADII[None, of.pilots]) / 1.5) ** 2) * (np.abs(level[of.pilots]) > 0)
-    amplitude = np.maximum((near * level[of.pilots].real).sum(axis=1) / (near.sum(axis=1) + 1e-6), 0.02)
+    pilots = level[of.pilots]
+    near = np.exp(-0.5 * ((RADII[:, None] - RADII[None, of.pilots]) / 1.5) ** 2) * (np.abs(pilots) > 0)
+    amplitude = np.maximum((near * pilots.real).sum(axis=1) / (near.sum(axis=1) + 1e-6), 0.02)
     weighted = (level * amplitude)[of.data]
     return np.stack([weighted.real, weighted.imag], axis=1).ravel().astype(np.float32)
