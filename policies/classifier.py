@@ -41,7 +41,7 @@ class NgramClassifier:
         bias: (categories,).
         calibration: (2, categories): slope and offset of Platt's sigmoid.
         categories: Column names.
-        id: Name and version.
+        model_id: Name and version.
         digest: Digest of the file that the arrays came from.
         metadata: What training recorded.
     """
@@ -52,11 +52,11 @@ class NgramClassifier:
         bias: NDArray[np.floating[Any]],
         calibration: NDArray[np.floating[Any]],
         categories: tuple[str, ...],
-        id: str,
+        model_id: str,
         digest: str,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self.id = id
+        self.id = model_id
         self.digest = digest
         self.metadata = metadata or {}
         self._categories = categories
@@ -108,8 +108,7 @@ class NgramClassifier:
         slope, offset = self._calibration
         probabilities = 1 / (1 + np.exp(-np.clip(slope * best + offset, -30, 30)))
         return {
-            name: round(float(value), 6)
-            for name, value in zip(self._categories, probabilities, strict=True)
+            name: round(float(value), 6) for name, value in zip(self._categories, probabilities, strict=True)
         }
 
     def _margin(self, stretch: str) -> NDArray[np.float32]:

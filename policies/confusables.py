@@ -41,4 +41,4 @@ CONFUSABLES: dict[str, str] = {char: plain for plain, chars in _LOOKALIKES.items
 
 UMLAUTS: dict[str, str] = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 
-LEET: dict[int, str] = str.maketrans("013456789@$!|€+", "oieasgtbgasilet")
+LEET: dict[int, int] = str.maketrans("013456789@$!|€+", "oieasgtbgasilet")

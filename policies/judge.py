@@ -56,9 +56,7 @@ class Judge:
             for match in self._rules.match(normalised)
             if match.action is Action.ALLOW or self._settings(match.category).enabled
         )
-        return self._decide(
-            self._classifier.scores(normalised), matches, "text", stage, self._classifier
-        )
+        return self._decide(self._classifier.scores(normalised), matches, "text", stage, self._classifier)
 
     def judge_frames(
         self,

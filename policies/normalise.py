@@ -149,9 +149,7 @@ def _fold_cluster(cluster: str) -> str:
     return "".join(out)[:_MAX_EXPANSION]
 
 
-def _join_spaced(
-    text: str, starts: list[int], ends: list[int]
-) -> tuple[str, list[int], list[int], set[int]]:
+def _join_spaced(text: str, starts: list[int], ends: list[int]) -> tuple[str, list[int], list[int], set[int]]:
     """Join runs of three or more single letters, ``s p a c e d`` or ``d.o.t.t.e.d``."""
     keep: list[str] = []
     kept: list[int] = []

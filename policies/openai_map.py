@@ -25,7 +25,10 @@ OPENAI_CATEGORIES: dict[str, tuple[Category, ...]] = {
     "violence": (Category.VIOLENCE_GORE, Category.TERRORISM_EXTREMISM),
     "violence/graphic": (Category.VIOLENCE_GORE,),
 }
-"""For each wire category, ours; the highest counts. A threat is both hateful and violent: the lower counts."""
+"""For each wire category, ours; the highest counts.
+
+A threat is both hateful and violent: of those two, the lower counts.
+"""
 
 _THREATENING = ("harassment/threatening", "hate/threatening")
 
@@ -47,9 +50,7 @@ class ModerationResult:
     category_applied_input_types: dict[str, list[str]]
 
 
-def openai_map(
-    decision: Decision, *, input_type: Literal["text", "image"] = "text"
-) -> ModerationResult:
+def openai_map(decision: Decision, *, input_type: Literal["text", "image"] = "text") -> ModerationResult:
     """Translate a decision. Names without a score of ours behind them get 0.0, False and no input type.
 
     Args:

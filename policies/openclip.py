@@ -21,7 +21,7 @@ _MISSING_OPERATOR = "operator torchvision::nms does not exist"
 
 
 class OpenClipScorer:
-    """Zero-shot scores: how much nearer a picture is to a category's description than to a neutral one.
+    """Zero-shot scores: is a picture nearer to a category's description than to a neutral one.
 
     The scores are not calibrated probabilities: choose ``frames`` thresholds on own pictures.
 
@@ -68,7 +68,8 @@ class OpenClipScorer:
             logits = model.logit_scale.exp() * embedded @ texts.T  # (frames, categories + 1)
             scores = torch.sigmoid(logits[:, :-1] - logits[:, -1:]).double().numpy()
         return [
-            {c: round(float(value), 6) for c, value in zip(self._categories, row, strict=True)} for row in scores
+            {c: round(float(value), 6) for c, value in zip(self._categories, row, strict=True)}
+            for row in scores
         ]
 
     def _load(self) -> tuple[Any, Any, Any]:
@@ -80,10 +81,10 @@ class OpenClipScorer:
                 self._architecture, pretrained=str(self._checkpoint), device="cpu"
             )
             tokenizer = open_clip.get_tokenizer(self._architecture)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - open_clip raises whatever its parts raise
             raise PolicyError(
                 "weights_invalid",
-                f"{self._checkpoint.name} is not a checkpoint of {self._architecture} ({type(error).__name__}).",
+                f"{self._checkpoint.name} is no checkpoint of {self._architecture}: {type(error).__name__}.",
             ) from None
         model.eval()
         with torch.inference_mode():
@@ -107,9 +108,11 @@ def import_open_clip() -> Any:
             raise
         import torch
 
-        for name in [n for n in sys.modules if n == "torchvision" or n.startswith(("torchvision.", "open_clip"))]:
+        for name in [
+            n for n in sys.modules if n == "torchvision" or n.startswith(("torchvision.", "open_clip"))
+        ]:
             del sys.modules[name]
-        library = torch.library.Library("torchvision", "DEF")  # noqa: TOR901 - must outlive this call
+        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _DECLARED.append(library)

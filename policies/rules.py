@@ -82,7 +82,7 @@ class RuleSet:
         self._longest = max(map(len, inside), default=0)
 
     def match(self, text: Normalised) -> tuple[RuleMatch, ...]:
-        """All rules that fire, in the document's order. A disabled category's rules fire too: the judge decides."""
+        """All rules that fire, in the document's order, those of switched-off categories too."""
         hits = self._occurrences(text)
         matches = []
         for rule in self._rules:
@@ -110,9 +110,7 @@ class RuleSet:
                 if not reached:
                     break
                 for name in {name for node in reached for name in node.lists}:
-                    hits.setdefault(name, []).append(
-                        Hit(first, last, words[first].start, words[last].end)
-                    )
+                    hits.setdefault(name, []).append(Hit(first, last, words[first].start, words[last].end))
             if words[first].joined:
                 self._search_inside(text, first, hits)
         if self._patterns:

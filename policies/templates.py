@@ -51,11 +51,15 @@ def expand(document: dict[str, Any], seed: int = 7) -> Iterator[AuthoredPrompt]:
                 if len(seen) == family["count"]:
                     break
                 template = family[lang][turn % len(family[lang])]
-                text = _SLOT.sub(lambda m, s=slots, r=rng: r.choice(s[m.group(1)]), template)
+                text = _fill(template, slots, rng)
                 if text not in seen:
                     seen.add(text)
                     unsafe = tuple(family.get("unsafe", ()))
                     yield AuthoredPrompt(text, lang, family["id"], unsafe, family.get("safe", ""))
+
+
+def _fill(template: str, slots: dict[str, list[str]], rng: random.Random) -> str:
+    return _SLOT.sub(lambda match: rng.choice(slots[match.group(1)]), template)
 
 
 def read_authored(name: str) -> list[AuthoredPrompt]:

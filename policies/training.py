@@ -66,16 +66,20 @@ def train(
     check_rows = [r for r in rows if r.split == "validation"]
     progress(f"{len(fit_rows)} rows to fit, {len(check_rows)} to validate")
     matrix = _matrix(fit_rows)
-    weights, bias = _fit(matrix, _targets(fit_rows), _row_weights(fit_rows), seed, penalty, iterations, progress)
-    weights = weights.astype(np.float16)
+    weights, bias = _fit(
+        matrix, _targets(fit_rows), _row_weights(fit_rows), seed, penalty, iterations, progress
+    )
+    halves = weights.astype(np.float16)
 
-    margins = _margins(weights, bias, check_rows)
+    margins = _margins(halves, bias, check_rows)
     truth, importance = _targets(check_rows).astype(bool), _row_weights(check_rows)
     calibration = np.stack(
         [platt(truth[:, k], margins[:, k], importance[:, k]) for k in range(len(CATEGORIES))], axis=1
     )
     scores = 1 / (1 + np.exp(-np.clip(calibration[0] * margins + calibration[1], -30, 30)))
-    benign = np.array([not r.unsafe and (r.source in VIDEO_BENIGN or r.source == "authored") for r in check_rows])
+    benign = np.array(
+        [not r.unsafe and (r.source in VIDEO_BENIGN or r.source == "authored") for r in check_rows]
+    )
     summary = {
         "id": MODEL_ID,
         "categories": CATEGORIES,
@@ -93,7 +97,7 @@ def train(
             if (m := importance[:, k] > 0).any()
         },
     }
-    data = _pack(weights, bias, calibration, summary)
+    data = _pack(halves, bias, calibration, summary)
     return Trained(NgramClassifier.from_bytes(data, hashlib.sha256(data).hexdigest()), data, summary)
 
 
@@ -205,7 +209,9 @@ def _margins(weights: NDArray[np.float16], bias: Floats, rows: Sequence[Row]) ->
     out = np.empty((len(rows), len(bias)))
     for i, row in enumerate(rows):
         found = (features(stretch) for stretch in windows(normalise(row.text).text))
-        out[i] = np.max([values @ weights[index].astype(np.float32) for index, values in found], axis=0) + bias
+        out[i] = (
+            np.max([values @ weights[index].astype(np.float32) for index, values in found], axis=0) + bias
+        )
     return out
 
 
@@ -236,7 +242,6 @@ def main() -> None:
         leave_out=frozenset(options.leave_out),
     )  # fmt: skip
     save(trained, options.out)
-    print(json.dumps(trained.summary, indent=1))
 
 
 if __name__ == "__main__":

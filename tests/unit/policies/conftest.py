@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import pytest
 
 from policies import Judge, Policy, load_policy
@@ -11,5 +9,5 @@ def policy() -> Policy:
 
 
 @pytest.fixture(scope="session")
-def judge() -> Iterator[Judge]:
-    yield Judge.default()
+def judge() -> Judge:
+    return Judge.default()

@@ -29,14 +29,16 @@ def _refused(tree: dict[str, Any]) -> PolicyError:
 
 
 def test_default_is_valid_and_carries_the_floor(policy: Policy) -> None:
-    assert policy.id == "default" and policy.version >= 1
+    assert policy.id == "default"
+    assert policy.version >= 1
     assert any(rule.id.startswith("floor.") for rule in policy.rules)
     assert len(policy.cases) >= 20
 
 
 def test_digest_depends_on_content_alone(tree: dict[str, Any], policy: Policy) -> None:
     assert _parse(tree).digest == policy.digest == load_policy().digest
-    assert policy.digest.startswith("sha256:") and len(policy.digest) == 71
+    assert policy.digest.startswith("sha256:")
+    assert len(policy.digest) == 71
     shuffled = dict(reversed(list(tree.items())))
     assert _parse(shuffled).digest == policy.digest
     tree["version"] += 1
@@ -76,7 +78,9 @@ def test_invalid_documents_say_why(
         place = place[part]
     place[path[-1]] = value
     error = _refused(tree)
-    assert error.code == "policy_invalid" and words in str(error) and "line " in str(error)
+    assert error.code == "policy_invalid"
+    assert words in str(error)
+    assert "line " in str(error)
 
 
 def test_missing_category_is_refused(tree: dict[str, Any]) -> None:
@@ -110,7 +114,8 @@ def test_floor_rules_cannot_be_replaced_or_allowed_away(tree: dict[str, Any]) ->
 def test_a_document_without_rules_still_has_the_floor(tree: dict[str, Any]) -> None:
     tree["rules"], tree["lists"], tree["cases"] = [], {}, []
     policy = _parse(tree)
-    assert policy.rules and all(rule.id.startswith("floor.") for rule in policy.rules)
+    assert policy.rules
+    assert all(rule.id.startswith("floor.") for rule in policy.rules)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +133,8 @@ def test_a_document_without_rules_still_has_the_floor(tree: dict[str, Any]) -> N
 def test_unreadable_yaml(data: bytes, words: str) -> None:
     with pytest.raises(PolicyError) as caught:
         parse_policy(data, "bad.yaml")
-    assert caught.value.code == "policy_unreadable" and words in str(caught.value)
+    assert caught.value.code == "policy_unreadable"
+    assert words in str(caught.value)
 
 
 def test_empty_and_missing_files(tmp_path: Path) -> None:
@@ -143,7 +149,17 @@ def test_empty_and_missing_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["(a+)+", "a*b", ".{0,50}.{0,50}.{0,50}", r"(a)\1", "(?=a)b", "(?:a{1,9}){1,9}", "a{0,3}", "(", "(?:a|b|c|d){9}"],
+    [
+        "(a+)+",
+        "a*b",
+        ".{0,50}.{0,50}.{0,50}",
+        r"(a)\1",
+        "(?=a)b",
+        "(?:a{1,9}){1,9}",
+        "a{0,3}",
+        "(",
+        "(?:ab|cd|ef){9}",
+    ],
 )
 def test_slow_or_broken_patterns_are_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="pattern"):
@@ -153,7 +169,7 @@ def test_slow_or_broken_patterns_are_refused(pattern: str) -> None:
 def test_allowed_patterns_stay_fast() -> None:
     import re
 
-    pattern = r"\b(?:x{1,15}|xy){1}[a-z]{1,12}!"
+    pattern = r"\b(?:x{1,15}|xy)[a-z]{1,12}!"
     check_pattern(pattern)
     started = time.process_time()
     re.compile(pattern).search("x" * 32_000)

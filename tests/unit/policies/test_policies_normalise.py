@@ -32,7 +32,9 @@ def test_tricks_are_undone(written: str, meant: str) -> None:
     assert normalise(written).text == meant
 
 
-@pytest.mark.parametrize("plain", ["mp4 4k 3d", "1st 2nd 7th", "1920s", "h2o", "xxx", "1 2 3 4", "wow!!!", "c++"])
+@pytest.mark.parametrize(
+    "plain", ["mp4 4k 3d", "1st 2nd 7th", "1920s", "h2o", "xxx", "1 2 3 4", "wow!!!", "c++"]
+)
 def test_ordinary_numbers_and_signs_stay(plain: str) -> None:
     assert normalise(plain).text == plain
 
@@ -63,7 +65,8 @@ def test_every_character_has_a_valid_span(text: str) -> None:
 @given(st.text(alphabet=st.characters(codec="ascii"), max_size=200))
 def test_result_is_lower_case_ascii_for_ascii(text: str) -> None:
     result = normalise(text).text
-    assert result.isascii() and result == result.lower()
+    assert result.isascii()
+    assert result == result.lower()
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u200b" * 500, "\u200b\u202e\u2066\ufeff", "...!!!", "\n\t"])
