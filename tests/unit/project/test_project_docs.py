@@ -29,9 +29,10 @@ def test_a_sound_page_passes(tmp_path: Path) -> None:
         "# Größe & Maß\n\n## Say it\n\n## Say it\n\n<a id='x'></a><a id=\"own\"></a>\n"
     )
     (tmp_path / "README.md").write_text(
-        "# Start\n\n[a](docs/other.md) [b](docs/other.md#größe--maß) [c](docs/other.md#say-it-1)\n[d](#start) "
-        "[e](https://example.com/x) [f](docs/other.md#own) ![g](docs) [h]\n\n[h]: docs/other.md\n\n"
-        "```text\n[not a link](nowhere.md)\n```\n`[nor this](nowhere.md)`\n\n.guard/work/1 is relative\n"
+        "# Start\n\n[a](docs/other.md) [b](docs/other.md#größe--maß) [c](docs/other.md#say-it-1)\n"
+        "[d](#start) [e](https://example.com/x) [f](docs/other.md#own) ![g](docs) [h]\n\n"
+        "[h]: docs/other.md\n\n```text\n[not a link](nowhere.md)\n```\n`[nor this](nowhere.md)`\n\n"
+        ".guard/work/1 is relative\n"
     )
     done = check(tmp_path)
     assert done.returncode == 0, done.stderr
