@@ -1,0 +1,95 @@
+"""Embedding: quality, determinism, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from guard.marks import PRESETS, Embedder, MarkError, MarkKey, stronger
+from tests import media
+
+Frames = NDArray[np.uint8]
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_no_frame_falls_below_the_presets_psnr(
+    textured_clip: Frames, key: MarkKey, payload: bytes, preset: str
+) -> None:
+    clip = textured_clip[:12]
+    marked = Embedder(key, payload, 640, 360, preset)(clip)
+    ratios = [media.psnr(a, b) for a, b in zip(clip, marked, strict=True)]
+    assert min(ratios) >= PRESETS[preset].psnr
+    assert np.mean(ratios) <= PRESETS[preset].psnr + 1  # and the strength that it allows is used
+
+
+def test_flat_areas_are_capped(key: MarkKey, payload: bytes) -> None:
+    grey = np.full((4, 360, 640, 3), 128, np.uint8)
+    for name in ("invisible", "robust"):
+        change = Embedder(key, payload, 640, 360, name)(grey).astype(int) - 128
+        assert change.std() == pytest.approx(np.hypot(PRESETS[name].flat, np.sqrt(1 / 6)), rel=0.1)
+        assert abs(change.mean()) < 0.05
+
+
+def test_chroma_is_untouched(textured_clip: Frames, key: MarkKey, payload: bytes) -> None:
+    clip = np.clip(textured_clip[:4], 20, 235)
+    change = Embedder(key, payload, 640, 360)(clip).astype(int) - clip
+    assert np.count_nonzero(change) > 0
+    assert np.array_equal(change[..., 0], change[..., 1])
+    assert np.array_equal(change[..., 0], change[..., 2])
+
+
+def test_saturated_pictures_stay_in_range(key: MarkKey, payload: bytes) -> None:
+    for value in (0, 255):
+        clip = np.full((2, 128, 128, 3), value, np.uint8)
+        marked = Embedder(key, payload, 128, 128, "strong")(clip)
+        assert np.abs(marked.astype(int) - clip).max() < 40
+
+
+def test_chunking_does_not_matter(textured_clip: Frames, key: MarkKey, payload: bytes) -> None:
+    clip = textured_clip[:11].copy()
+    clip[4:7] //= 3  # a change of scene makes the servo move
+    whole = Embedder(key, payload, 640, 360)(clip)
+    embedder = Embedder(key, payload, 640, 360)
+    parts = np.concatenate([embedder(clip[:1]), embedder(clip[1:6]), embedder(clip[6:])])
+    assert np.array_equal(whole, parts)
+    assert np.array_equal(whole, Embedder(key, payload, 640, 360)(clip))
+
+
+def test_input_is_left_alone(textured_clip: Frames, key: MarkKey, payload: bytes) -> None:
+    before = textured_clip[:2].copy()
+    view = textured_clip[:2, :, ::-1]
+    Embedder(key, payload, 640, 360)(view)
+    assert np.array_equal(textured_clip[:2], before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((b"short", 640, 360, "robust"), "mark_payload_invalid"),
+        ((bytes(8), 640, 120, "robust"), "mark_frame_too_small"),
+        ((bytes(8), 640, 360, "loud"), "mark_preset_unknown"),
+    ],
+)
+def test_refusals(key: MarkKey, arguments: tuple[bytes, int, int, str], code: str) -> None:
+    with pytest.raises(MarkError) as caught:
+        Embedder(key, *arguments)
+    assert caught.value.code == code
+
+
+def test_wrong_frames_are_refused(key: MarkKey, payload: bytes) -> None:
+    embedder = Embedder(key, payload, 640, 360)
+    with pytest.raises(MarkError) as caught:
+        embedder(np.zeros((1, 360, 642, 3), np.uint8))
+    assert caught.value.code == "mark_size_changed"
+    with pytest.raises(MarkError) as caught:
+        embedder(np.zeros((360, 640, 3), np.uint8))
+    assert caught.value.code == "mark_frames_invalid"
+
+
+def test_presets_get_stronger_and_end() -> None:
+    assert stronger("invisible") == "robust"
+    assert stronger("robust") == "strong"
+    assert stronger("strong") is None
+    assert PRESETS["invisible"].psnr >= 45
+    assert PRESETS["robust"].psnr >= 42
