@@ -7,6 +7,7 @@ EXIF of HEIF, AVIF and TIFF is not read. The detector parses hostile bytes: run 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,23 +94,30 @@ def _xmp_traces(packet: bytes) -> Iterator[Trace]:
 
 
 def _exif_texts(block: bytes) -> list[tuple[str, str]]:
+    """Texts of an EXIF block, up to where it is damaged."""
+    texts: list[tuple[str, str]] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on damage, which is to be expected here
+        try:
+            texts.extend(_exif_fields(block))
+        except Exception:  # noqa: BLE001 - damaged EXIF fails in many ways; all mean that it declares nothing
+            return texts
+    return texts
+
+
+def _exif_fields(block: bytes) -> Iterator[tuple[str, str]]:
     from PIL import Image
 
     exif = Image.Exif()
-    texts: list[tuple[str, str]] = []
-    try:
-        exif.load(block)
-        for tag, name in _EXIF_FIELDS.items():
-            if isinstance(value := exif.get(tag), str):
-                texts.append((name, value))
-        comment = exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT)
-        if isinstance(comment, bytes):
-            texts.append(("usercomment", _user_comment(comment)))
-        elif isinstance(comment, str):
-            texts.append(("usercomment", comment))
-    except Exception:  # noqa: BLE001 - damaged EXIF fails in many ways, all of which mean that it declares nothing
-        return texts
-    return texts
+    exif.load(block)
+    for tag, name in _EXIF_FIELDS.items():
+        if isinstance(value := exif.get(tag), str):
+            yield name, value
+    comment = exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT)
+    if isinstance(comment, bytes):
+        yield "usercomment", _user_comment(comment)
+    elif isinstance(comment, str):
+        yield "usercomment", comment
 
 
 def _user_comment(comment: bytes) -> str:

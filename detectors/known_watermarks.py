@@ -194,11 +194,22 @@ def _frames(media: FrameSource) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
         spans: tuple[tuple[float, float] | None, ...] = (None,)
     else:
         spans = tuple((at * info.duration, at * info.duration + _SPAN_SECONDS) for at in FRAME_POSITIONS)
+    empty = True
     for span in spans:
-        for chunk in media.chunks(span=span):
-            if len(chunk.frames):
-                yield round(float(chunk.times[0]) * 1000), chunk.frames[0]
-                break
+        for first in _first(media, span):
+            empty = False
+            yield first
+    if empty and spans != (None,):  # very few frames, all outside the spans
+        yield from _first(media, None)
+
+
+def _first(
+    media: FrameSource, span: tuple[float, float] | None
+) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    for chunk in media.chunks(span=span):
+        if len(chunk.frames):
+            yield round(float(chunk.times[0]) * 1000), chunk.frames[0]
+            return
 
 
 def _as_generated(info: ClipInfo) -> bool:
