@@ -216,7 +216,7 @@ def _add_pictures(
 def _has_avx512() -> bool:
     """Whether x264 would use its AVX-512 code, whose macroblock-tree step reads uninitialised memory.
 
-    The bytes then differ from run to run (seen with MALLOC_PERTURB_ on small pictures). Its AVX2 code does not.
+    The bytes then differ from run to run (seen with MALLOC_PERTURB_, small pictures). Its AVX2 code does not.
     """
     try:
         return " avx512f " in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
