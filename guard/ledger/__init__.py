@@ -4,6 +4,7 @@ from guard.ledger.audit_database import Expected, verify_database
 from guard.ledger.audit_export import verify_export
 from guard.ledger.commitments import commit, commitment, destroy_salt, read_salt
 from guard.ledger.entries import (
+    Action,
     DecisionEntry,
     Entry,
     KeyEntry,
@@ -11,6 +12,7 @@ from guard.ledger.entries import (
     ReleaseEntry,
     ReviewEntry,
     RevocationEntry,
+    Stage,
     from_leaf,
     timestamp,
     to_leaf,
@@ -24,6 +26,7 @@ from guard.ledger.tables import metadata, trigger_statements
 from guard.ledger.tree import append, read_leaf, size_of
 
 __all__ = [
+    "Action",
     "Checkpoint",
     "DecisionEntry",
     "Entry",
@@ -40,6 +43,7 @@ __all__ = [
     "Report",
     "ReviewEntry",
     "RevocationEntry",
+    "Stage",
     "VerifyKey",
     "append",
     "commit",

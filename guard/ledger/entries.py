@@ -19,9 +19,12 @@ MAX_LEAF_SIZE = 65_535
 """Bytes; entry bundles of tlog-tiles prefix each leaf with a 16-bit length."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,63}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,127}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Commitment = Annotated[str, StringConstraints(pattern=r"^hmac-sha256:[0-9a-f]{64}$")]
+
+Stage = Literal["prompt", "input", "output"]
+Action = Literal["allow", "review", "block"]
 
 
 class _Entry(BaseModel):
@@ -37,8 +40,8 @@ class DecisionEntry(_Entry):
     decision_id: Id
     tenant_id: Id
     video_id: Id | None = None
-    stage: Literal["prompt", "input", "output"]
-    action: Literal["allow", "review", "block"]
+    stage: Stage
+    action: Action
     reason: Code
     categories: tuple[Code, ...] = ()
     policy_id: Id
@@ -55,7 +58,7 @@ class ReviewEntry(_Entry):
     review_id: Id
     tenant_id: Id
     video_id: Id
-    stage: Literal["prompt", "input", "output"]
+    stage: Stage
     outcome: Literal["approved", "rejected", "expired"]
     reviewer_commitment: Commitment | None = None
 

@@ -1,0 +1,125 @@
+"""Database, objects and registry: everything that Guard keeps. Functions work inside a caller's session."""
+
+from guard.store.audit import audit
+from guard.store.counts import Counts, count
+from guard.store.database import Database
+from guard.store.decisions import decisions_of, get_decision, record_decision
+from guard.store.errors import StoreError
+from guard.store.fingerprints import like_pictures, read_fingerprint
+from guard.store.idempotency import find_request, forget_requests, recent_request, remember_request
+from guard.store.ids import new_id
+from guard.store.models import (
+    ApiKey,
+    Decision,
+    FingerprintHash,
+    Prompt,
+    Release,
+    Review,
+    Tenant,
+    Verification,
+    Video,
+)
+from guard.store.objects import Objects, Stored
+from guard.store.releases import NewRelease, find_release, get_release, record_release, revoke_release
+from guard.store.reviews import (
+    approved,
+    decide_review,
+    expire_reviews,
+    get_review,
+    list_reviews,
+    open_review,
+    review_of,
+)
+from guard.store.tenants import (
+    authenticate,
+    create_api_key,
+    create_tenant,
+    find_tenant,
+    get_tenant,
+    key_used,
+    list_api_keys,
+    list_tenants,
+    revoke_api_key,
+)
+from guard.store.vault import Vault
+from guard.store.verifications import record_verification
+from guard.store.videos import (
+    allocate_payload,
+    complete_video,
+    create_video,
+    delete_video,
+    due_videos,
+    expired_videos,
+    fail_video,
+    get_video,
+    list_videos,
+    next_attempt,
+    set_progress,
+    stall_video,
+    start_video,
+)
+
+__all__ = [
+    "ApiKey",
+    "Counts",
+    "Database",
+    "Decision",
+    "FingerprintHash",
+    "NewRelease",
+    "Objects",
+    "Prompt",
+    "Release",
+    "Review",
+    "StoreError",
+    "Stored",
+    "Tenant",
+    "Vault",
+    "Verification",
+    "Video",
+    "allocate_payload",
+    "approved",
+    "audit",
+    "authenticate",
+    "complete_video",
+    "count",
+    "create_api_key",
+    "create_tenant",
+    "create_video",
+    "decide_review",
+    "decisions_of",
+    "delete_video",
+    "due_videos",
+    "expire_reviews",
+    "expired_videos",
+    "fail_video",
+    "find_release",
+    "find_request",
+    "find_tenant",
+    "forget_requests",
+    "get_decision",
+    "get_release",
+    "get_review",
+    "get_tenant",
+    "get_video",
+    "key_used",
+    "like_pictures",
+    "list_api_keys",
+    "list_reviews",
+    "list_tenants",
+    "list_videos",
+    "new_id",
+    "next_attempt",
+    "open_review",
+    "read_fingerprint",
+    "recent_request",
+    "record_decision",
+    "record_release",
+    "record_verification",
+    "remember_request",
+    "review_of",
+    "revoke_api_key",
+    "revoke_release",
+    "set_progress",
+    "stall_video",
+    "start_video",
+]

@@ -1,0 +1,84 @@
+"""What happened in a period, for reports. A period counts its first moment, not its last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, distinct, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from guard.store.models import Decision, Release, Review, Verification, Video
+
+Column = InstrumentedAttribute[Any]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Numbers of one period.
+
+    Attributes:
+        requested: videos that were asked for and not blocked at once.
+        generated: clips that a generator finished, counted when their pictures were judged.
+        blocked: decisions to block, by stage (``prompt``, ``input``, ``output``).
+        blocked_categories: the same decisions, by category; one decision may count under several.
+        reviewed: reviews that ended, by outcome (``approved``, ``rejected``, ``expired``).
+        released: releases.
+        revoked: releases withdrawn in the period, whenever they were made.
+        failed: videos created in the period that failed, by error code.
+        verified: verifications, by verdict.
+    """
+
+    requested: int
+    generated: int
+    blocked: dict[str, int]
+    blocked_categories: dict[str, int]
+    reviewed: dict[str, int]
+    released: int
+    revoked: int
+    failed: dict[str, int]
+    verified: dict[str, int]
+
+
+def count(session: Session, start: datetime, end: datetime, *, tenant_id: str | None = None) -> Counts:
+    """Count what happened in ``[start, end)``.
+
+    Args:
+        session: a read transaction, so that all numbers are of one moment.
+        start: first moment, with a time zone.
+        end: first moment after the period.
+        tenant_id: of this tenant only; then verifications by anonymous callers are left out.
+    """
+
+    def within(column: Column, owner: Column, *more: ColumnElement[bool]) -> Sequence[ColumnElement[bool]]:
+        mine = () if tenant_id is None else (owner == tenant_id,)
+        return (column >= start, column < end, *mine, *more)
+
+    def total(what: Any, *where: ColumnElement[bool]) -> int:
+        return session.scalar(select(func.count(what)).where(*where)) or 0
+
+    def by(column: Column, *where: ColumnElement[bool]) -> dict[str, int]:
+        query = select(column, func.count()).where(*where).group_by(column).order_by(column)
+        return {str(name): number for name, number in session.execute(query)}
+
+    blocked = within(Decision.created, Decision.tenant_id, Decision.action == "block")
+    categories: dict[str, int] = {}
+    for names in session.scalars(select(Decision.categories).where(*blocked)):
+        for name in names:
+            categories[name] = categories.get(name, 0) + 1
+    return Counts(
+        requested=total(Video.id, *within(Video.created, Video.tenant_id)),
+        generated=total(
+            distinct(Decision.video_id),
+            *within(Decision.created, Decision.tenant_id, Decision.stage == "output"),
+        ),
+        blocked=by(Decision.stage, *blocked),
+        blocked_categories=dict(sorted(categories.items())),
+        reviewed=by(Review.state, *within(Review.decided_at, Review.tenant_id)),
+        released=total(Release.id, *within(Release.created, Release.tenant_id)),
+        revoked=total(Release.id, *within(Release.revoked_at, Release.tenant_id)),
+        failed=by(Video.error_code, *within(Video.created, Video.tenant_id, Video.error_code.is_not(None))),
+        verified=by(Verification.verdict, *within(Verification.created, Verification.tenant_id)),
+    )

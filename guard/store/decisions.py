@@ -1,0 +1,115 @@
+"""Decisions of the policies: a row and a leaf, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol, cast
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from guard import ledger
+from guard.store.errors import StoreError
+from guard.store.ids import new_id
+from guard.store.models import Decision, Prompt
+
+
+class Judged(Protocol):
+    """What a judge hands over, by structure."""
+
+    @property
+    def stage(self) -> str: ...  # noqa: D102
+    @property
+    def action(self) -> str: ...  # noqa: D102
+    @property
+    def reason(self) -> str: ...  # noqa: D102
+    @property
+    def categories(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def scores(self) -> Mapping[str, float]: ...  # noqa: D102
+    @property
+    def policy_id(self) -> str: ...  # noqa: D102
+    @property
+    def policy_version(self) -> int: ...  # noqa: D102
+    @property
+    def policy_digest(self) -> str: ...  # noqa: D102
+    @property
+    def model_id(self) -> str: ...  # noqa: D102
+    @property
+    def model_digest(self) -> str: ...  # noqa: D102
+
+
+def record_decision(
+    session: Session,
+    tenant_id: str,
+    judged: Judged,
+    *,
+    now: datetime,
+    video_id: str | None = None,
+    prompt: Prompt | None = None,
+) -> Decision:
+    """Record what was decided, and log it.
+
+    Args:
+        session: a write transaction.
+        tenant_id: whose request it was.
+        judged: the decision; none of its texts are kept.
+        now: when.
+        video_id: the job that it belongs to, which need not exist yet.
+        prompt: the stored prompt that it speaks of; its commitment goes into the log.
+    """
+    entry = ledger.DecisionEntry(
+        decision_id=new_id("decision", now),
+        tenant_id=tenant_id,
+        video_id=video_id,
+        stage=cast("ledger.Stage", str(judged.stage)),
+        action=cast("ledger.Action", str(judged.action)),
+        reason=judged.reason,
+        categories=tuple(judged.categories),
+        policy_id=judged.policy_id,
+        policy_version=judged.policy_version,
+        policy_digest=judged.policy_digest,
+        model_digest=judged.model_digest,
+        commitment=None if prompt is None else prompt.commitment,
+    )
+    decision = Decision(
+        id=entry.decision_id,
+        tenant_id=tenant_id,
+        video_id=video_id,
+        prompt_id=None if prompt is None else prompt.id,
+        stage=entry.stage,
+        action=entry.action,
+        reason=entry.reason,
+        categories=list(entry.categories),
+        scores=dict(judged.scores),
+        policy_id=entry.policy_id,
+        policy_version=entry.policy_version,
+        policy_digest=entry.policy_digest,
+        model_id=judged.model_id,
+        model_digest=judged.model_digest,
+        created=now,
+        ledger_index=ledger.append(session.connection(), entry, now=now),
+    )
+    session.add(decision)
+    session.flush()
+    return decision
+
+
+def get_decision(session: Session, decision_id: str) -> Decision:
+    """A decision by id.
+
+    Raises:
+        StoreError: ``not_found``.
+    """
+    decision = session.get(Decision, decision_id)
+    if decision is None:
+        raise StoreError("not_found", f"There is no decision {decision_id}.")
+    return decision
+
+
+def decisions_of(session: Session, video_id: str) -> Sequence[Decision]:
+    """All decisions about a video, oldest first."""
+    return session.scalars(
+        select(Decision).where(Decision.video_id == video_id).order_by(Decision.ledger_index)
+    ).all()

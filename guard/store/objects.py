@@ -1,0 +1,163 @@
+"""Released files: a write-once store in a local folder, or in S3, Google Cloud Storage or Azure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import obstore
+from obstore import exceptions
+from obstore.store import LocalStore, from_url
+
+from guard.store.errors import StoreError
+
+_KEY = re.compile(r"[a-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
+_CHUNK = 1024 * 1024
+_UPLOADS = "uploads"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object: its size in bytes."""
+
+    key: str
+    size: int
+
+
+class Objects:
+    """Create-only objects by key.
+
+    Args:
+        place: a local folder (made if missing, mode 0700), or a URL such as ``s3://bucket/prefix``.
+        options: settings of the cloud store, for instance ``{"endpoint": …, "region": …}``.
+
+    Raises:
+        StoreError: ``object_store_unavailable``.
+    """
+
+    def __init__(self, place: Path | str, options: Mapping[str, Any] | None = None) -> None:
+        self._folder: Path | None = None
+        with _translated():
+            if isinstance(place, Path):
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._folder = place
+                self._store: Any = LocalStore(prefix=place)
+            else:
+                # Amazon's way to copy only onto nothing; stores that are not Amazon's ignore it.
+                config = {"copy_if_not_exists": "multipart"} if place.startswith("s3:") else {}
+                self._store = from_url(place, config=cast("Any", {**config, **(options or {})}))
+
+    def put(self, key: str, path: Path) -> Stored:
+        """Store a file under a key that must be free; the same content again is no error.
+
+        The file is streamed to a name of its own and then copied within the store, so that the key never
+        shows part of it.
+
+        Raises:
+            StoreError: ``object_exists`` if the key holds other content; ``object_key_invalid``;
+                ``object_store_unavailable``.
+        """
+        _check(key)
+        size = path.stat().st_size
+        upload = f"{_UPLOADS}/{secrets.token_hex(16)}"
+        with _translated():
+            obstore.put(self._store, upload, path)
+            try:
+                obstore.copy(self._store, upload, key, overwrite=False)
+            except exceptions.AlreadyExistsError:
+                if self.head(key).size != size or self.sha256(key) != _sha256(path):
+                    raise StoreError(
+                        "object_exists", f"The object {key} exists with other content."
+                    ) from None
+            finally:
+                obstore.delete(self._store, upload)
+        if self._folder is not None:
+            (self._folder / key).chmod(0o600)
+        return Stored(key, size)
+
+    def head(self, key: str) -> Stored:
+        """Size of an object.
+
+        Raises:
+            StoreError: ``object_missing``, ``object_key_invalid``, ``object_store_unavailable``.
+        """
+        _check(key)
+        with _translated():
+            return Stored(key, int(obstore.head(self._store, key)["size"]))
+
+    def stream(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes ``[start, end)`` of an object in chunks of about a megabyte.
+
+        Raises:
+            StoreError: as :meth:`head`, before the first chunk where the object is missing.
+        """
+        size = self.head(key).size
+        return self._stream(key, start, size if end is None else min(end, size))
+
+    def _stream(self, key: str, start: int, end: int) -> Iterator[bytes]:
+        while start < end:
+            stop = min(end, start + _CHUNK)
+            with _translated():
+                chunk = bytes(obstore.get_range(self._store, key, start=start, end=stop))
+            yield chunk
+            start = stop
+
+    def sha256(self, key: str) -> str:
+        """Hex digest of an object's content."""
+        digest = hashlib.sha256()
+        for chunk in self.stream(key):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    def delete(self, key: str) -> None:
+        """Remove an object; a missing one is no error.
+
+        Raises:
+            StoreError: ``object_key_invalid``, ``object_store_unavailable``.
+        """
+        _check(key)
+        with _translated():
+            try:
+                obstore.delete(self._store, key)
+            except (exceptions.NotFoundError, FileNotFoundError):
+                return
+
+    def check(self) -> None:
+        """Whether the store answers.
+
+        Raises:
+            StoreError: ``object_store_unavailable``.
+        """
+        with _translated():
+            obstore.list_with_delimiter(self._store, prefix=_UPLOADS)
+
+
+def _check(key: str) -> None:
+    if not _KEY.fullmatch(key) or len(key) > 512 or key.startswith(f"{_UPLOADS}/"):
+        raise StoreError(
+            "object_key_invalid", "Keys of objects are letters, digits, '.', '_', '-' between slashes."
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (exceptions.NotFoundError, FileNotFoundError):
+        raise StoreError("object_missing", "There is no such object.") from None
+    except (exceptions.BaseError, OSError, ValueError) as error:
+        # The text of these errors may hold URLs with credentials.
+        raise StoreError(
+            "object_store_unavailable", f"The object store failed ({type(error).__name__}); try again."
+        ) from None
