@@ -1,0 +1,129 @@
+"""Reading an untrusted file: everything that parses it runs here, in a sandboxed child process.
+
+The parent gets back plain values (:class:`Inspection`); what they mean, it decides with the registry at hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from detectors import DeclaredMetadata, Evidence, KnownWatermarks, Subject, examine
+from guard import fingerprints, marks
+from guard.credentials import CredentialsDetector, CredentialsReport, Trust
+from guard.fingerprints import Fingerprint
+from guard.marks import MarkKey, Reading
+from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
+from guard.media.sandbox import Limits
+
+_TARGET = "guard.inspection:inspect"
+_SECRET = "mark_keys"  # noqa: S105 - the name of a field
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """How files are inspected.
+
+    Attributes:
+        trust: whose signatures are believed.
+        mark_keys: keys to read the watermark with; none where the service is not at hand.
+        limits: of the child process.
+        reading: of what is decoded.
+    """
+
+    trust: Trust
+    mark_keys: tuple[MarkKey, ...] = field(repr=False)
+    limits: Limits
+    reading: ReadLimits
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was read off a file.
+
+    Attributes:
+        sha256: 64 lower-case hex digits.
+        size: bytes.
+        info: of the clip or picture.
+        credentials: the C2PA report, or None if its detector failed.
+        reading: of our watermark; None without keys or pictures.
+        fingerprint: of the pictures; None without pictures.
+        evidence: of the detectors that need nothing of ours.
+    """
+
+    sha256: str
+    size: int
+    info: ClipInfo
+    credentials: CredentialsReport | None
+    reading: Reading | None
+    fingerprint: Fingerprint | None
+    evidence: tuple[Evidence, ...]
+
+
+def inspect_file(inspector: Inspector, path: Path) -> Inspection:
+    """Inspect a file in a fresh child process.
+
+    Raises:
+        MediaError: the file is empty, damaged, no medium, too large, or its reading took too long.
+    """
+    answer = sandbox.call(
+        _TARGET,
+        {
+            "path": str(path),
+            "trust": inspector.trust.model_dump(mode="json"),
+            "limits": asdict(inspector.reading),
+        },
+        limits=inspector.limits,
+        readable=[path],
+        secrets={_SECRET: ",".join(f"{key.id}:{key.secret.hex()}" for key in inspector.mark_keys)},
+    )
+    reading, fingerprint, credentials = answer["reading"], answer["fingerprint"], answer["credentials"]
+    return Inspection(
+        sha256=answer["sha256"],
+        size=answer["size"],
+        info=ClipInfo.from_json(answer["info"]),
+        credentials=None if credentials is None else CredentialsReport.model_validate(credentials),
+        reading=None if reading is None else Reading.from_json(reading),
+        fingerprint=None if fingerprint is None else Fingerprint.from_json(fingerprint),
+        evidence=tuple(Evidence.model_validate(item) for item in answer["evidence"]),
+    )
+
+
+def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
+    """The child's side of :func:`inspect_file`; see there.
+
+    Raises:
+        MediaError: as above.
+    """
+    path = Path(arguments["path"])
+    size = path.stat().st_size
+    if size == 0:
+        raise MediaError("media_empty", "The file is empty; upload it again.")
+    media = VideoFile(path, limits=ReadLimits(**arguments["limits"]))
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    pictures = media.info.kind != "audio"
+    subject = Subject(path=path, media=media if pictures else None, size=size, sha256=sha256)
+    credentials = CredentialsDetector(Trust.model_validate(arguments["trust"]))
+    evidence = examine(subject, [credentials, KnownWatermarks(), DeclaredMetadata()])
+    reading = _read_mark(media, secrets.get(_SECRET, "")) if pictures else None
+    fingerprint = fingerprints.compute(media) if pictures else None
+    report = credentials.last_report
+    return {
+        "sha256": sha256,
+        "size": size,
+        "info": media.info.to_json(),
+        "credentials": None if report is None else report.model_dump(mode="json"),
+        "reading": None if reading is None else reading.to_json(),
+        "fingerprint": None if fingerprint is None else fingerprint.to_json(),
+        "evidence": [item.model_dump(mode="json") for item in evidence],
+    }
+
+
+def _read_mark(media: VideoFile, keys: str) -> Reading | None:
+    parsed = [MarkKey(name, bytes.fromhex(secret)) for name, _, secret in (k.partition(":") for k in keys.split(",")) if name]
+    if not parsed or min(media.info.width, media.info.height) < marks.MIN_SIDE:
+        return None
+    return marks.read(media.chunks(), parsed)

@@ -1,0 +1,256 @@
+"""Putting the parts together from the settings, for a service and for the command line alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from generator import Generator
+from guard import __version__, credentials, keyfiles, ledger
+from guard.credentials import Identity, Software, Trust
+from guard.inspection import Inspector
+from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
+from guard.ledger.tables import entries
+from guard.media import ReadLimits
+from guard.media.sandbox import Limits
+from guard.pipeline.engine import Engine
+from guard.pipeline.jobs import VideoJobs, utc_now
+from guard.pipeline.steps import VideoSteps
+from guard.registry import StoredRegistry
+from guard.services import Services
+from guard.settings import Backend, DiffusersBackend, Settings
+from guard.store import Database, Objects, Vault
+from policies import Judge
+
+APPLICATION = "Guard"
+LOCK = "worker.lock"
+
+
+@dataclass(frozen=True)
+class Paths:
+    """What lies where in the data folder."""
+
+    data: Path
+
+    @property
+    def keys(self) -> Path:
+        """Secrets; 0700."""
+        return self.data / "keys"
+
+    @property
+    def signing(self) -> Path:
+        """The signing identities."""
+        return self.keys / "signing"
+
+    @property
+    def log_key(self) -> Path:
+        """The log's private key."""
+        return self.keys / "log.key"
+
+    @property
+    def work(self) -> Path:
+        """Jobs under way."""
+        return self.data / "work"
+
+    @property
+    def uploads(self) -> Path:
+        """Uploads being examined."""
+        return self.data / "uploads"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that works."""
+        return self.data / LOCK
+
+
+@dataclass(frozen=True)
+class Installation:
+    """Everything that one process works with.
+
+    Attributes:
+        settings: what the operator set.
+        paths: of the data folder.
+        services: the parts.
+        engine: of the workflow.
+        jobs: the engine's and the steps' view of the store.
+    """
+
+    settings: Settings
+    paths: Paths
+    services: Services
+    engine: Engine
+    jobs: VideoJobs
+
+    def work(self) -> None:
+        """Become the worker.
+
+        Raises:
+            PipelineError: ``already_working``.
+        """
+        self.engine.work(
+            VideoSteps(self.services, self.jobs),
+            self.paths.lock,
+            concurrency=self.settings.worker_threads,
+        )
+
+    def close(self) -> None:
+        """Let go of workflow engine and database."""
+        self.engine.close()
+        self.services.database.close()
+
+
+def open_installation(settings: Settings) -> Installation:
+    """Open the data folder, making keys, tables and folders that are missing.
+
+    Raises:
+        CredentialsError, KeyFileError, LedgerError, PolicyError, StoreError: something is unusable; each says what to
+            do.
+    """
+    paths = Paths(settings.data.absolute())
+    for folder in (paths.data, paths.keys, paths.work, paths.uploads):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(
+        f"sqlite:///{paths.data / 'guard.db'}"
+        if settings.database_url is None
+        else settings.database_url.get_secret_value()
+    )
+    database.migrate()
+    credentials.initialise(paths.signing)
+    log = Log(_log_key(paths.log_key, settings.log_origin))
+    vault = Vault(keyfiles.load_or_create(paths.keys / "prompts.key"))
+    mark_keys = keyfiles.mark_keys(paths.keys)
+    trust = Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists)
+    services = Services(
+        settings=settings,
+        application=Software(APPLICATION, __version__),
+        database=database,
+        objects=Objects(settings.objects_url or paths.data / "objects"),
+        registry=StoredRegistry(database),
+        vault=vault,
+        log=log,
+        judge=Judge.default(settings.policy),
+        generators={backend.model: _loader(backend) for backend in settings.generators},
+        mark_keys=mark_keys,
+        identity=_identity_of(paths.signing),
+        inspector=Inspector(
+            trust=trust,
+            mark_keys=mark_keys,
+            limits=Limits(
+                seconds=settings.uploads.timeout_seconds, memory_bytes=settings.uploads.memory_bytes
+            ),
+            reading=ReadLimits(seconds=settings.uploads.max_seconds),
+        ),
+        work=paths.work,
+        training_mining=_mining(settings.training_mining),
+    )
+    _announce(services, paths.signing)
+    jobs = VideoJobs(database, vault, log, review_expires=services.review_expires)
+    engine = Engine(_workflow_url(settings, paths), jobs, executor=settings.executor)
+    return Installation(settings, paths, services, engine, jobs)
+
+
+def stranger(anchors: Trust, *, timeout: timedelta = timedelta(minutes=2)) -> Inspector:
+    """How somebody without the service reads a file: with public anchors, and no watermark key."""
+    return Inspector(
+        trust=anchors, mark_keys=(), limits=Limits(seconds=timeout.total_seconds()), reading=ReadLimits()
+    )
+
+
+def _workflow_url(settings: Settings, paths: Paths) -> str:
+    if settings.workflow_database_url is not None:
+        return settings.workflow_database_url.get_secret_value()
+    if settings.database_url is not None and settings.database_url.get_secret_value().startswith("postgres"):
+        return settings.database_url.get_secret_value()
+    return f"sqlite:///{paths.data / 'workflow.db'}"
+
+
+def _log_key(path: Path, origin: str) -> LogKey:
+    try:
+        LogKey.create(path, origin)
+    except ledger.LedgerError as error:
+        if error.code != "key_exists":
+            raise
+    key = LogKey.load(path)
+    if key.name != origin:
+        raise ledger.LedgerError(
+            "key_invalid",
+            f"The log in this data folder is called {key.name}, the settings call it {origin}; a log keeps its name.",
+        )
+    return key
+
+
+def _identity_of(folder: Path) -> Callable[[], Identity]:
+    return lambda: credentials.load_identity(folder)
+
+
+def _mining(use: str) -> Mapping[str, str]:
+    if use == "unset":
+        return {}
+    return {"cawg.ai_generative_training": use, "cawg.ai_training": use, "cawg.data_mining": use}
+
+
+def _loader(backend: Backend) -> Callable[[], Generator]:
+    """Load at first use, once: a model is big and not every process generates."""
+
+    @cache
+    def load() -> Generator:
+        if isinstance(backend, DiffusersBackend):
+            from generator import DiffusersGenerator
+
+            return DiffusersGenerator.load(
+                backend.path,
+                model=backend.model,
+                revision=backend.revision,
+                device=backend.device,
+                dtype=backend.dtype,
+                steps=backend.steps,
+                offload=backend.offload,
+            )
+        from generator import load_embedded
+
+        return load_embedded(threads=backend.threads)
+
+    return load
+
+
+def _announce(services: Services, signing: Path) -> None:
+    """Log the policy and the keys in force, where the log does not say so already."""
+    policy = services.judge.policy
+    chain = services.identity().chain_pem
+    wanted: list[Entry] = [
+        PolicyEntry(policy_id=policy.id, policy_version=policy.version, policy_digest=policy.digest),
+        KeyEntry(
+            key_id=credentials.status(signing).id,
+            purpose="manifest",
+            event="activated",
+            public_digest=f"sha256:{hashlib.sha256(chain).hexdigest()}",
+        ),
+        KeyEntry(key_id=services.mark_keys[0].id, purpose="mark", event="activated"),
+    ]
+    with services.database.read() as session:
+        missing = [entry for entry in wanted if not _in_force(session, entry)]
+    if not missing:
+        return
+    now = utc_now()
+    with services.database.write() as session:
+        for entry in missing:
+            if not _in_force(session, entry):
+                ledger.append(session.connection(), entry, now=now)
+        services.log.checkpoint(session.connection(), now=now)
+
+
+def _in_force(session: Session, entry: Entry) -> bool:
+    """Whether the newest entry of the same kind (and purpose) says the same."""
+    newest = select(entries.c.leaf).where(entries.c.kind == entry.type).order_by(entries.c.leaf_index.desc())
+    for leaf in session.scalars(newest):
+        logged, _ = ledger.from_leaf(leaf)
+        if not isinstance(entry, KeyEntry) or (isinstance(logged, KeyEntry) and logged.purpose == entry.purpose):
+            return logged == entry
+    return False

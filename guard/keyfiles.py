@@ -1,0 +1,81 @@
+"""The secrets that are not signing keys: watermark keys and the key that wraps the keys of prompts.
+
+    keys/mark-1.key     hex of 32 random bytes; the highest number marks, up to two before it still read
+    keys/prompts.key    hex of 32 random bytes
+
+Files are 0600 and made create-only, so that two processes starting at once agree on one key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+from guard.marks import MAX_KEYS, MarkKey
+
+_MARK = re.compile(r"mark-([0-9]+)\.key")
+_SIZE = 32
+
+
+class KeyFileError(Exception):
+    """A key file cannot be used; the message names the file and what to do.
+
+    Attributes:
+        code: ``key_unreadable``.
+    """
+
+    code = "key_unreadable"
+
+
+def mark_keys(folder: Path) -> tuple[MarkKey, ...]:
+    """The watermark keys, the current one first; the first is made if there is none.
+
+    Raises:
+        KeyFileError: a file is unreadable or damaged.
+    """
+    numbers = sorted((int(m[1]) for p in folder.glob("mark-*.key") if (m := _MARK.fullmatch(p.name))), reverse=True)
+    if not numbers:
+        load_or_create(folder / "mark-1.key")
+        numbers = [1]
+    return tuple(MarkKey(f"mark-{n}", load_or_create(folder / f"mark-{n}.key")) for n in numbers[:MAX_KEYS])
+
+
+def rotate_mark_key(folder: Path) -> MarkKey:
+    """Make a new watermark key the current one; of the older ones the latest two still read.
+
+    Raises:
+        KeyFileError: a file is unreadable or damaged.
+    """
+    newest = int(mark_keys(folder)[0].id.removeprefix("mark-")) + 1
+    return MarkKey(f"mark-{newest}", load_or_create(folder / f"mark-{newest}.key"))
+
+
+def load_or_create(path: Path) -> bytes:
+    """The 32 bytes of a key file, made with fresh randomness if it does not exist.
+
+    Raises:
+        KeyFileError: the file is unreadable or does not hold 64 hex digits.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(_SIZE) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)  # appears whole, and never replaces a key that another process made first
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    try:
+        key = bytes.fromhex(path.read_text("ascii"))
+    except (OSError, ValueError):
+        raise KeyFileError(f"{path} does not hold a key of 64 hex digits; restore it from a backup.") from None
+    if len(key) != _SIZE:
+        raise KeyFileError(f"{path} does not hold a key of 64 hex digits; restore it from a backup.")
+    return key

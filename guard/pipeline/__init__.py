@@ -1,0 +1,1 @@
+"""The durable way of a request, from prompt to release."""

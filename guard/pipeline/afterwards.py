@@ -1,0 +1,88 @@
+"""What people do with a job after it was taken: review it, delete it, revoke what came of it."""
+
+from __future__ import annotations
+
+import shutil
+
+from guard.pipeline.engine import Engine
+from guard.pipeline.errors import PipelineError
+from guard.pipeline.jobs import utc_now
+from guard.services import Services
+from guard.store import Release, Review, Video
+from guard.store import releases as release_rows
+from guard.store import reviews as review_rows
+from guard.store import videos as video_rows
+
+
+def approve(services: Services, engine: Engine, review_id: str, *, reviewer: str, note: str | None = None) -> Review:
+    """Let a held video go on.
+
+    Raises:
+        StoreError: ``not_found``, ``review_decided``.
+    """
+    with services.database.write() as session:
+        review = review_rows.decide_review(
+            session, review_id, "approved", reviewer=reviewer, note=note, now=utc_now()
+        )
+    engine.submit(review.video_id)
+    return review
+
+
+def reject(services: Services, review_id: str, *, reviewer: str, note: str | None = None) -> Review:
+    """End a held video.
+
+    Raises:
+        StoreError: ``not_found``, ``review_decided``.
+    """
+    with services.database.write() as session:
+        review = review_rows.decide_review(
+            session, review_id, "rejected", reviewer=reviewer, note=note, now=utc_now()
+        )
+    shutil.rmtree(services.work / review.video_id, ignore_errors=True)
+    return review
+
+
+def revoke(services: Services, release_id: str, reason: str) -> Release:
+    """Withdraw a release: no longer served, its bindings answer "revoked", its pictures are not released again.
+
+    Args:
+        services: of this installation.
+        release_id: a release's id, or its video's.
+        reason: kept in the registry; the log holds a commitment.
+
+    Raises:
+        StoreError: ``not_found``, ``object_store_unavailable``.
+    """
+    now = utc_now()
+    with services.database.write() as session:
+        if release_id.startswith("video_"):
+            found = release_rows.find_release(session, video_id=release_id)
+            release_id = release_id if found is None else found.id
+        release = release_rows.revoke_release(session, release_id, reason, now=now)
+        services.log.checkpoint(session.connection(), now=now)
+    services.objects.delete(release.object_key)
+    return release
+
+
+def delete(services: Services, video_id: str, *, tenant_id: str) -> Video:
+    """Remove a finished video and its prompt; log, registry and fingerprint stay, so that copies are still recognised.
+
+    Raises:
+        PipelineError: ``video_in_progress`` while it is being worked on.
+        StoreError: ``not_found``, ``object_store_unavailable``.
+    """
+    now = utc_now()
+    with services.database.write() as session:
+        video = video_rows.get_video(session, video_id, tenant_id=tenant_id, lock=True)
+        if video.status in ("queued", "in_progress"):
+            raise PipelineError(
+                "video_in_progress", "This video is still being made; delete it when it has finished."
+            )
+        release = release_rows.find_release(session, video_id=video_id)
+        video = video_rows.delete_video(session, video_id, now=now)
+        if video.prompt_id is not None:
+            services.vault.erase(session, video.prompt_id, now=now)
+    services.database.scrub()
+    if release is not None:
+        services.objects.delete(release.object_key)
+    return video

@@ -1,0 +1,192 @@
+"""The database side of the workflow: what steps and engine read and write of jobs."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from guard.fingerprints import Fingerprint
+from guard.ledger import Log
+from guard.store import Database, Vault
+from guard.store import decisions as decision_rows
+from guard.store import releases as release_rows
+from guard.store import reviews as review_rows
+from guard.store import videos as video_rows
+from guard.store.models import Video
+from policies import Decision
+
+QUEUE_GRACE = timedelta(seconds=60)
+"""After a run is counted, how long it may take to show up in the engine before another is queued in its place."""
+STALL_FIRST = timedelta(seconds=30)
+STALL_LONGEST = timedelta(hours=1)
+
+
+def utc_now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the steps need to know of a video; sizes in pixels, lengths in seconds."""
+
+    id: str
+    tenant_id: str
+    model: str
+    status: str
+    seconds: int
+    width: int
+    height: int
+    seed: int
+    prompt_id: str
+    created: datetime
+    policy_digest: str
+
+
+class VideoJobs:
+    """Jobs in the store.
+
+    Args:
+        database: of the service.
+        vault: of the prompts.
+        log: of decisions and releases; a checkpoint is made of every release.
+        review_expires: how long a hold lasts.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        log: Log,
+        *,
+        review_expires: timedelta,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._log = log
+        self._review_expires = review_expires
+        self._now = now
+
+    def load(self, video_id: str) -> Job:
+        """The job.
+
+        Raises:
+            StoreError: ``not_found``.
+        """
+        with self._database.read() as session:
+            video = video_rows.get_video(session, video_id)
+            decision = decision_rows.get_decision(session, video.decision_id or "")
+            width, _, height = video.size.partition("x")
+            return Job(
+                id=video.id,
+                tenant_id=video.tenant_id,
+                model=video.model,
+                status=video.status,
+                seconds=video.seconds,
+                width=int(width),
+                height=int(height),
+                seed=video.seed,
+                prompt_id=video.prompt_id or "",
+                created=video.created,
+                policy_digest=decision.policy_digest,
+            )
+
+    def prompt(self, job: Job) -> str:
+        """The prompt in clear; for the generator's eyes only.
+
+        Raises:
+            StoreError: ``prompt_erased``, ``prompt_unreadable``.
+        """
+        with self._database.read() as session:
+            return self._vault.read(session, job.prompt_id)
+
+    def start(self, video_id: str) -> None:
+        """Work begins or goes on."""
+        with self._database.write() as session:
+            video_rows.start_video(session, video_id)
+
+    def progress(self, video_id: str, percent: int) -> None:
+        """Per cent done."""
+        with self._database.write() as session:
+            video_rows.set_progress(session, video_id, percent)
+
+    def payload(self, job: Job) -> bytes:
+        """The job's watermark payload: 8 bytes, the same each time."""
+        with self._database.write() as session:
+            return video_rows.allocate_payload(session, job.id)
+
+    def decide(self, job: Job, decision: Decision) -> str:
+        """Record and log a decision on the job's output; of a run again, the first one stands."""
+        with self._database.write() as session:
+            for row in decision_rows.decisions_of(session, job.id):
+                if row.stage == decision.stage and row.reason == decision.reason:
+                    return row.id
+            row = decision_rows.record_decision(
+                session, job.tenant_id, decision, now=self._now(), video_id=job.id
+            )
+            return row.id
+
+    def hold(self, job: Job, stage: str, decision_id: str, reason: str) -> None:
+        """Hold the job for a reviewer."""
+        now = self._now()
+        with self._database.write() as session:
+            review_rows.open_review(
+                session,
+                job.id,
+                stage=stage,
+                decision_id=decision_id,
+                reason=reason,
+                expires_at=now + self._review_expires,
+                now=now,
+            )
+
+    def approved(self, video_id: str, stage: str) -> bool:
+        """Whether a reviewer approved the job at that stage."""
+        with self._database.read() as session:
+            return review_rows.approved(session, video_id, stage)
+
+    def release(self, job: Job, new: release_rows.NewRelease, fingerprint: Fingerprint) -> None:
+        """Register, log and complete in one transaction; then sign the log as it stands."""
+        now = self._now()
+        with self._database.write() as session:
+            release_rows.record_release(session, job.id, new, fingerprint.hashes, now=now)
+            self._log.checkpoint(session.connection(), now=now)
+
+    def fail(self, video_id: str, code: str, message: str) -> None:
+        """The job is over."""
+        with self._database.write() as session:
+            video_rows.fail_video(session, video_id, code, message)
+
+    def stall(self, video_id: str, code: str, message: str) -> None:
+        """The job waits, twice as long each time, up to an hour."""
+        with self._database.write() as session:
+            attempts = video_rows.get_video(session, video_id).attempts
+            wait = min(STALL_FIRST * 2 ** min(attempts, 16), STALL_LONGEST)
+            video_rows.stall_video(session, video_id, code, message, retry_at=self._now() + wait)
+
+    def next_attempt(self, video_id: str) -> int:
+        """Count the next run; nobody else queues one within :data:`QUEUE_GRACE`."""
+        with self._database.write() as session:
+            attempt = video_rows.next_attempt(session, video_id)
+            video: Video = video_rows.get_video(session, video_id)
+            video.retry_at = self._now() + QUEUE_GRACE
+            return attempt
+
+    def due(self) -> list[tuple[str, int]]:
+        """Jobs that somebody should be working on."""
+        with self._database.read() as session:
+            return video_rows.due_videos(session, now=self._now())
+
+    def expire_reviews(self) -> int:
+        """Fail what was held for too long."""
+        with self._database.write() as session:
+            return len(review_rows.expire_reviews(session, now=self._now()))
+
+
+def random_seed() -> int:
+    """A seed that fits a signed 64-bit column and every generator."""
+    return secrets.randbits(31)

@@ -1,0 +1,305 @@
+"""The steps of the workflow. Each may run twice and then comes to the same end.
+
+What a step makes lies in the job's work folder under a fixed name and appears whole; what it decides lies in the
+database. A later step trusts neither memory nor arguments, only those two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator import GenerationRequest
+from guard import credentials, fingerprints, marks
+from guard.inspection import Inspection, inspect_file
+from guard.media import ClipInfo, VideoFile, encode, write_lossless
+from guard.pipeline.errors import PipelineError
+from guard.pipeline.jobs import Job, VideoJobs
+from guard.pipeline.workflow import Outcome
+from guard.services import Services
+from guard.store.releases import NewRelease
+
+DONE: Outcome = {"state": "done"}
+SAMPLE_SECONDS = 1.0
+"""Distance of the frames that the output policy looks at."""
+_PROGRESS_EVERY = 0.5
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """Where a job's files lie; nobody but this process's user may look in."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def raw(self) -> Path:
+        """The clip as generated: unmarked, never served."""
+        return self.root / "raw.mkv"
+
+    @property
+    def marked(self) -> Path:
+        """Watermarked and encoded, not yet signed."""
+        return self.root / "marked.mp4"
+
+    @property
+    def signed(self) -> Path:
+        """What will be released."""
+        return self.root / "signed.mp4"
+
+    def note(self, name: str, value: dict[str, Any]) -> None:
+        """Keep a step's result beside its file, whole or not at all."""
+        draft = self.root / f".{name}.json"
+        draft.write_text(json.dumps(value), "utf-8")
+        draft.replace(self.root / f"{name}.json")
+
+    def noted(self, name: str) -> dict[str, Any] | None:
+        """A step's result, if it came to its end."""
+        try:
+            value: dict[str, Any] = json.loads((self.root / f"{name}.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        return value
+
+
+class VideoSteps:
+    """The steps over the services of this process."""
+
+    def __init__(self, services: Services, jobs: VideoJobs) -> None:
+        self._services = services
+        self._jobs = jobs
+
+    def presets(self) -> tuple[str, ...]:
+        """The configured watermark preset and the next stronger one."""
+        first = self._services.settings.mark.preset
+        second = marks.stronger(first)
+        return (first,) if second is None else (first, second)
+
+    def examine_inputs(self, video_id: str) -> Outcome:
+        """Nothing to examine yet: reference files are refused before a job is made."""
+        self._jobs.start(video_id)
+        return DONE
+
+    def generate(self, video_id: str) -> Outcome:
+        """Prompt to raw clip; a clip that an earlier run has finished is taken as it is."""
+        job = self._jobs.load(video_id)
+        folder = self._folder(video_id)
+        noted = folder.noted("raw")
+        if noted is not None and folder.raw.exists() and _digest(folder.raw) == noted["digest"]:
+            return DONE
+        model = self._services.generator(job.model)
+        request = GenerationRequest(
+            prompt=self._jobs.prompt(job),
+            seconds=job.seconds,
+            width=job.width,
+            height=job.height,
+            seed=job.seed,
+        )
+        clip = model.generate(request, progress=self._progress(video_id, 0, 60))
+        write_lossless(folder.raw, clip.chunks, width=clip.width, height=clip.height, fps=clip.fps)
+        folder.note("raw", {"digest": _digest(folder.raw)})
+        return DONE
+
+    def examine_output(self, video_id: str) -> Outcome:
+        """The output policy on one frame a second; a reviewer's approval stands."""
+        job = self._jobs.load(video_id)
+        if self._jobs.approved(video_id, "output"):
+            return DONE
+        source = VideoFile(self._folder(video_id).raw)
+        decision = self._services.judge.judge_frames(_sampled(source), stage="output")
+        decision_id = self._jobs.decide(job, decision)
+        if decision.action == "review":
+            self._jobs.hold(job, "output", decision_id, decision.reason)
+            return {"state": "held", "code": decision.reason}
+        if decision.action == "block":
+            return {"state": "failed", "code": "moderation_blocked", "message": decision.user_text["en"]}
+        return DONE
+
+    def mark(self, video_id: str, preset: str) -> Outcome:
+        """Raw clip to watermarked mp4, one streaming pass."""
+        job = self._jobs.load(video_id)
+        folder = self._folder(video_id)
+        _require(folder.noted("raw"))
+        source = VideoFile(folder.raw)
+        key = self._services.mark_keys[0]
+        embedder = marks.Embedder(key, self._jobs.payload(job), source.info.width, source.info.height, preset)
+        encoder = self._services.settings.encoder
+        encode(
+            source,
+            folder.marked,
+            transform=embedder,
+            encoder=encoder.name,
+            crf=encoder.crf,
+            preset=encoder.preset,
+            threads=encoder.threads,
+            progress=self._progress(video_id, 60, 85),
+        )
+        folder.note("marked", {"preset": preset, "key_id": key.id})
+        return DONE
+
+    def fingerprint(self, video_id: str) -> Outcome:
+        """Hashes of the pictures as they will be seen."""
+        folder = self._folder(video_id)
+        found = fingerprints.compute(VideoFile(folder.marked))
+        folder.note("fingerprint", found.to_json())
+        self._jobs.progress(video_id, 88)
+        return DONE
+
+    def sign(self, video_id: str) -> Outcome:
+        """Manifest with model, actions and both soft bindings."""
+        job = self._jobs.load(video_id)
+        folder = self._folder(video_id)
+        info = self._services.generator(job.model).info
+        found = self._fingerprint(folder)
+        spec = credentials.ManifestSpec(
+            title=f"{video_id}.mp4",
+            kind="text_to_video",
+            created=job.created,
+            model=credentials.Model(info.name, info.revision, info.digest),
+            watermark=credentials.SoftBinding(marks.ALGORITHM, self._jobs.payload(job)),
+            fingerprint=credentials.SoftBinding(fingerprints.ALGORITHM, found.to_bytes()),
+            application=self._services.application,
+            training_mining=self._services.training_mining,
+            human_validated=self._jobs.approved(video_id, "output"),
+        )
+        signed = credentials.sign(folder.marked, folder.signed, spec, self._services.identity())
+        folder.note(
+            "signed",
+            {
+                "manifest_id": signed.manifest_id,
+                "manifest_digest": signed.manifest_digest,
+                "digest": _digest(folder.signed),
+                "size": folder.signed.stat().st_size,
+            },
+        )
+        self._jobs.progress(video_id, 92)
+        return DONE
+
+    def self_check(self, video_id: str) -> Outcome:
+        """Read manifest, mark and fingerprint back off the finished file, in a process of its own."""
+        job = self._jobs.load(video_id)
+        folder = self._folder(video_id)
+        seen = inspect_file(self._services.inspector, folder.signed)
+        fault = self._fault(job, folder, seen)
+        if fault is None:
+            self._jobs.progress(video_id, 96)
+            return DONE
+        code, message = fault
+        return {"state": "failed", "code": code, "message": message}
+
+    def _fault(self, job: Job, folder: WorkFolder, seen: Inspection) -> tuple[str, str] | None:
+        signed = _require(folder.noted("signed"))
+        if seen.sha256 != signed["digest"].removeprefix("sha256:"):
+            return "self_check_failed", "The finished file changed on disk."
+        report = seen.credentials
+        if report is None or report.state != "trusted" or report.manifest_id != signed["manifest_id"]:
+            state = "unread" if report is None else report.state
+            return "self_check_failed", f"The finished file's credentials read back as {state}, not as trusted."
+        if seen.reading is None or seen.reading.payload != self._jobs.payload(job):
+            return "mark_unreadable", "The watermark could not be read back off the finished file."
+        if seen.fingerprint is None or not fingerprints.compare(seen.fingerprint, self._fingerprint(folder)).matched:
+            return "self_check_failed", "The finished file's fingerprint does not match the recorded one."
+        return None
+
+    def release(self, video_id: str) -> Outcome:
+        """Object first, then registry, fingerprint and log entry in one transaction that completes the job."""
+        job = self._jobs.load(video_id)
+        if job.status == "completed":
+            return self._cleaned(video_id)
+        folder = self._folder(video_id)
+        signed = _require(folder.noted("signed"))
+        marked = _require(folder.noted("marked"))
+        found = self._fingerprint(folder)
+        if self._services.registry.blocks(found):
+            return {
+                "state": "failed",
+                "code": "revoked_content",
+                "message": "These pictures match a release that was revoked, so they are not released again.",
+            }
+        info = self._services.generator(job.model).info
+        key = f"videos/{video_id}/{signed['digest'].removeprefix('sha256:')}.mp4"
+        self._services.objects.put(key, folder.signed)
+        self._jobs.release(
+            job,
+            NewRelease(
+                asset_digest=signed["digest"],
+                size=signed["size"],
+                object_key=key,
+                manifest_id=signed["manifest_id"],
+                manifest_digest=signed["manifest_digest"],
+                mark_algorithm=marks.ALGORITHM,
+                mark_preset=marked["preset"],
+                mark_key_id=marked["key_id"],
+                model_name=info.name,
+                model_revision=info.revision,
+                model_digest=info.digest,
+                policy_digest=job.policy_digest,
+            ),
+            found,
+        )
+        return self._cleaned(video_id)
+
+    def fail(self, video_id: str, code: str, message: str) -> Outcome:
+        """The job is over; what it made is destroyed."""
+        self._jobs.fail(video_id, code, message)
+        return self._cleaned(video_id)
+
+    def stall(self, video_id: str, code: str, message: str) -> Outcome:
+        """The job waits for a cause to pass; what it made stays."""
+        self._jobs.stall(video_id, code, message)
+        return DONE
+
+    def _cleaned(self, video_id: str) -> Outcome:
+        shutil.rmtree(self._services.work / video_id, ignore_errors=True)
+        return DONE
+
+    def _folder(self, video_id: str) -> WorkFolder:
+        return WorkFolder(self._services.work / video_id)
+
+    def _fingerprint(self, folder: WorkFolder) -> fingerprints.Fingerprint:
+        return fingerprints.Fingerprint.from_json(_require(folder.noted("fingerprint")))
+
+    def _progress(self, video_id: str, start: int, end: int) -> Callable[[float], None]:
+        """A callback that writes whole per cents, twice a second at most."""
+        last = 0.0
+
+        def report(share: float) -> None:
+            nonlocal last
+            if (now := time.monotonic()) - last >= _PROGRESS_EVERY:
+                last = now
+                self._jobs.progress(video_id, start + round((end - start) * min(max(share, 0.0), 1.0)))
+
+        return report
+
+
+def _sampled(source: VideoFile) -> Iterator[NDArray[np.uint8]]:
+    info: ClipInfo = source.info
+    every = max(1, round(float(info.fps) * SAMPLE_SECONDS))
+    for chunk in source.chunks(every=every):
+        yield from chunk.frames
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def _require(noted: dict[str, Any] | None) -> dict[str, Any]:
+    if noted is None:
+        raise PipelineError(
+            "work_files_missing", "The job's work files are gone; it has to start again.", passing=True
+        )
+    return noted
+
+

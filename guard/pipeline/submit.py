@@ -1,0 +1,173 @@
+"""Taking a request: judge the prompt at once, write down the decision, and only then make a job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from generator import GeneratorInfo
+from guard.pipeline.engine import Engine
+from guard.pipeline.errors import PipelineError
+from guard.pipeline.jobs import random_seed, utc_now
+from guard.services import Services
+from guard.store import StoreError, Video
+from guard.store import decisions as decision_rows
+from guard.store import idempotency as idempotency_rows
+from guard.store import reviews as review_rows
+from guard.store import videos as video_rows
+from policies import Action, Decision
+
+RETRY_WINDOW = timedelta(minutes=5)
+"""A retried request without an idempotency key counts as the same within this time."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A request for a video.
+
+    Attributes:
+        tenant_id: whose.
+        prompt: what to show; never logged.
+        model: name or alias.
+        seconds: length of the clip.
+        size: ``WIDTHxHEIGHT`` in pixels.
+        seed: for a repeatable clip; random if None.
+        remixed_from: the video that this one varies.
+        idempotency_key: the caller's, or None.
+        body_hash: hex sha256 of the request's body, for idempotency.
+        retried: whether the client says that it sends the request again.
+    """
+
+    tenant_id: str
+    prompt: str = field(repr=False)
+    model: str
+    seconds: int
+    size: str
+    seed: int | None = None
+    remixed_from: str | None = None
+    idempotency_key: str | None = None
+    body_hash: str = ""
+    retried: bool = False
+
+
+class RefusedError(PipelineError):
+    """The policy blocks the prompt; there is no job.
+
+    Attributes:
+        decision: what was decided.
+        decision_id: under which it was logged.
+    """
+
+    def __init__(self, decision: Decision, decision_id: str) -> None:
+        super().__init__("moderation_blocked", decision.user_text["en"], param="prompt")
+        self.decision = decision
+        self.decision_id = decision_id
+
+
+def submit(services: Services, engine: Engine, submission: Submission) -> Video:
+    """Take a request.
+
+    Returns:
+        The job: queued, or held for review.
+
+    Raises:
+        PipelineError: ``model_not_found``, ``size_unsupported``, ``seconds_unsupported``.
+        RefusedError: the policy blocks the prompt.
+        policies.PromptError: the prompt is empty, too long or unreadable.
+        StoreError: ``database_unavailable``, ``idempotency_mismatch``; nothing was taken, ask again.
+    """
+    model = services.model_named(submission.model)
+    _check(services.generator(model).info, submission)
+    if (known := _known(services, submission)) is not None:
+        return known
+    decision = services.judge.judge_text(submission.prompt)
+    try:
+        video, decision_id = _record(services, submission, model, decision)
+    except StoreError as error:
+        # The same request at the same moment: the other one's job is the job.
+        if error.code == "conflict" and (known := _known(services, submission)) is not None:
+            return known
+        raise
+    if video is None:
+        raise RefusedError(decision, decision_id)
+    if video.hold is None:
+        engine.submit(video.id)
+    return video
+
+
+def _check(info: GeneratorInfo, submission: Submission) -> None:
+    sizes = [f"{width}x{height}" for width, height in info.sizes]
+    if submission.size not in sizes:
+        raise PipelineError(
+            "size_unsupported", f"{info.name} makes these sizes: {', '.join(sizes)}.", param="size"
+        )
+    if submission.seconds not in info.seconds:
+        lengths = ", ".join(str(length) for length in info.seconds)
+        raise PipelineError(
+            "seconds_unsupported", f"{info.name} makes clips of {lengths} seconds.", param="seconds"
+        )
+
+
+def _known(services: Services, submission: Submission) -> Video | None:
+    """The job that an earlier sending of this request made."""
+    with services.database.read() as session:
+        video_id = None
+        if submission.idempotency_key is not None:
+            video_id = idempotency_rows.find_request(
+                session, submission.tenant_id, submission.idempotency_key, submission.body_hash
+            )
+        elif submission.retried:
+            video_id = idempotency_rows.recent_request(
+                session, submission.tenant_id, submission.body_hash, since=utc_now() - RETRY_WINDOW
+            )
+        return None if video_id is None else video_rows.get_video(session, video_id)
+
+
+def _record(
+    services: Services, submission: Submission, model: str, decision: Decision
+) -> tuple[Video | None, str]:
+    """Prompt, decision, log entry and job (unless blocked) in one transaction."""
+    now = utc_now()
+    with services.database.write() as session:
+        prompt = services.vault.put(session, submission.tenant_id, submission.prompt, now=now)
+        video_id = None if decision.action is Action.BLOCK else video_rows.new_id("video", now)
+        row = decision_rows.record_decision(
+            session, submission.tenant_id, decision, now=now, video_id=video_id, prompt=prompt
+        )
+        if video_id is None:
+            return None, row.id
+        video = video_rows.create_video(
+            session,
+            tenant_id=submission.tenant_id,
+            model=model,
+            seconds=submission.seconds,
+            size=submission.size,
+            seed=random_seed() if submission.seed is None else submission.seed,
+            now=now,
+            prompt_id=prompt.id,
+            decision_id=row.id,
+            remixed_from=submission.remixed_from,
+            video_id=video_id,
+        )
+        key = submission.idempotency_key or (video_id if submission.body_hash else None)
+        if key is not None:
+            idempotency_rows.remember_request(
+                session, submission.tenant_id, key, submission.body_hash, video_id, now=now
+            )
+        if decision.action is Action.REVIEW:
+            _hold(services, session, video, row.id, decision, now)
+        return video, row.id
+
+
+def _hold(
+    services: Services, session: object, video: Video, decision_id: str, decision: Decision, now: datetime
+) -> None:
+    review_rows.open_review(
+        session,  # type: ignore[arg-type]
+        video.id,
+        stage="prompt",
+        decision_id=decision_id,
+        reason=decision.reason,
+        expires_at=now + services.review_expires,
+        now=now,
+    )

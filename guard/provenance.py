@@ -1,0 +1,256 @@
+"""What this service knows of a file: three detectors that ask the registry.
+
+They work on observations (digest, mark reading, fingerprint) that a sandboxed process took off the file, so they may
+hold what an untrusted file must never come near: the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from detectors import Claim, Evidence, EvidenceType, Outcome, Strength, Subject
+from guard.fingerprints import Fingerprint, Match, compare
+from guard.marks import ALGORITHM, Reading
+
+_VERSION = "1"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A release as the registry knows it.
+
+    Attributes:
+        release_id: its id.
+        video_id: the job that made it.
+        manifest_id: label of its C2PA manifest.
+        revoked: whether it has been withdrawn.
+    """
+
+    release_id: str
+    video_id: str
+    manifest_id: str
+    revoked: bool
+
+
+class Registry(Protocol):
+    """What the detectors ask; the store answers."""
+
+    def by_digest(self, sha256: str) -> Recorded | None:
+        """The release with exactly these bytes; ``sha256`` is 64 lower-case hex digits."""
+        ...
+
+    def by_payload(self, payload: bytes) -> Recorded | None:
+        """The release whose watermark carries this payload."""
+        ...
+
+    def fingerprint(self, release_id: str) -> Fingerprint:
+        """The fingerprint taken at release."""
+        ...
+
+    def nearest(self, fingerprint: Fingerprint) -> Sequence[tuple[Recorded, Match]]:
+        """Releases whose pictures match, best first."""
+        ...
+
+
+def _details(release: Recorded) -> dict[str, object]:
+    return {
+        "release_id": release.release_id,
+        "video_id": release.video_id,
+        "manifest_id": release.manifest_id,
+        "revoked": release.revoked,
+    }
+
+
+def _match_details(match: Match) -> dict[str, object]:
+    return {
+        "fraction_of_upload": round(match.fraction_of_upload, 3),
+        "fraction_of_recorded": round(match.fraction_of_recorded, 3),
+        "median_distance": match.median_distance,
+    }
+
+
+@dataclass(frozen=True)
+class ExactRelease:
+    """Whether this very file was released here."""
+
+    registry: Registry
+    id = "guard.registry"
+    version = _VERSION
+    types = (EvidenceType.REGISTRY,)
+
+    def examine(self, subject: Subject) -> list[Evidence]:
+        """One piece of evidence from the file's sha256."""
+        release = self.registry.by_digest(subject.sha256)
+        if release is None:
+            return [
+                self._evidence(
+                    None,
+                    "This exact file is not among the releases of this service.",
+                    "Genau diese Datei gehört nicht zu den Veröffentlichungen dieses Dienstes.",
+                )
+            ]
+        if release.revoked:
+            return [
+                self._evidence(
+                    release,
+                    "This exact file was released here and has been revoked since.",
+                    "Genau diese Datei wurde hier veröffentlicht und seitdem widerrufen.",
+                )
+            ]
+        return [
+            self._evidence(
+                release,
+                "This exact file was released by this service.",
+                "Genau diese Datei wurde von diesem Dienst veröffentlicht.",
+            )
+        ]
+
+    def _evidence(self, release: Recorded | None, en: str, de: str) -> Evidence:
+        claim = None
+        if release is not None:
+            claim = Claim.OWN_RELEASE_REVOKED if release.revoked else Claim.OWN_RELEASE
+        return Evidence(
+            type=EvidenceType.REGISTRY,
+            detector=self.id,
+            version=self.version,
+            outcome=Outcome.NOT_DETECTED if claim is None else Outcome.DETECTED,
+            strength=Strength.CRYPTOGRAPHIC,
+            claim=claim,
+            summary={"en": en, "de": de},
+            details={} if release is None else _details(release),  # type: ignore[arg-type]
+        )
+
+
+@dataclass(frozen=True)
+class OwnMark:
+    """Whether the pictures carry our watermark, and whether they are the pictures that it names."""
+
+    registry: Registry
+    reading: Reading
+    fingerprint: Fingerprint | None
+    id = ALGORITHM
+    version = _VERSION
+    types = (EvidenceType.WATERMARK,)
+
+    def examine(self, subject: Subject) -> list[Evidence]:
+        """One piece of evidence from the reading; the payload counts only if the fingerprint confirms it."""
+        reading = self.reading
+        if reading.status == "absent":
+            return [
+                self._evidence(
+                    None,
+                    {},
+                    "No watermark of this service was found.",
+                    "Es wurde kein Wasserzeichen dieses Dienstes gefunden.",
+                )
+            ]
+        if reading.payload is None:
+            return [
+                self._evidence(
+                    Claim.OWN_MARK_UNREADABLE,
+                    {},
+                    "A watermark of this service is present, but too damaged to say which release it belongs to.",
+                    "Ein Wasserzeichen dieses Dienstes ist vorhanden, aber zu beschädigt, um es einer Veröffentlichung"
+                    " zuzuordnen.",
+                )
+            ]
+        release = self.registry.by_payload(reading.payload)
+        if release is None:
+            return [
+                self._evidence(
+                    Claim.OWN_MARK_UNRESOLVED,
+                    {},
+                    "A watermark of this service was read, but no release with its identifier is known.",
+                    "Ein Wasserzeichen dieses Dienstes wurde gelesen, aber zu seiner Kennung ist keine Veröffentlichung"
+                    " bekannt.",
+                )
+            ]
+        return [self._resolved(release)]
+
+    def _resolved(self, release: Recorded) -> Evidence:
+        if self.fingerprint is None:
+            match = None
+        else:
+            match = compare(self.fingerprint, self.registry.fingerprint(release.release_id))
+        details = _details(release) | ({} if match is None else _match_details(match))
+        if match is not None and match.matched:
+            return self._evidence(
+                Claim.OWN_MARK_RESOLVED,
+                details,
+                "The watermark names a release of this service, and the pictures match it.",
+                "Das Wasserzeichen nennt eine Veröffentlichung dieses Dienstes, und die Bilder stimmen mit ihr überein.",
+            )
+        return self._evidence(
+            Claim.OWN_MARK_COPIED,
+            details,
+            "The watermark names a release of this service, but the pictures are not that release's.",
+            "Das Wasserzeichen nennt eine Veröffentlichung dieses Dienstes, aber die Bilder gehören nicht zu ihr.",
+        )
+
+    def _evidence(self, claim: Claim | None, details: dict[str, object], en: str, de: str) -> Evidence:
+        return Evidence(
+            type=EvidenceType.WATERMARK,
+            detector=self.id,
+            version=self.version,
+            outcome=Outcome.NOT_DETECTED if claim is None else Outcome.DETECTED,
+            strength=Strength.STATISTICAL,
+            claim=claim,
+            summary={"en": en, "de": de},
+            details={"algorithm": ALGORITHM, "p_value": self.reading.p_value, "frames": self.reading.frames} | details,  # type: ignore[operator]
+        )
+
+
+@dataclass(frozen=True)
+class OwnFingerprint:
+    """Whether the pictures are those of a release, whatever became of the file's metadata and marks."""
+
+    registry: Registry
+    fingerprint: Fingerprint | None
+    id = "guard.fingerprint"
+    version = _VERSION
+    types = (EvidenceType.FINGERPRINT,)
+
+    def examine(self, subject: Subject) -> list[Evidence]:
+        """One piece of evidence: the best match, if there is one."""
+        if self.fingerprint is None:
+            return [
+                self._evidence(
+                    Outcome.UNAVAILABLE,
+                    {},
+                    "There are no pictures to compare.",
+                    "Es gibt keine Bilder, die sich vergleichen ließen.",
+                )
+            ]
+        found = self.registry.nearest(self.fingerprint)
+        if not found:
+            return [
+                self._evidence(
+                    Outcome.NOT_DETECTED,
+                    {},
+                    "The pictures match no release of this service.",
+                    "Die Bilder stimmen mit keiner Veröffentlichung dieses Dienstes überein.",
+                )
+            ]
+        release, match = found[0]
+        return [
+            self._evidence(
+                Outcome.DETECTED,
+                _details(release) | _match_details(match),
+                "The pictures match a release of this service.",
+                "Die Bilder stimmen mit einer Veröffentlichung dieses Dienstes überein.",
+            )
+        ]
+
+    def _evidence(self, outcome: Outcome, details: dict[str, object], en: str, de: str) -> Evidence:
+        return Evidence(
+            type=EvidenceType.FINGERPRINT,
+            detector=self.id,
+            version=self.version,
+            outcome=outcome,
+            strength=Strength.STATISTICAL,
+            claim=Claim.FINGERPRINT_MATCH if outcome is Outcome.DETECTED else None,
+            summary={"en": en, "de": de},
+            details=details,  # type: ignore[arg-type]
+        )

@@ -1,0 +1,84 @@
+"""What pipeline and verification work with, put together once by :mod:`guard.app`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from generator import Generator
+from guard.credentials import Identity, Software
+from guard.inspection import Inspector
+from guard.ledger import Log
+from guard.marks import MarkKey
+from guard.pipeline.errors import PipelineError
+from guard.registry import StoredRegistry
+from guard.settings import Settings
+from guard.store import Database, Objects, Vault
+from policies import Judge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """The parts of one installation.
+
+    Attributes:
+        settings: what the operator set.
+        application: name and version of this software, for manifests.
+        database: of everything but objects.
+        objects: released files.
+        registry: what was released, for lookups.
+        vault: prompts, encrypted.
+        log: the transparency log.
+        judge: the policy in force.
+        generators: what makes clips, by model name; loaded at first use.
+        mark_keys: the current watermark key and retired ones.
+        identity: the signing identity, read anew so that a rotation takes effect without a restart.
+        inspector: how files are read back.
+        work: folder of jobs under way.
+        training_mining: entries of the manifest's training and mining assertion.
+    """
+
+    settings: Settings
+    application: Software
+    database: Database
+    objects: Objects
+    registry: StoredRegistry
+    vault: Vault
+    log: Log
+    judge: Judge
+    generators: Mapping[str, Callable[[], Generator]]
+    mark_keys: tuple[MarkKey, ...]
+    identity: Callable[[], Identity]
+    inspector: Inspector
+    work: Path
+    training_mining: Mapping[str, str]
+
+    @property
+    def review_expires(self) -> timedelta:
+        """How long a hold for review lasts."""
+        return timedelta(hours=self.settings.review.expires_hours)
+
+    def model_named(self, name: str) -> str:
+        """The model that serves a request for ``name``, aliases resolved.
+
+        Raises:
+            PipelineError: ``model_not_found``.
+        """
+        resolved = self.settings.model_aliases.get(name, name)
+        if resolved not in self.generators:
+            known = ", ".join(sorted({*self.generators, *self.settings.model_aliases}))
+            raise PipelineError(
+                "model_not_found", f"There is no model of this name here; use one of {known}.", param="model"
+            )
+        return resolved
+
+    def generator(self, name: str) -> Generator:
+        """The generator of that model, loaded at first use.
+
+        Raises:
+            PipelineError: ``model_not_found``.
+            generator.GeneratorError: it cannot be loaded.
+        """
+        return self.generators[self.model_named(name)]()

@@ -1,0 +1,176 @@
+"""What an operator can set: one YAML file, environment variables over it, sensible values without either.
+
+The file is ``guard.yaml`` in the working folder, or what ``GUARD_CONFIG`` names. Environment variables start with
+``GUARD_`` and go down with two underscores: ``GUARD_MARK__PRESET=robust``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+CONFIG_FILE = "guard.yaml"
+
+
+class SettingsError(Exception):
+    """The settings do not fit together; the message names the entry and the reason.
+
+    Attributes:
+        code: ``settings_invalid`` or ``settings_unreadable``.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EmbeddedBackend(_Section):
+    """The pipeline that this project trained; no download, runs on two CPU cores."""
+
+    backend: Literal["embedded"] = "embedded"
+    model: str = "guard-scenes-1"
+    """Name that requests use for it."""
+    threads: int = Field(default=2, ge=1)
+
+
+class DiffusersBackend(_Section):
+    """Any pipeline of `diffusers`: a local folder or a repository id."""
+
+    backend: Literal["diffusers"]
+    model: str
+    path: str
+    """Local folder or repository id."""
+    revision: str | None = None
+    device: str = "cuda"
+    dtype: Literal["float32", "float16", "bfloat16"] = "bfloat16"
+    steps: int | None = Field(default=None, ge=1)
+    offload: bool = False
+
+
+Backend = Annotated[EmbeddedBackend | DiffusersBackend, Field(discriminator="backend")]
+
+
+class MarkSettings(_Section):
+    """The watermark."""
+
+    preset: str = "robust"
+    """Preset of the first attempt; where the self-check cannot read the mark back, the next stronger one is tried."""
+
+
+class EncoderSettings(_Section):
+    """The finished file's video codec."""
+
+    name: Literal["libx264", "libsvtav1", "h264_nvenc", "h264_vaapi"] = "libx264"
+    crf: int = Field(default=18, ge=0, le=40)
+    preset: str = "medium"
+    threads: int = Field(default=1, ge=1)
+
+
+class UploadLimits(_Section):
+    """What a verification accepts."""
+
+    max_bytes: int = Field(default=512 * 1024 * 1024, ge=1)
+    max_seconds: float = Field(default=600.0, gt=0)
+    """Longest clip, in seconds of play."""
+    timeout_seconds: float = Field(default=120.0, gt=0)
+    """Wall clock for one examination."""
+    memory_bytes: int = Field(default=3 * 1024**3, ge=256 * 1024**2)
+    """Address space of the examining process."""
+    concurrent: int = Field(default=2, ge=1)
+
+
+class RateLimits(_Section):
+    """Requests a minute; 0 switches a limit off."""
+
+    tenant: int = Field(default=120, ge=0)
+    anonymous: int = Field(default=10, ge=0)
+
+
+class ReviewSettings(_Section):
+    """Holding for human review."""
+
+    expires_hours: float = Field(default=72.0, gt=0)
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GUARD_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    data: Path = Path(".guard")
+    """Folder of the default database, objects, work files and keys."""
+    database_url: SecretStr | None = None
+    """``postgresql+psycopg://…``; SQLite in the data folder if unset."""
+    workflow_database_url: SecretStr | None = None
+    """Where the durable workflow keeps its state; SQLite in the data folder, or the PostgreSQL above."""
+    objects_url: str | None = None
+    """``s3://bucket/prefix`` and the like; a folder in the data folder if unset."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str | None = None
+    log_origin: str = "guard.example/log"
+    """Name of the transparency log; choose a host name of yours and never change it."""
+    policy: Path | None = None
+    """Policy document; the embedded one if unset."""
+    generators: tuple[Backend, ...] = (EmbeddedBackend(),)
+    model_aliases: dict[str, str] = {"sora-2": "guard-scenes-1", "sora-2-pro": "guard-scenes-1"}
+    """Names that existing clients ask for, and what serves them here."""
+    mark: MarkSettings = MarkSettings()
+    encoder: EncoderSettings = EncoderSettings()
+    uploads: UploadLimits = UploadLimits()
+    rate: RateLimits = RateLimits()
+    review: ReviewSettings = ReviewSettings()
+    trust_lists: tuple[Path, ...] = ()
+    """PEM bundles of claim-signing anchors to trust beside our own."""
+    training_mining: Literal["notAllowed", "allowed", "unset"] = "notAllowed"
+    worker_threads: int = Field(default=1, ge=1)
+    """Videos generated at once."""
+    executor: str = "local"
+    """Stable name of this process among the workers of one database."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments over environment over file."""
+        path = os.environ.get("GUARD_CONFIG", CONFIG_FILE)
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: ``settings_unreadable`` or ``settings_invalid``; the message names each wrong entry, never its
+            value, since values may be secrets.
+    """
+    path = os.environ.get("GUARD_CONFIG")
+    if path is not None and not Path(path).is_file():
+        raise SettingsError("settings_unreadable", f"GUARD_CONFIG names {path}, which is no readable file.")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        reasons = "; ".join(
+            f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}" for entry in error.errors()
+        )
+        raise SettingsError("settings_invalid", f"The settings are not usable. {reasons}.") from None
