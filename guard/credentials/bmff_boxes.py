@@ -20,7 +20,7 @@ _CONTAINERS = {
 }  # fmt: skip
 """Boxes that hold boxes, and the bytes of their own fields before the first."""
 
-_MAX_BOXES = 200_000
+_MAX_BOXES = 100_000
 _MAX_DEPTH = 12
 
 
@@ -136,7 +136,7 @@ def read_boxes(file: BinaryIO) -> Boxes:
     """Walk the boxes of an open file.
 
     Raises:
-        CredentialsError: `bmff_malformed` if a box leaves its parent; `bmff_too_complex` beyond 200,000 boxes
+        CredentialsError: `bmff_malformed` if a box leaves its parent; `bmff_too_complex` beyond 100,000 boxes
             or 12 levels.
     """
     size = file.seek(0, os.SEEK_END)

@@ -50,7 +50,7 @@ def outside(extents: Extents, file_size: int) -> list[tuple[int, int]]:
 
 
 def touching(extents: Extents, holes: Sequence[tuple[int, int, str]]) -> list[tuple[str, int, int]]:
-    """(path of the hole, offset, size) of extents that share a byte with one of the sorted, disjoint holes."""
+    """(path of the hole, offset, size) of extents that share a byte with a sorted, disjoint hole."""
     used = extents[extents[:, 1] > 0]
     if not holes or not len(used):
         return []

@@ -15,6 +15,7 @@ from guard.credentials.trust import Trust
 
 _MAX_TEXT = 500
 _MAX_ITEMS = 200
+_MAX_VALUE = 65536
 
 
 @dataclass(frozen=True)
@@ -133,18 +134,10 @@ def _bindings(manifest: Mapping[str, Any]) -> Iterable[ClaimedBinding]:
 
 
 def _binding(alg: str | None, value: object) -> ClaimedBinding | None:
-    if not alg:
-        return None
-    if isinstance(value, list):
-        try:
-            return ClaimedBinding(
-                alg=alg, value=base64.b64encode(bytes(value[:65536])).decode("ascii"), raw=True
-            )
-        except (TypeError, ValueError):
-            return None
-    if isinstance(value, str) and value.startswith("b64'") and value.endswith("'"):
-        return ClaimedBinding(alg=alg, value=value[4:-1][:65536], raw=True)
-    return ClaimedBinding(alg=alg, value=value[:65536]) if isinstance(value, str) else None
+    """The library shows bytes as base64, and as a list of numbers where it does not know the assertion."""
+    if isinstance(value, list) and all(isinstance(item, int) and 0 <= item < 256 for item in value):
+        value = base64.b64encode(bytes(value)).decode("ascii")
+    return ClaimedBinding(alg=alg, value=value[:_MAX_VALUE]) if alg and isinstance(value, str) else None
 
 
 def _mining(manifest: Mapping[str, Any]) -> dict[str, str]:

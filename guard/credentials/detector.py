@@ -16,14 +16,24 @@ from guard.credentials.wording import SENTENCES, Sentence
 _NON_EDITORIAL = frozenset(
     "c2pa." + name
     for name in (
-        "created", "opened", "converted", "transcoded", "repackaged", "published", "resized.proportional",
-        "edited.metadata", "watermarked.bound", "watermarked.unbound", "watermarked", "redacted",
+        "created",
+        "opened",
+        "converted",
+        "transcoded",
+        "repackaged",
+        "published",
+        "resized.proportional",
+        "edited.metadata",
+        "watermarked",
+        "watermarked.bound",
+        "watermarked.unbound",
+        "redacted",
     )
-)  # fmt: skip
+)
 """Actions that leave a recording a recording."""
 
 _NOT_INTEGRITY = ("signingCredential.", "timeStamp.", "cawg.")
-"""Failures of whose word it is or when it was given; all others say that a signature or a hash does not hold."""
+"""Failures of whose word it is or when it was given; all others mean that a signature or a hash fails."""
 
 
 class CredentialsDetector:

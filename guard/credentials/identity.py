@@ -141,8 +141,7 @@ def load_key(key_pem: bytes, password: bytes | None = None) -> PrivateKey:
         raise CredentialsError(
             "key_unreadable",
             "The private key cannot be read; give an EC, RSA or Ed25519 key as PKCS#8 PEM, with its "
-            "password if it "
-            "is encrypted.",
+            "password if it is encrypted.",
         )
     return key
 

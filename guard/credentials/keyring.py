@@ -145,8 +145,7 @@ def rotate(folder: Path, *, now: datetime | None = None) -> KeyPaths:
             raise CredentialsError(
                 "no_authority",
                 "The current key was brought by the operator, so only its issuer can renew it: get a new "
-                "certificate "
-                "and import it.",
+                "certificate and import it.",
             )
         certificate = x509.load_pem_x509_certificate((authority / "certificate.pem").read_bytes())
         key = load_key((authority / "key.pem").read_bytes())
@@ -170,7 +169,13 @@ def current(folder: Path) -> KeyPaths:
             "no_keys", f"{folder} holds no signing key; run `guard keys init` or import one."
         )
     home = folder / "identities" / name
-    return KeyPaths(anchor=_anchor(folder, home), chain=home / "chain.pem", key=home / "key.pem")
+    try:
+        anchor = _anchor(folder, home)
+    except OSError:
+        raise CredentialsError(
+            "no_keys", f"The current identity in {folder} cannot be read; check owner and mode of the folder."
+        ) from None
+    return KeyPaths(anchor=anchor, chain=home / "chain.pem", key=home / "key.pem")
 
 
 def load_identity(folder: Path, *, now: datetime | None = None) -> Identity:
@@ -213,7 +218,7 @@ def _load(folder: Path, *, now: datetime | None, checked: bool) -> Identity:
             "no_keys", f"The current identity in {folder} cannot be read; check owner and mode of the folder."
         ) from None
     if not checked:
-        now = load_chain(chain_pem)[0].not_valid_before_utc
+        now = max(certificate.not_valid_before_utc for certificate in load_chain(chain_pem))
     return Identity.from_pem(chain_pem, key_pem, now=now)
 
 

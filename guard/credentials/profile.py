@@ -53,8 +53,7 @@ def algorithm(leaf: x509.Certificate) -> str:
     raise CredentialsError(
         "certificate_profile",
         "The signing certificate's key is of no kind that C2PA allows; use EC P-256, P-384 or P-521, RSA "
-        "of at least "
-        "2048 bits, or Ed25519.",
+        "of at least 2048 bits, or Ed25519.",
     )
 
 
@@ -126,20 +125,18 @@ def check(chain: Sequence[x509.Certificate], *, now: datetime) -> None:
             raise CredentialsError(
                 "certificate_chain",
                 f"Certificate {index + 2} of the chain did not issue certificate {index + 1}; give the "
-                "signing "
-                "certificate first, then each one's issuer.",
+                "signing certificate first, then each one's issuer.",
             ) from None
     for certificate in chain:
         if certificate.not_valid_after_utc < now:
             raise CredentialsError(
                 "certificate_expired",
-                f"A certificate of the chain expired on {certificate.not_valid_after_utc:%Y-%m-%d}; rotate "
-                "the key.",
+                f"A certificate of the chain expired on {certificate.not_valid_after_utc:%Y-%m-%d}; "
+                "rotate the key.",
             )
         if certificate.not_valid_before_utc > now:
             raise CredentialsError(
                 "certificate_not_yet_valid",
-                f"A certificate of the chain is valid only from "
-                f"{certificate.not_valid_before_utc:%Y-%m-%d}; check "
-                "this machine's clock.",
+                f"A certificate of the chain is valid only from {certificate.not_valid_before_utc:%Y-%m-%d}; "
+                "check this machine's clock.",
             )

@@ -37,17 +37,15 @@ class ClaimedAction(_Model):
 
 
 class ClaimedBinding(_Model):
-    """One soft binding as written: writers use text or bytes for the value, so both are understood.
+    """One soft binding: writers use text or bytes for the value, so both are understood.
 
     Attributes:
         alg: algorithm.
         value: the text in the manifest; base64 of the bytes where the manifest holds bytes.
-        raw: whether the manifest holds bytes rather than text.
     """
 
     alg: str
     value: str
-    raw: bool = False
 
     @property
     def payload(self) -> bytes:

@@ -121,7 +121,7 @@ class Trust(BaseModel):
         return "sha256:" + sha256("\n".join(entry.uri for entry in self.lists).encode()).hexdigest()
 
     def settings(self) -> dict[str, JsonValue]:
-        """Settings for a `c2pa.Context`; manifest lists first, since the library names the first that matches."""
+        """Settings for a `c2pa.Context`; manifest lists first, for the library names the first match."""
         settings: dict[str, JsonValue] = json.loads(json.dumps(BASE_SETTINGS))
         ordered = sorted(self.lists, key=lambda entry: entry.kind != "manifest")
         settings["trust"] = {

@@ -32,7 +32,7 @@ SENTENCES: dict[Sentence, dict[str, str]] = {
         "de": "Die Datei oder das, was ihre Content Credentials sein könnten, lässt sich nicht lesen.",
     },
     "unreliable": {
-        "en": "The file has Content Credentials whose certificate, time stamp or identity cannot be relied on.",
+        "en": "Certificate, time stamp or identity of the Content Credentials cannot be relied on.",
         "de": "Zertifikat, Zeitstempel oder Identität der Content Credentials sind nicht verlässlich.",
     },
     "tampered": {
@@ -44,23 +44,23 @@ SENTENCES: dict[Sentence, dict[str, str]] = {
         "de": "Etwas, woraus diese Datei entstand, hatte Content Credentials, die nicht stimmen.",
     },
     "not_fully_protected": {
-        "en": "The signature does not cover all media in the file, so what plays may not be what was signed.",
-        "de": "Die Signatur deckt nicht alle Medien der Datei ab; gezeigt wird womöglich anderes als signiert.",
+        "en": "The signature does not cover all of the media: what plays may not be what was signed.",
+        "de": "Die Signatur deckt nicht alle Medien ab; gezeigt wird womöglich anderes als signiert.",
     },
     "declares_ai": {
         "en": "Intact Content Credentials declare that the file was made by a trained model.",
-        "de": "Unversehrte Content Credentials geben an, dass ein trainiertes Modell die Datei erzeugt hat.",
+        "de": "Unversehrte Content Credentials geben an, dass ein trainiertes Modell die Datei erzeugte.",
     },
     "declares_ai_edit": {
-        "en": "Intact Content Credentials declare that parts of the file were made by a trained model.",
-        "de": "Unversehrte Content Credentials geben an, dass ein trainiertes Modell Teile der Datei erzeugt hat.",
+        "en": "Intact Content Credentials declare that a trained model made parts of the file.",
+        "de": "Unversehrte Content Credentials geben an, dass ein trainiertes Modell an der Datei mitwirkte.",
     },
     "declares_capture": {
         "en": "Intact Content Credentials declare that the file was recorded by a device.",
         "de": "Unversehrte Content Credentials geben an, dass ein Gerät die Datei aufgezeichnet hat.",
     },
     "declares_other": {
-        "en": "The file has intact Content Credentials that declare neither a trained model nor a recording.",
-        "de": "Die unversehrten Content Credentials geben weder ein trainiertes Modell noch eine Aufnahme an.",
+        "en": "Intact Content Credentials declare neither a trained model nor a recording.",
+        "de": "Unversehrte Content Credentials geben weder ein trainiertes Modell noch eine Aufnahme an.",
     },
 }

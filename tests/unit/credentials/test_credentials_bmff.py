@@ -1,0 +1,204 @@
+"""Media that a signature does not cover: found before signing, and found in files that others signed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import time
+from pathlib import Path
+
+import av
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from guard.credentials import CredentialsError, Identity, ManifestSpec, Trust, bmff, read, sign
+from guard.credentials.bmff_boxes import Exclusion, read_boxes
+from tests import media
+from tests.credentials_forge import (
+    altered,
+    box,
+    created,
+    definition,
+    flipped,
+    nested,
+    retyped,
+    sign_as_is,
+    write_mp4,
+)
+
+CAPTURE = definition(created("digitalCapture"))
+
+
+def codes(path: Path) -> set[str]:
+    return {finding.code for finding in bmff.check_protected(path)}
+
+
+def pictures(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def test_ordinary_files_have_no_findings(clip: Path, fragmented: Path, signed: Path, tmp_path: Path) -> None:
+    later = write_mp4(tmp_path / "later.mp4", "")  # header last
+    sounding = media.write_clip(tmp_path / "sound.mp4", media.scene(64, 48, 8), sound="aac", seconds=0.3)
+    quicktime = media.write_clip(
+        tmp_path / "clip.mov", media.scene(64, 48, 8), sound="pcm_s16le", seconds=0.3
+    )
+    for path in (clip, fragmented, signed, later, sounding, quicktime):
+        assert bmff.check_protected(path) == ()
+
+
+def test_media_in_a_free_box_is_not_signed(
+    clip: Path, spec: ManifestSpec, identity: Identity, tmp_path: Path
+) -> None:
+    hollow = retyped(clip, tmp_path / "hollow.mp4", "/mdat", b"free")
+    assert pictures(hollow) == 24
+    with pytest.raises(CredentialsError) as error:
+        sign(hollow, tmp_path / "out.mp4", spec, identity)
+    assert error.value.code == "not_fully_protected"
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("kind", [b"free", b"skip"])
+@pytest.mark.parametrize("source", ["clip", "fragmented"])
+def test_media_in_an_excluded_box_is_found_although_the_library_trusts_it(
+    kind: bytes, source: str, identity: Identity, trust: Trust, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    hollow = retyped(request.getfixturevalue(source), tmp_path / "hollow.mp4", "/mdat", kind)
+    foreign = sign_as_is(hollow, tmp_path / "signed.mp4", CAPTURE, identity)
+    inside = box(foreign, f"/{kind.decode()}").payload + 400
+    changed = flipped(foreign, tmp_path / "changed.mp4", inside)
+    for path in (foreign, changed):
+        report = read(path, trust)
+        assert report.failures == ()  # the library's hashes all match
+        assert (report.state, report.reason) == ("not_fully_protected", "sample_in_excluded_box")
+        assert report.protection[0].box == f"/{kind.decode()}"
+
+
+def test_a_sample_that_spills_over_into_a_free_box_is_found(clip: Path, tmp_path: Path) -> None:
+    padded = tmp_path / "padded.mp4"
+    padded.write_bytes(clip.read_bytes() + struct.pack(">I4s", 1008, b"free") + bytes(1000))
+    assert bmff.check_protected(padded) == ()
+    sizes = box(padded, "/moov/trak/mdia/minf/stbl/stsz")
+
+    def grow_last(data: bytearray) -> None:
+        last = int.from_bytes(data[sizes.end - 4 : sizes.end])
+        data[sizes.end - 4 : sizes.end] = (last + 500).to_bytes(4)
+
+    spilling = altered(padded, tmp_path / "spilling.mp4", grow_last)
+    assert codes(spilling) == {"sample_in_excluded_box"}
+
+
+def test_one_chunk_of_many_in_a_free_box_is_found(clip: Path, tmp_path: Path) -> None:
+    table = box(clip, "/moov/trak/mdia/minf/stbl/stco")
+    free = box(clip, "/free").start
+
+    def move(data: bytearray) -> None:
+        data[table.end - 4 : table.end] = (free + 2).to_bytes(4)
+
+    assert "sample_in_excluded_box" in codes(altered(clip, tmp_path / "moved.mp4", move))
+
+
+def test_samples_beyond_the_file_are_found(clip: Path, tmp_path: Path) -> None:
+    table = box(clip, "/moov/trak/mdia/minf/stbl/stco")
+
+    def move(data: bytearray) -> None:
+        data[table.end - 4 : table.end] = (1 << 31).to_bytes(4)
+
+    assert codes(altered(clip, tmp_path / "moved.mp4", move)) == {"sample_outside_file"}
+
+
+def test_a_header_hidden_in_a_free_box_is_found(clip: Path, tmp_path: Path) -> None:
+    hidden = retyped(clip, tmp_path / "hidden.mp4", "/moov", b"free")
+    assert pictures(hidden) == 24  # FFmpeg looks for a header there when it finds none elsewhere
+    assert codes(hidden) == {"header_in_excluded_box"}
+
+
+def test_media_in_another_file_is_found(clip: Path, tmp_path: Path) -> None:
+    reference = box(clip, "/moov/trak/mdia/minf/dinf/dref/url?")
+
+    def point_elsewhere(data: bytearray) -> None:
+        data[reference.payload + 3] = 0
+
+    assert codes(altered(clip, tmp_path / "external.mp4", point_elsewhere)) == {"external_media"}
+
+
+def test_a_still_in_a_free_box_is_found(identity: Identity, trust: Trust, tmp_path: Path) -> None:
+    still = tmp_path / "still.avif"
+    Image.fromarray(next(media.scene(64, 48, 1))).save(still)
+    assert bmff.check_protected(still) == ()
+    hollow = retyped(still, tmp_path / "hollow.avif", "/mdat", b"free")
+    Image.open(hollow).load()
+    foreign = sign_as_is(hollow, tmp_path / "signed.avif", CAPTURE, identity, kind="image/avif")
+    report = read(foreign, trust)
+    assert (report.state, report.reason) == ("not_fully_protected", "sample_in_excluded_box")
+
+
+def test_the_manifests_own_exclusions_count(clip: Path) -> None:
+    assert bmff.check_protected(clip, (Exclusion("/mdat"),))[0].code == "sample_in_excluded_box"
+    elsewhere = Exclusion.parse({"xpath": "/mdat[1]", "data": [{"offset": 8, "value": [1, 2, 3, 4]}]})
+    assert bmff.check_protected(clip, (elsewhere,)) == ()
+    part = Exclusion.parse({"xpath": "/mdat", "subset": [{"offset": 300, "length": 10}]})
+    assert bmff.check_protected(clip, (part,))[0].code == "sample_in_excluded_box"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        nested(1000),
+        struct.pack(">I4s", 8, b"free") * 150_000,
+        struct.pack(">I4sQ", 1, b"mdat", 1 << 62),
+        struct.pack(">I4s", 3, b"moov"),
+        b"\0\0\0\x08ftyp\0\0",
+    ],
+    ids=["nested", "many", "huge", "small", "cut"],
+)
+def test_bombs_end_quickly_with_a_code(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bomb.mp4"
+    path.write_bytes(content)
+    start = time.process_time()
+    with pytest.raises(CredentialsError) as error:
+        bmff.check_protected(path)
+    assert error.value.code in ("bmff_malformed", "bmff_too_complex")
+    assert time.process_time() - start < 5
+
+
+def test_tables_that_lie_about_their_size_are_refused(clip: Path, tmp_path: Path) -> None:
+    for name in ("stco", "stsz", "stsc"):
+        table = box(clip, f"/moov/trak/mdia/minf/stbl/{name}")
+        count = table.payload + (8 if name == "stsz" else 4)
+
+        def inflate(data: bytearray, count: int = count) -> None:
+            data[count : count + 4] = b"\xff\xff\xff\xf0"
+
+        with pytest.raises(CredentialsError) as error:
+            bmff.check_protected(altered(clip, tmp_path / "lying.mp4", inflate))
+        assert error.value.code == "bmff_malformed"
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_damaged_file_breaks_the_walk(
+    data: st.DataObject, clip: Path, fragmented: Path, tmp_path: Path
+) -> None:
+    source = data.draw(st.sampled_from([clip, fragmented]))
+    content = bytearray(source.read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, min(len(content), 4000) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(content)
+    with contextlib.suppress(CredentialsError):
+        bmff.check_protected(path)
+
+
+def test_boxes_of_64_bit_sizes_and_to_the_end_are_walked() -> None:
+    wide = struct.pack(">I4sQ", 1, b"mdat", 20) + bytes(4)
+    rest = struct.pack(">I4s", 0, b"free") + bytes(9)
+    boxes = read_boxes(io.BytesIO(wide + rest))
+    assert [(b.type, b.start, b.payload, b.end) for b in boxes.top] == [
+        (b"mdat", 0, 16, 20),
+        (b"free", 20, 28, 37),
+    ]
