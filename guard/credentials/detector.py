@@ -32,8 +32,13 @@ _NON_EDITORIAL = frozenset(
 )
 """Actions that leave a recording a recording."""
 
-_NOT_INTEGRITY = ("signingCredential.", "timeStamp.", "cawg.")
-"""Failures of whose word it is or when it was given; all others mean that a signature or a hash fails."""
+_OTHERS_WORD = ("signingCredential.", "timeStamp.", "cawg.")
+_CHANGED = ("mismatch", "missing", "undeclared")
+
+
+def _shows_change(codes: Sequence[str]) -> bool:
+    """Whether a signature or a hash fails, rather than a certificate, a time, an identity or a form."""
+    return any(code.endswith(_CHANGED) and not code.startswith(_OTHERS_WORD) for code in codes)
 
 
 class CredentialsDetector:
@@ -68,7 +73,7 @@ class CredentialsDetector:
 def evidence_of(report: CredentialsReport) -> list[Evidence]:
     """The evidence that a report amounts to."""
     found = [_own(report)]
-    if report.ingredient_failures and report.state != "not_fully_protected":
+    if _shows_change(report.ingredient_failures) and report.state != "not_fully_protected":
         found.append(_detected(report, Claim.INGREDIENT_TAMPERED, "ingredient_tampered"))
     return found
 
@@ -84,7 +89,7 @@ def _own(report: CredentialsReport) -> Evidence:
         case "not_fully_protected":
             return _detected(report, Claim.NOT_FULLY_PROTECTED, "not_fully_protected")
         case "invalid":
-            if any(not code.startswith(_NOT_INTEGRITY) for code in report.failures):
+            if _shows_change(report.failures):
                 return _detected(report, Claim.TAMPERED, "tampered")
             return _undetected(report, Outcome.INCONCLUSIVE, "unreliable")
         case "trusted" | "valid":

@@ -32,8 +32,8 @@ SENTENCES: dict[Sentence, dict[str, str]] = {
         "de": "Die Datei oder das, was ihre Content Credentials sein könnten, lässt sich nicht lesen.",
     },
     "unreliable": {
-        "en": "Certificate, time stamp or identity of the Content Credentials cannot be relied on.",
-        "de": "Zertifikat, Zeitstempel oder Identität der Content Credentials sind nicht verlässlich.",
+        "en": "Certificate, time stamp, identity or form of the Content Credentials is not valid.",
+        "de": "Zertifikat, Zeitstempel, Identität oder Form der Content Credentials ist nicht gültig.",
     },
     "tampered": {
         "en": "The file or its Content Credentials were changed after signing.",
