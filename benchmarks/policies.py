@@ -60,25 +60,32 @@ class Measured:
     ruled: Floats  # (n,): 0 nothing, 0.5 review, 1 block, by rules alone
 
     def pick(self, want: Callable[[Row], bool]) -> "Measured":
+        """The part whose rows are wanted."""
         index = [i for i, row in enumerate(self.rows) if want(row)]
         return Measured(
-            [self.rows[i] for i in index], [self.decisions[i] for i in index],
-            self.scores[index], self.ruled[index],
-        )  # fmt: skip
+            [self.rows[i] for i in index],
+            [self.decisions[i] for i in index],
+            self.scores[index],
+            self.ruled[index],
+        )
 
     @property
     def highest(self) -> Floats:
+        """The highest score of each row over all categories."""
         return self.scores.max(axis=1)
 
     @property
     def lengths(self) -> Floats:
+        """Characters of each row, a control."""
         return np.array([len(row.text) for row in self.rows], np.float64)
 
     @property
     def unsafe(self) -> NDArray[np.bool_]:
+        """Whether each row's set calls it harmful."""
         return np.array([row.unsafe for row in self.rows], bool)
 
     def share(self, *actions: Action) -> Floats:
+        """1 where the decision is one of ``actions``, else 0."""
         return np.array([decision.action in actions for decision in self.decisions], np.float64)
 
 
@@ -90,9 +97,11 @@ class Report:
     goals: list[Goal] = field(default_factory=list)
 
     def row(self, table: str, **values: object) -> None:
+        """Add a line to a table."""
         self.tables.setdefault(table, []).append(values)
 
     def goal(self, name: str, goal: str, value: float | None, met: bool | None) -> None:
+        """Add a line to the table of goals."""
         self.goals.append(Goal(name, goal, None if value is None else round(value, 4), met))
 
 
@@ -100,7 +109,9 @@ def measure(rows: Sequence[Row], judge: Judge, classifier: TextClassifier) -> Me
     rules_only = Judge(judge.policy, _Silent())
     rank = {Action.ALLOW: 0.0, Action.REVIEW: 0.5, Action.BLOCK: 1.0}
     decisions = [judge.judge_text(row.text[:32_000]) for row in rows]
-    scores = [list(map(classifier.scores(normalise(row.text[:32_000])).__getitem__, CATEGORIES)) for row in rows]
+    scores = [
+        list(map(classifier.scores(normalise(row.text[:32_000])).__getitem__, CATEGORIES)) for row in rows
+    ]
     ruled = [rank[rules_only.judge_text(row.text[:32_000]).action] for row in rows]
     return Measured(list(rows), decisions, np.array(scores), np.array(ruled))
 
@@ -111,30 +122,41 @@ def against_benign(report: Report, name: str, positive: Measured, benign: Measur
     lengths = [threshold_at(benign.lengths, rate) for rate in (0.01, 0.05)]
     at1, at5 = (bootstrap((positive.highest >= limit).astype(float)) for limit in limits)
     report.row(
-        "recall at a share of harmless video prompts", set=name, n=len(positive.rows),
-        at_1=_text(at1), at_5=_text(at5),
+        "recall at a share of harmless video prompts",
+        set=name,
+        n=len(positive.rows),
+        at_1=_text(at1),
+        at_5=_text(at5),
         length_at_5=round(float(np.mean(positive.lengths >= lengths[1])), 3),
         rules=round(float(np.mean(positive.ruled > 0)), 3),
         held=round(float(positive.share(Action.REVIEW).mean()), 3),
         blocked=round(float(positive.share(Action.BLOCK).mean()), 3),
-    )  # fmt: skip
+    )
 
 
 def ranking(report: Report, name: str, part: Measured, head: str | None) -> tuple[float, float]:
-    """AUPRC and AUROC of unsafe against safe inside one set, with the controls. Returns (ours, best control)."""
+    """AUPRC and AUROC inside one set, with the controls. Returns our AUPRC and the best control's."""
     scores = part.highest if head is None else part.scores[:, CATEGORIES.index(head)]
     precision = bootstrap_precision(part.unsafe, scores)
     controls = [average_precision(part.unsafe, control) for control in (part.lengths, part.ruled)]
     report.row(
-        "ranking inside a set", set=name, head=head or "highest", n=len(part.rows),
-        unsafe=int(part.unsafe.sum()), auprc=_text(precision), auroc=round(auroc(part.unsafe, scores), 3),
-        auprc_length=round(controls[0], 3), auprc_rules=round(controls[1], 3),
-    )  # fmt: skip
+        "ranking inside a set",
+        set=name,
+        head=head or "highest",
+        n=len(part.rows),
+        unsafe=int(part.unsafe.sum()),
+        auprc=_text(precision),
+        auroc=round(auroc(part.unsafe, scores), 3),
+        auprc_length=round(controls[0], 3),
+        auprc_rules=round(controls[1], 3),
+    )
     return precision.value, max(controls)
 
 
 def third_party(report: Report, rows: list[Row], judge: Judge, classifier: TextClassifier) -> None:
-    kept = [r for r in rows if r.split in ("test", "heldout") and r.source not in ("authored", "authored_heldout")]
+    kept = [
+        r for r in rows if r.split in ("test", "heldout") and r.source not in ("authored", "authored_heldout")
+    ]
     everything = measure(kept, judge, classifier)
     benign = everything.pick(lambda r: r.source in VIDEO_BENIGN)
     for source in sorted({r.source for r in kept}):
@@ -142,8 +164,14 @@ def third_party(report: Report, rows: list[Row], judge: Judge, classifier: TextC
         split = "held out" if part.rows[0].split == "heldout" else "test split"
         if source in VIDEO_BENIGN:
             blocked, held = bootstrap(part.share(Action.BLOCK)), bootstrap(part.share(Action.REVIEW))
-            report.row("harmless video prompts and captions", set=source, split=split, n=len(part.rows),
-                       blocked=_text(blocked, 4), held=_text(held, 4))  # fmt: skip
+            report.row(
+                "harmless video prompts and captions",
+                set=source,
+                split=split,
+                n=len(part.rows),
+                blocked=_text(blocked, 4),
+                held=_text(held, 4),
+            )
         elif source in HATE_SETS:
             ranking(report, f"{source} ({part.rows[0].lang}, {split})", part, "hate_harassment")
         else:
@@ -151,12 +179,18 @@ def third_party(report: Report, rows: list[Row], judge: Judge, classifier: TextC
     coprov2 = everything.pick(lambda r: r.source == "coprov2")
     ranking(report, "coprov2 against its safe twins (known style shortcut)", coprov2, None)
     moderation = everything.pick(lambda r: r.source == "openai_moderation")
-    value, control = ranking(report, "openai_moderation (held out, 128 rows fewer than published)", moderation, None)
+    value, control = ranking(
+        report, "openai_moderation (held out, 128 rows fewer than published)", moderation, None
+    )
     for head in ("sexual", "hate_harassment", "violence_gore", "self_harm"):
         marked = np.array([head in r.categories for r in moderation.rows])
         column = moderation.scores[:, CATEGORIES.index(head)]
-        report.row("openai_moderation by category", head=head, n=int(marked.sum()),
-                   auprc=_text(bootstrap_precision(marked, column)))  # fmt: skip
+        report.row(
+            "openai_moderation by category",
+            head=head,
+            n=int(marked.sum()),
+            auprc=_text(bootstrap_precision(marked, column)),
+        )
     heldout_benign = everything.pick(lambda r: r.source in ("partiprompts", "fetv"))
     blocked = float(heldout_benign.share(Action.BLOCK).mean())
     report.goal("harmless prompts blocked, PartiPrompts and FETV", "<= 0.005", blocked, blocked <= 0.005)
@@ -176,33 +210,53 @@ def authored(report: Report, rows: list[Row], judge: Judge, classifier: TextClas
         against_benign(report, f"own held-out templates ({lang}), against own harmless", unsafe, plain)
         blocked = float(safe.share(Action.BLOCK).mean())
         caught[lang] = float(unsafe.share(Action.BLOCK, Action.REVIEW).mean())
-        report.row("own held-out templates", lang=lang, unsafe=len(unsafe.rows), caught=round(caught[lang], 3),
-                   caught_by_rules=round(float(np.mean(unsafe.ruled > 0)), 3),
-                   sensitive=len(safe.rows), sensitive_blocked=round(blocked, 3),
-                   sensitive_held=round(float(safe.share(Action.REVIEW).mean()), 3),
-                   harmless_stopped=round(float(plain.share(Action.BLOCK, Action.REVIEW).mean()), 3))  # fmt: skip
+        report.row(
+            "own held-out templates",
+            lang=lang,
+            unsafe=len(unsafe.rows),
+            caught=round(caught[lang], 3),
+            caught_by_rules=round(float(np.mean(unsafe.ruled > 0)), 3),
+            sensitive=len(safe.rows),
+            sensitive_blocked=round(blocked, 3),
+            sensitive_held=round(float(safe.share(Action.REVIEW).mean()), 3),
+            harmless_stopped=round(float(plain.share(Action.BLOCK, Action.REVIEW).mean()), 3),
+        )
         report.goal(f"safe but sensitive prompts blocked, {lang}", "<= 0.10", blocked, blocked <= 0.10)
         for category in CATEGORIES:
             group = unsafe.pick(lambda r, c=category: c in r.categories)
             if group.rows:
-                report.row("own held-out templates by category", lang=lang, category=category, n=len(group.rows),
-                           caught=round(float(group.share(Action.BLOCK, Action.REVIEW).mean()), 3))  # fmt: skip
+                report.row(
+                    "own held-out templates by category",
+                    lang=lang,
+                    category=category,
+                    n=len(group.rows),
+                    caught=round(float(group.share(Action.BLOCK, Action.REVIEW).mean()), 3),
+                )
     gap = caught["en"] - caught["de"]
     report.goal("German caught less often than English", "<= 0.05", gap, gap <= 0.05)
-    report.goal("unsafe prompts of own held-out templates caught", ">= 0.80", min(caught.values()),
-                min(caught.values()) >= 0.80)  # fmt: skip
+    report.goal(
+        "unsafe prompts of own held-out templates caught",
+        ">= 0.80",
+        min(caught.values()),
+        min(caught.values()) >= 0.80,
+    )
     unsafe = part.pick(lambda r: r.unsafe)
     plain_rate = float(unsafe.share(Action.BLOCK, Action.REVIEW).mean())
     for name, twist in TWISTS.items():
         rng = random.Random(name)
         actions = [judge.judge_text(twist(row.text, rng)).action for row in unsafe.rows]
         rate = float(np.mean([action is not Action.ALLOW for action in actions]))
-        report.row("obfuscated twins", trick=name, n=len(actions), caught=round(rate, 3), plain=round(plain_rate, 3))
+        report.row(
+            "obfuscated twins", trick=name, n=len(actions), caught=round(rate, 3), plain=round(plain_rate, 3)
+        )
         report.goal(f"obfuscated twins lost: {name}", "<= 0.10", plain_rate - rate, plain_rate - rate <= 0.10)
 
 
 def _leet(text: str, rng: random.Random) -> str:
-    return "".join({"a": "4", "e": "3", "i": "1", "o": "0", "s": "5"}.get(c, c) if rng.random() < 0.7 else c for c in text)
+    return "".join(
+        {"a": "4", "e": "3", "i": "1", "o": "0", "s": "5"}.get(c, c) if rng.random() < 0.7 else c
+        for c in text
+    )
 
 
 def _hidden(text: str, rng: random.Random) -> str:
@@ -223,19 +277,28 @@ def _marks(text: str, rng: random.Random) -> str:
 
 
 TWISTS: dict[str, Callable[[str, random.Random], str]] = {
-    "leetspeak": _leet, "hidden characters": _hidden, "look-alikes": _lookalikes,
-    "spaced letters": _spaced, "combining marks": _marks,
-}  # fmt: skip
+    "leetspeak": _leet,
+    "hidden characters": _hidden,
+    "look-alikes": _lookalikes,
+    "spaced letters": _spaced,
+    "combining marks": _marks,
+}
 
 
 def latency(report: Report, judge: Judge) -> None:
     """Milliseconds of processor time for one prompt of 500 characters, and of 32,000."""
-    text = ("A wide shot of an old fisherman mending his nets on a pier at dawn while gulls circle. " * 6)[:500]
+    text = ("A wide shot of an old fisherman mending his nets on a pier at dawn while gulls circle. " * 6)[
+        :500
+    ]
     times = [_milliseconds(judge, text) for _ in range(200)]
     median, high = np.percentile(times, [50, 95])
     longest = _milliseconds(judge, ("a quiet walk through the old town " * 1000)[:32_000])
-    report.row("processor time", median_500=round(float(median), 2), p95_500=round(float(high), 2),
-               one_of_32000=round(longest, 1))  # fmt: skip
+    report.row(
+        "processor time",
+        median_500=round(float(median), 2),
+        p95_500=round(float(high), 2),
+        one_of_32000=round(longest, 1),
+    )
     report.goal("ms for a prompt of 500 characters, median", "<= 5", float(median), bool(median <= 5))
     report.goal("ms for a prompt of 32,000 characters", "<= 1000", longest, longest <= 1000)
 
@@ -273,7 +336,9 @@ NOT_QUICK = (
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--prompts", type=Path, help="folder of third-party sets")
     parser.add_argument("--quick", action="store_true", help="own prompts alone")
     parser.add_argument("--json", type=Path, help="write the figures here")

@@ -1,8 +1,8 @@
 """Hashed n-gram features of normalised text, vectorised with numpy.
 
 Characters in runs of two to five that do not cross a word boundary, words, and pairs of words. Each
-distinct feature counts once; characters and words are each scaled to unit length, so that neither a
-long text nor the more numerous character runs drown the rest.
+distinct feature counts once; characters and words are each scaled to about unit length, so that neither a
+long text nor the more numerous character runs drown the rest; very short texts stay below it.
 """
 
 import re
@@ -18,6 +18,7 @@ WINDOW = 600
 _GAPS = re.compile(r"[\W_]+")
 _PRIME = np.uint64(0x100000001B3)
 _CHARS = range(2, 6)
+_DAMPING = (40.0, 6.0)  # a text of few words says little: its features count less
 _Ints = NDArray[np.uint64]
 Floats = NDArray[np.float32]
 
@@ -33,7 +34,10 @@ def features(text: str) -> tuple[NDArray[np.int64], Floats]:
     spaces = codes == 32
     groups = (_char_grams(codes, spaces), _word_grams(codes, spaces))
     indices = [np.unique((group >> np.uint64(64 - BITS)).astype(np.int64)) for group in groups]
-    values = [np.full(len(i), 1 / np.sqrt(max(len(i), 1)), np.float32) for i in indices]
+    values = [
+        np.full(len(found), 1 / np.sqrt(len(found) + damping), np.float32)
+        for found, damping in zip(indices, _DAMPING, strict=True)
+    ]
     merged, inverse = np.unique(np.concatenate(indices), return_inverse=True)
     total = np.zeros(len(merged), np.float32)
     np.add.at(total, inverse, np.concatenate(values))

@@ -18,9 +18,11 @@ _MAX_EXPANSION = 8  # a few compatibility characters stand for a whole phrase
 _DROPPED = {"Cf", "Cc", "Cs", "Co", "Cn"}  # zero-width, bidirectional, control, private, unassigned
 _SELECTORS = {*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), 0x034F, 0x115F, 0x1160, 0x3164, 0xFFA0}
 _REGIONAL = range(0x1F1E6, 0x1F200)
-_SPACED = re.compile(r"(?<![^\W_])[a-z0-9@$](?:[ ._\-*/|,~+][a-z0-9@$]){2,}(?![^\W_])")
+_SPACED = re.compile(r"(?<![^\W_])[a-z0-9@$]([ ._\-*/|,~+])[a-z0-9@$](?:\1[a-z0-9@$])+(?![^\W_])")
 _TOKEN = re.compile(r"[a-z0-9@$!|€+]+")
+_LEET = re.compile(r"[0134578@$!|€+]")
 _LEET_INSIDE = re.compile(r"[a-z][0134578@$!|€+]+[a-z]|(?<![a-z0-9])\$[a-z]")
+_LEET_BESIDE = re.compile(r"[a-z][0134578@$!|€+]|[0134578@$!|€+][a-z]")
 _STRETCHED = re.compile(r"([a-z])\1{2,}")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _WORD = re.compile(r"[^\W_]+")
@@ -84,7 +86,7 @@ def normalise(text: str) -> Normalised:
     """Normalise ``text`` without checking it."""
     chars, starts, ends = _fold(text)
     folded, starts, ends, joined = _join_spaced("".join(chars), starts, ends)
-    folded = _TOKEN.sub(_decode_leet, folded)
+    folded = _read_leet(folded)
     folded, starts, ends = _unstretch(folded, starts, ends)
     words = tuple(
         Word(m.group(), starts[m.start()], ends[m.end() - 1], starts[m.start()] in joined)
@@ -173,13 +175,25 @@ def _join_spaced(text: str, starts: list[int], ends: list[int]) -> tuple[str, li
     return "".join(keep), [starts[k] for k in kept], [ends[k] for k in kept], joined
 
 
-def _decode_leet(match: re.Match[str]) -> str:
-    """Read digits and signs as letters in a word that has them between its letters."""
-    token = match.group()
-    if not _LEET_INSIDE.search(token):
-        return token
-    core = token.rstrip("!+|")  # punctuation after the word, not part of it
-    return core.replace("11", "ll").translate(LEET) + token[len(core) :]
+def _read_leet(text: str) -> str:
+    """Read digits and signs as letters in words that have them between or beside their letters.
+
+    One such word is decoded by itself. In a text with several, every word that mixes letters and
+    digits is, for then it is a habit and not a file type or a unit.
+    """
+    if not _LEET.search(text):
+        return text
+    habit = sum(1 for match in _TOKEN.finditer(text) if _LEET_INSIDE.search(match.group())) > 1
+    decided = _LEET_BESIDE if habit else _LEET_INSIDE
+
+    def decode(match: re.Match[str]) -> str:
+        token = match.group()
+        core = token.rstrip("!+|")  # punctuation after the word, not part of it
+        if not decided.search(core):
+            return token
+        return core.replace("11", "ll").translate(LEET) + token[len(core) :]
+
+    return _TOKEN.sub(decode, text)
 
 
 def _unstretch(text: str, starts: list[int], ends: list[int]) -> tuple[str, list[int], list[int]]:

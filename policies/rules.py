@@ -111,8 +111,8 @@ class RuleSet:
                     break
                 for name in {name for node in reached for name in node.lists}:
                     hits.setdefault(name, []).append(Hit(first, last, words[first].start, words[last].end))
-            if words[first].joined:
-                self._search_inside(text, first, hits)
+            if words[first].joined and not (first and words[first - 1].joined):
+                self._search_joined(text, first, hits)
         if self._patterns:
             starts = [word.start for word in words]
             for name, pattern in self._patterns:
@@ -122,12 +122,21 @@ class RuleSet:
                     hits.setdefault(name, []).append(Hit(word, word, start, end))
         return hits
 
-    def _search_inside(self, text: Normalised, index: int, hits: dict[str, list[Hit]]) -> None:
-        word = text.words[index]
-        for start in range(len(word.text)):
-            for end in range(start + _MIN_INSIDE, min(len(word.text), start + self._longest) + 1):
-                for name in self._inside.get(word.text[start:end], ()):
-                    hits.setdefault(name, []).append(Hit(index, index, word.start, word.end))
+    def _search_joined(self, text: Normalised, first: int, hits: dict[str, list[Hit]]) -> None:
+        """Look anywhere inside a row of joined words, which is taken as one."""
+        owners: list[int] = []  # for each letter, the word it belongs to
+        letters = ""
+        for index in range(first, len(text.words)):
+            if not text.words[index].joined:
+                break
+            letters += text.words[index].text
+            owners.extend([index] * len(text.words[index].text))
+        for start in range(len(letters)):
+            for end in range(start + _MIN_INSIDE, min(len(letters), start + self._longest) + 1):
+                for name in self._inside.get(letters[start:end], ()):
+                    begin, last = owners[start], owners[end - 1]
+                    span = text.words[begin].start, text.words[last].end
+                    hits.setdefault(name, []).append(Hit(begin, last, *span))
 
     @staticmethod
     def _near(rule: Rule, hits: dict[str, list[Hit]]) -> list[Hit]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from policies.errors import PolicyError
-from policies.normalise import normalise
 from policies.taxonomy import CATEGORIES, Category
 from policies.templates import read_authored
 
@@ -21,7 +20,7 @@ Split = Literal["train", "validation", "test", "heldout"]
 
 HELD_OUT = frozenset(
     {
-        "openai_moderation", "jade_t2i", "partiprompts", "fetv", "gahd", "hatecheck_en", "strongreject",
+        "openai_moderation", "jade_t2i", "partiprompts", "fetv", "gahd", "strongreject",
         "simple_safety_tests", "advbench", "malicious_instruct", "authored_heldout",
     }
 )  # fmt: skip
@@ -31,7 +30,14 @@ VIDEO_BENIGN = frozenset({"vbench", "chronomagic", "coco_captions_10k", "partipr
 """Sets of harmless captions and video prompts, safe under every category."""
 
 _HATE_ONLY = frozenset({"hatecheck_en", "multilingual_hatecheck", "gahd", "germeval2018"})
-_WEIGHT = {"coprov2": 0.6, "germeval2018": 0.5, "coco_captions_10k": 0.6, "authored": 1.5}
+_WEIGHT = {
+    "coprov2": 0.6,
+    "germeval2018": 0.5,
+    "hatecheck_en": 0.5,
+    "multilingual_hatecheck": 0.5,
+    "coco_captions_10k": 0.6,
+    "authored": 1.5,
+}
 _ELSEWHERE = 0.2  # an unsafe row is only weak evidence that the other categories are absent
 
 
@@ -70,19 +76,18 @@ def read_rows(folder: Path | None, leave_out: frozenset[str] = frozenset()) -> l
     Raises:
         PolicyError: ``data_unreadable``.
     """
-    rows = [*_authored("train.jsonl", "authored"), *_authored("heldout.jsonl", "authored_heldout")]
-    if folder is None:
-        return rows
+    rows: list[Row] = []
     try:
-        mapping = json.loads((folder / "mapping.json").read_text())["datasets"]
-        for path in sorted(folder.glob("*.jsonl.gz")):
+        mapping = json.loads((folder / "mapping.json").read_text())["datasets"] if folder else {}
+        for path in sorted(folder.glob("*.jsonl.gz")) if folder else ():
             name = path.name.removesuffix(".jsonl.gz")
             rows.extend(_third_party(path, name, mapping.get(name, {}), leave_out))
     except (OSError, ValueError, KeyError) as error:
         raise PolicyError(
             "data_unreadable", f"{folder} is not a folder of prompt sets ({type(error).__name__})."
         ) from None
-    return _distinct(rows)
+    authored = [*_authored("train.jsonl", "authored"), *_authored("heldout.jsonl", "authored_heldout")]
+    return _distinct(authored + rows)
 
 
 def _authored(name: str, source: str) -> Iterator[Row]:
@@ -143,9 +148,9 @@ def _split(text: str, source: str, given: str | None = None) -> Split:
         return "heldout"
     if given == "test":
         return "test"
-    key = normalise(text[:200]).text[:32]
+    key = " ".join(text.casefold().split())[:32]
     bucket = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % 20
-    if bucket < 2 and given is None:
+    if bucket < 2:
         return "test"
     return "validation" if bucket < 5 else "train"
 
@@ -156,7 +161,7 @@ def _distinct(rows: list[Row]) -> list[Row]:
     seen: dict[str, None] = {}
     kept: list[Row] = []
     for row in sorted(rows, key=lambda r: order[r.split]):
-        key = normalise(row.text).text
+        key = " ".join(row.text.casefold().split())
         if key not in seen:
             seen[key] = None
             kept.append(row)

@@ -25,7 +25,7 @@ from policies.taxonomy import CATEGORIES
 
 MODEL_ID = "prompt-ngrams-1"
 WEIGHTS = Path(__file__).parent / "weights"
-BLOCK_RATE, REVIEW_RATE = 0.002, 0.01
+BLOCK_RATE, REVIEW_RATE = 0.001, 0.01
 """Share of harmless validation prompts that may be blocked, and that may be held or blocked."""
 LOWEST = {"block": 0.5, "review": 0.2}
 """No threshold lies below these, however clean the validation prompts are."""
@@ -45,23 +45,30 @@ class Trained:
 def train(
     folder: Path,
     *,
+    leave_out: frozenset[str] = frozenset(),
     seed: int = 0,
     penalty: float = 3e-6,
-    iterations: int = 150,
-    leave_out: frozenset[str] = frozenset(),
+    iterations: int = 80,
     progress: Callable[[str], None] = print,
 ) -> Trained:
-    """Fit, calibrate and choose thresholds.
+    """Read the sets, fit, calibrate and choose thresholds.
 
     Args:
         folder: Third-party sets (see ``policies.sources``).
+        leave_out: Sets to hold out besides the usual ones.
         seed: Seeds the start; same seed, same data, same weights.
         penalty: L2 penalty on the weights.
-        iterations: Steps of L-BFGS.
-        leave_out: Sets to hold out besides the usual ones.
+        iterations: Steps of L-BFGS at most.
         progress: Receives one line at a time.
     """
     rows = read_rows(folder, leave_out)
+    return train_rows(rows, seed=seed, penalty=penalty, iterations=iterations, progress=progress)
+
+
+def train_rows(
+    rows: Sequence[Row], *, seed: int, penalty: float, iterations: int, progress: Callable[[str], None]
+) -> Trained:
+    """Like ``train``, on rows that were read before."""
     fit_rows = [r for r in rows if r.split == "train" and any(r.weights)]
     check_rows = [r for r in rows if r.split == "validation"]
     progress(f"{len(fit_rows)} rows to fit, {len(check_rows)} to validate")
@@ -89,7 +96,7 @@ def train(
         "validation_rows": len(check_rows),
         "validation_benign": int(benign.sum()),
         "sources": sorted({r.source for r in fit_rows}),
-        "left_out": sorted(leave_out),
+        "held_out": sorted({r.source for r in rows if r.split == "heldout"}),
         "thresholds": thresholds(scores[benign]),
         "validation_average_precision": {
             name: round(average_precision(truth[m, k], scores[m, k]), 4)
@@ -234,7 +241,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--penalty", type=float, default=3e-6)
-    parser.add_argument("--iterations", type=int, default=150)
+    parser.add_argument("--iterations", type=int, default=80)
     parser.add_argument("--leave-out", nargs="*", default=[])
     options = parser.parse_args()
     trained = train(
