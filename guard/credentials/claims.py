@@ -80,7 +80,8 @@ def manifest_claims(label: str, manifest: Mapping[str, Any], codes: Codes, trust
 def _time_is_trusted(codes: Codes, trust: Trust) -> bool:
     """Whether one of our time-stamp lists vouches for the time; the library takes any anchor's word."""
     uris = [entry.uri for entry in trust.lists if entry.kind == "tsa"]
-    return any(f"[{uri}]" in text for uri in uris for text in codes.time_trusted_by)
+    # The authority's own name comes before, so only the end of the text is the library's.
+    return any(text.endswith(f", trust list: {uri}") for uri in uris for text in codes.time_trusted_by)
 
 
 def _data(manifest: Mapping[str, Any], label: str) -> Iterable[Mapping[str, Any]]:
