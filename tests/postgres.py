@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: a fresh cluster on a loopback port, stopped and removed at the end."""
+"""A PostgreSQL server for tests: a fresh cluster on a loopback port, stopped and removed at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _USER = "postgres"
-_INSTALL = "PostgreSQL is missing: install it (Debian: apt-get install postgresql, or run tools/prepare-tests)"
+_INSTALL = (
+    "PostgreSQL is missing: install it (Debian: apt-get install postgresql, or run tools/prepare-tests)"
+)
 
 
 def _binary(name: str) -> str:
@@ -64,12 +66,33 @@ def server() -> Iterator[str]:
             os.chown(folder, int(str(identity["user"])), int(str(identity["group"])))
         data = folder / "data"
         _run(
-            [_binary("initdb"), "-D", str(data), "-U", _USER, "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C"],
+            [
+                _binary("initdb"),
+                "-D",
+                str(data),
+                "-U",
+                _USER,
+                "--auth=trust",
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "--locale=C",
+            ],
             folder,
             identity,
         )
         port = _free_port()
-        command = [_binary("postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder)]
+        command = [
+            _binary("postgres"),
+            "-D",
+            str(data),
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(port),
+            "-k",
+            str(folder),
+        ]
         for setting in ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=16MB"):
             command += ["-c", setting]
         with (folder / "log").open("wb") as log:
@@ -98,7 +121,9 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         if process.poll() is not None:
             break
         try:
-            psycopg.connect(host="127.0.0.1", port=port, user=_USER, dbname="postgres", connect_timeout=5).close()
+            psycopg.connect(
+                host="127.0.0.1", port=port, user=_USER, dbname="postgres", connect_timeout=5
+            ).close()
         except psycopg.OperationalError:
             time.sleep(0.1)
         else:

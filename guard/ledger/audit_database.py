@@ -174,8 +174,9 @@ def _inclusion(report: Report, conn: Connection, rows: dict[int, list[Expected]]
     """Prove every logged release against the newest checkpoint, as a stranger would."""
     before = len(report.problems)
     for index in sorted(rows):
-        if index >= report.replayed:
-            report.problem("row_unlogged", f"A row says it is leaf {index}; the log has {report.replayed}.")
+        if not 0 <= index < report.replayed:
+            place = f"leaf {index}" if index >= 0 else "logged, but not where"
+            report.problem("row_unlogged", f"A row says it is {place}; the log has {report.replayed} leaves.")
         elif index < report.size and any(row.type == "release" for row in rows[index]):
             [value] = read_nodes(conn, [(0, index)])
             path = range_hashes(conn, inclusion_ranges(index, report.size))

@@ -177,10 +177,10 @@ def _translated() -> Iterator[None]:
             "The database cannot be used right now (locked, unreachable or full); try again.",
         ) from error
     except exc.DatabaseError as error:
-        if isinstance(error, exc.ProgrammingError | exc.DataError | exc.NotSupportedError):
-            raise
         if getattr(error.orig, "sqlstate", None) == _RAISED_BY_TRIGGER:
             raise StoreError("conflict", "The log only grows; its rows cannot be changed.") from error
+        if isinstance(error, exc.ProgrammingError | exc.DataError | exc.NotSupportedError):
+            raise
         raise StoreError(
             "database_unavailable", "The database is damaged or unreadable; restore it from a backup."
         ) from error

@@ -23,7 +23,7 @@ _BLOCK = 16_384
 
 
 class FrameHash(Protocol):
-    """One frame's hash, by structure: seconds, 64 hex digits, PDQ quality 0 to 100."""
+    """One frame's hash, by structure: seconds, 64 hex digits, PDQ quality 0 to 100, per cent of the sides hashed."""
 
     @property
     def time(self) -> float: ...  # noqa: D102
@@ -31,6 +31,8 @@ class FrameHash(Protocol):
     def hash(self) -> str: ...  # noqa: D102
     @property
     def quality(self) -> int: ...  # noqa: D102
+    @property
+    def crop(self) -> int: ...  # noqa: D102
 
 
 def add_fingerprint(session: Session, release_id: str, hashes: Iterable[FrameHash]) -> None:
@@ -41,6 +43,7 @@ def add_fingerprint(session: Session, release_id: str, hashes: Iterable[FrameHas
             "seq": seq,
             "time": float(frame.time),
             "hash": bytes.fromhex(frame.hash),
+            "crop": int(frame.crop),
             "quality": int(frame.quality),
         }
         for seq, frame in enumerate(hashes)

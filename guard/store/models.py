@@ -185,7 +185,7 @@ class Release(Base):
 
 
 class FingerprintHash(Base):
-    """One frame hash of a release's fingerprint."""
+    """One frame hash of a release's fingerprint; ``crop`` is the per cent of the frame's sides that were hashed."""
 
     __tablename__ = "fingerprints"
 
@@ -193,6 +193,7 @@ class FingerprintHash(Base):
     seq: Mapped[int] = mapped_column(primary_key=True)
     time: Mapped[float]
     hash: Mapped[bytes] = mapped_column(LargeBinary(32))
+    crop: Mapped[int]
     quality: Mapped[int]
 
 

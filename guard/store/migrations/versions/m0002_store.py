@@ -219,6 +219,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("time", sa.Double(), nullable=False),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("crop", sa.Integer(), nullable=False),
         sa.Column("quality", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["release_id"], ["releases.id"], name=op.f("fk_fingerprints_release_id")),
         sa.PrimaryKeyConstraint("release_id", "seq", name=op.f("pk_fingerprints")),
