@@ -10,11 +10,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from detectors import DeclaredMetadata, Evidence, KnownWatermarks, Subject, examine
+from detectors import Evidence, Subject, examine
+from detectors.declared_metadata import DeclaredMetadata
+from detectors.known_watermarks import KnownWatermarks
 from guard import fingerprints, marks
 from guard.credentials import CredentialsDetector, CredentialsReport, Trust
 from guard.fingerprints import Fingerprint
 from guard.marks import MarkKey, Reading
+from guard.marks.embed import MIN_SIDE
 from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 
@@ -124,6 +127,6 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
 
 def _read_mark(media: VideoFile, keys: str) -> Reading | None:
     parsed = [MarkKey(name, bytes.fromhex(secret)) for name, _, secret in (k.partition(":") for k in keys.split(",")) if name]
-    if not parsed or min(media.info.width, media.info.height) < marks.MIN_SIDE:
+    if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
         return None
     return marks.read(media.chunks(), parsed)

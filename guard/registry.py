@@ -35,7 +35,7 @@ class StoredRegistry:
         with self._database.read() as session:
             return Fingerprint(
                 tuple(
-                    FrameHash(time=row.time, hash=row.hash.hex(), quality=row.quality)
+                    FrameHash(time=row.time, hash=row.hash.hex(), quality=row.quality, crop=row.crop)
                     for row in fingerprint_rows.read_fingerprint(session, release_id)
                 )
             )
