@@ -55,7 +55,7 @@ class _Case:
     """Detected evidence, sorted by what it says."""
 
     def __init__(self, evidence: Iterable[Evidence]) -> None:
-        self._detected = tuple(item for item in evidence if item.outcome is Outcome.DETECTED)
+        self.detected = tuple(item for item in evidence if item.outcome is Outcome.DETECTED)
         self.exact = self.claiming(*_EXACT)
         self.confirmed = self.claiming(Claim.OWN_MARK_RESOLVED)
         self.unconfirmed = self.claiming(*_UNCONFIRMED)
@@ -75,7 +75,7 @@ class _Case:
         self.declared = strangers + unsigned
 
     def claiming(self, *claims: Claim, type_: EvidenceType | None = None) -> _Found:
-        return tuple(item for item in self._detected if item.claim in claims and type_ in (None, item.type))
+        return tuple(item for item in self.detected if item.claim in claims and type_ in (None, item.type))
 
     def scoring(self, claim: Claim) -> _Found:
         """Learned scores that may decide: calibrated ones."""
@@ -193,7 +193,7 @@ def _first_match(case: _Case) -> tuple[VerdictName, _Found]:
 
 
 def _notes(case: _Case, evidence: _Found, *, revoked: bool, found: _Found) -> list[Text]:
-    claims = {item.claim for item in evidence}
+    claims = {item.claim for item in case.detected}
     codes = {note for claim, note in _NOTE_OF_CLAIM.items() if claim in claims}
     if revoked:
         codes.add(Note.REVOKED)
@@ -203,7 +203,7 @@ def _notes(case: _Case, evidence: _Found, *, revoked: bool, found: _Found) -> li
     if ai and all(item.claim is Claim.DECLARES_AI_EDIT for item in ai):
         codes.add(Note.EDITED_WITH_AI)
     if not case.broken and any(
-        item.type is EvidenceType.C2PA and item.details.get("trusted") is False for item in evidence
+        item.type is EvidenceType.C2PA and item.details.get("trusted") is False for item in case.detected
     ):
         codes.add(Note.UNKNOWN_SIGNER)
     notes = [NOTES[note] for note in Note if note in codes]

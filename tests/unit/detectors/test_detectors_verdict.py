@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from detectors import Claim, Evidence, EvidenceType, Outcome, Strength, Verdict, VerdictName, decide
 from detectors.wording import LIMITS, NOTES, SUMMARIES, Limit, Note
@@ -57,6 +58,7 @@ TABLE: list[tuple[Sequence[Evidence], VerdictName, str]] = [
     ([ISSUER_AI], V.DECLARED_AI_BY_ISSUER, "c2pa"),
     ([ISSUER_EDIT], V.DECLARED_AI_BY_ISSUER, "c2pa"),
     ([ISSUER_AI, CAPTURE], V.DECLARED_AI_BY_ISSUER, "c2pa"),
+    ([ISSUER_AI, CAPTURE, RESOLVED, PAYLOAD], V.DECLARED_AI_BY_ISSUER, "c2pa"),
     ([ISSUER_AI, STALE], V.DECLARED_AI_BY_ISSUER, "c2pa"),
     ([ISSUER_AI, COPIED], V.DECLARED_AI_BY_ISSUER, "c2pa"),
     ([ISSUER_AI, RESOLVED], V.DECLARED_AI_BY_ISSUER, "c2pa"),
@@ -252,6 +254,14 @@ def test_certainty_needs_its_evidence(positives: list[Evidence]) -> None:
 @settings(deadline=None)
 def test_hints_alone_decide_nothing(hints: list[Evidence], silent: list[Evidence]) -> None:
     assert decide(hints + silent).verdict is VerdictName.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.DETECTED])
+def test_a_claim_without_a_detection_gives_no_verdict(outcome: Outcome) -> None:
+    """Such evidence cannot be built; copying skips that check, but no verdict takes what it makes."""
+    for item in POSITIVES:
+        with pytest.raises(ValidationError, match="claim goes with"):
+            decide([item.model_copy(update={"outcome": outcome})])
 
 
 def test_every_pair_and_triple_has_a_verdict() -> None:
