@@ -1,0 +1,73 @@
+"""PDQ of sampled frames.
+
+PDQ (Facebook's open perceptual hash, 256 bits) survives re-encoding and scaling, but not crops: a central
+crop to 95 % of a picture moves about 42 bits, to 98 % about 18. Recorded clips are therefore also hashed in
+central crops three per cent apart, so that any central crop down to 84 % lies within 1.5 % of one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+import pdqhash
+from numpy.typing import NDArray
+from PIL import Image
+
+from guard.fingerprints.fingerprint import WHOLE, Fingerprint, FingerprintError, FrameHash
+from guard.media import ClipInfo, Frames, FrameSource
+
+CROPS = (WHOLE, 97, 94, 91, 88, 85)
+LEAST_FRAMES = 8
+
+# PDQ's reference reduces pictures to 512 x 512 first. Crops are taken at 128, whose hashes differ from those
+# at 512 by 4 bits (median) and 10 (most) and cost a twentieth.
+_WHOLE_SIZE = 512
+_CROP_SIZE = 128
+
+
+def compute(source: FrameSource, *, crops: Sequence[int] = CROPS) -> Fingerprint:
+    """The fingerprint of a clip or a still picture.
+
+    Args:
+        source: where the pictures come from; only every n-th is converted.
+        crops: per cent of the picture's sides to hash, the whole (100) first. To look an upload up,
+            ``(100,)`` is enough, since the recorded fingerprint holds the crops.
+
+    Raises:
+        FingerprintError: ``fingerprint_no_frames``.
+        MediaError: what reading the source raises.
+    """
+    found: list[FrameHash] = []
+    for chunk in source.chunks(every=sampling(source.info)):
+        for time, frame in zip(chunk.times, chunk.frames, strict=True):
+            found += _hashes(round(max(0.0, float(time)), 3), frame, crops)
+    if not found:
+        raise FingerprintError("fingerprint_no_frames", "There is no picture to take a fingerprint of.")
+    return Fingerprint(tuple(found))
+
+
+def sampling(info: ClipInfo) -> int:
+    """Every how many frames one is hashed: one a second, but at least 8 a clip where it has as many."""
+    second = max(1, round(info.fps or Fraction(1)))
+    frames = info.frames or round(info.duration * (info.fps or 0))
+    return max(1, min(second, (frames or second) // LEAST_FRAMES))
+
+
+def _hashes(time: float, frame: Frames, crops: Sequence[int]) -> Iterator[FrameHash]:
+    whole = Image.fromarray(frame).resize(
+        (_WHOLE_SIZE, _WHOLE_SIZE), Image.Resampling.BILINEAR, reducing_gap=2.0
+    )
+    for crop in crops:
+        picture = whole
+        if crop != WHOLE:
+            edge = _WHOLE_SIZE * (1 - crop / WHOLE) / 2
+            box = (edge, edge, _WHOLE_SIZE - edge, _WHOLE_SIZE - edge)
+            picture = whole.resize((_CROP_SIZE, _CROP_SIZE), Image.Resampling.BILINEAR, box=box)
+        bits, quality = pdqhash.compute(np.asarray(picture))
+        yield FrameHash(time, _hex(bits), int(quality), crop)
+
+
+def _hex(bits: NDArray[np.int64]) -> str:
+    return np.packbits(bits.astype(np.uint8)).tobytes().hex()
