@@ -111,19 +111,34 @@ def import_pem(
         folder: the key folder.
         chain_pem: PEM chain, leaf first.
         key_pem: PEM private key; stored unencrypted with mode 0600.
-        anchor_pem: certificate of the authority that verifiers should trust; kept in `anchors/`.
+        anchor_pem: certificate of the authority that verifiers should trust; kept in `anchors/`. May be left
+            out if the chain ends with its self-signed root, or if an anchor kept before vouches for it.
         password: of the key, if it is encrypted.
         now: time at which the chain must be valid; the clock if omitted.
 
     Raises:
-        CredentialsError: any of `Identity.from_pem`.
+        CredentialsError: `anchor_missing`, `anchor_mismatch`, or any of `Identity.from_pem`.
     """
     Identity.from_pem(chain_pem, key_pem, password=password, now=now)
     plain = load_key(key_pem, password).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    anchors = load_chain(anchor_pem) if anchor_pem is not None else []
+    top = load_chain(chain_pem)[-1]
+    if anchor_pem is not None:
+        anchors = load_chain(anchor_pem)
+        if not any(_issued(anchor, top) for anchor in anchors):
+            raise CredentialsError(
+                "anchor_mismatch", "The anchor did not issue the chain's last certificate."
+            )
+    else:
+        anchors = [top] if top.issuer == top.subject else []
     with _locked(folder):
+        if not anchors and _kept_anchor(folder, top) is None:
+            raise CredentialsError(
+                "anchor_missing",
+                "Nothing here vouches for this chain, so its signatures would not verify: give "
+                "the certificate of the authority that issued it as the anchor.",
+            )
         if anchors:
             (folder / "anchors").mkdir(mode=0o700, exist_ok=True)
         for anchor in anchors:
@@ -241,12 +256,15 @@ def _install(folder: Path, chain_pem: bytes, key_pem: bytes) -> KeyPaths:
 
 def _anchor(folder: Path, home: Path) -> Path:
     """The anchor to hand out for an identity: the development root, the operator's, or the chain itself."""
-    chain = load_chain((home / "chain.pem").read_bytes())
-    top = chain[-1]
+    top = load_chain((home / "chain.pem").read_bytes())[-1]
+    return _kept_anchor(folder, top) or home / "chain.pem"
+
+
+def _kept_anchor(folder: Path, top: x509.Certificate) -> Path | None:
     for path in (folder / "ca.pem", *sorted((folder / "anchors").glob("*.pem"))):
         if path.exists() and any(_issued(anchor, top) for anchor in load_chain(path.read_bytes())):
             return path
-    return home / "chain.pem"
+    return None
 
 
 def _issued(anchor: x509.Certificate, child: x509.Certificate) -> bool:

@@ -133,11 +133,27 @@ def test_a_key_of_the_operators_cannot_be_rotated_here(tmp_path: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     folder = tmp_path / "keys"
     create_development_ca(folder)
-    import_pem(folder, certificate(key) + ISSUER.certificate_pem, pem(key))
+    issuer = ISSUER.certificate_pem
+    import_pem(folder, certificate(key) + issuer, pem(key), anchor_pem=issuer)
     assert not status(folder).development
     with pytest.raises(CredentialsError) as error:
         rotate(folder)
     assert error.value.code == "no_authority"
+
+
+def test_an_import_that_nothing_vouches_for_is_refused_and_changes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    before = create_development_ca(folder)
+    key = ec.generate_private_key(ec.SECP256R1())
+    leaf = certificate(key)
+    for anchor, code in ((None, "anchor_missing"), (before.anchor.read_bytes(), "anchor_mismatch")):
+        with pytest.raises(CredentialsError) as error:
+            import_pem(folder, leaf, pem(key), anchor_pem=anchor)
+        assert error.value.code == code
+    assert initialise(folder) == before
+    import_pem(folder, leaf, pem(key), anchor_pem=ISSUER.certificate_pem)
+    renewed = ec.generate_private_key(ec.SECP256R1())
+    import_pem(folder, certificate(renewed), pem(renewed))  # the anchor kept before vouches for it
 
 
 @pytest.mark.parametrize("content", [None, "../../etc\n", "0" * 16 + "\n"])

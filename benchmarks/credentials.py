@@ -1,0 +1,312 @@
+"""Reading public files with credentials, and what signing and verifying cost.
+
+    python -m benchmarks.credentials --files FOLDER [--anchors PEM] [--json FILE]
+    python -m benchmarks.credentials --quick
+
+FOLDER holds files and `index.jsonl`: per line `path`, `expected_own_read` (`state`, `failure`, `error`), as
+the bare library gave under the anchors in PEM, and `state_c2pa_trust_list`, which it gave under
+`C2PA-TRUST-LIST.pem` of the same folder. Without FOLDER only speed and memory are measured, on clips made
+here, beside the bare library: what it takes to sign and read back, and to read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import av
+import c2pa
+import numpy as np
+
+from guard.credentials import (
+    AnchorList,
+    CredentialsReport,
+    ManifestSpec,
+    Model,
+    SoftBinding,
+    Software,
+    Trust,
+    create_development_ca,
+    load_identity,
+    read,
+    sign,
+)
+from guard.credentials.context import context_for
+from guard.credentials.manifest import definition
+
+STATES = {"trusted": "Trusted", "valid": "Valid", "invalid": "Invalid", "absent": "none"}
+READ_LIMIT = 10.0  # seconds a single read may take before it counts as a hang
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One line of the table; `value` None was not measured."""
+
+    name: str
+    goal: str
+    value: float | None
+    met: bool | None
+
+
+def read_as_json(path: str, trust: str) -> tuple[str, float]:
+    start = time.perf_counter()
+    report = read(Path(path), Trust.model_validate_json(trust))
+    return report.model_dump_json(), time.perf_counter() - start
+
+
+class Reader:
+    """Reads in a spawned child, which is replaced when a file hangs or kills it."""
+
+    def __init__(self) -> None:
+        self._pool = SPAWN.Pool(1)
+
+    def read(self, path: Path, trust: Trust) -> tuple[CredentialsReport | None, float]:
+        """The report, or None after the limit, and seconds."""
+        pending = self._pool.apply_async(read_as_json, (str(path), trust.model_dump_json()))
+        try:
+            text, seconds = pending.get(READ_LIMIT + 20)
+        except multiprocessing.TimeoutError:
+            self.close()
+            self._pool = SPAWN.Pool(1)
+            return None, READ_LIMIT + 20
+        return CredentialsReport.model_validate_json(text), seconds
+
+    def close(self) -> None:
+        """End the child."""
+        self._pool.terminate()
+        self._pool.join()
+
+
+def disagreement(expected: dict[str, Any], report: CredentialsReport | None) -> str | None:
+    """What differs from the recorded read, or None; a segment alone is in no format that can be read."""
+    if report is None:
+        return "did not end in time"
+    state, error = expected["state"], expected.get("error")
+    if state == "error":
+        wanted = "remote" if "remote manifests" in error else "malformed"
+        if report.state != wanted and not (error == "segment" and report.reason == "format_unsupported"):
+            return f"{report.state} ({report.reason}), recorded {error}"
+        return None
+    if STATES.get(report.state) != state:
+        return f"{report.state} ({report.reason}), recorded {state}"
+    codes = expected.get("failure")
+    if codes is not None and set(codes) != set(report.failures):
+        return f"failures {sorted(report.failures)}, recorded {sorted(codes)}"
+    return None
+
+
+def agreement(folder: Path, anchors: Path | None) -> dict[str, Any]:
+    rows = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
+    official = folder / "C2PA-TRUST-LIST.pem"
+    lists = [("official list", official, "state_c2pa_trust_list")] if official.exists() else []
+    if anchors is not None:
+        lists.append(("anchors given", anchors, "expected_own_read"))
+    reader, result, slowest = Reader(), {}, 0.0
+    for name, pem, column in lists:
+        trust = Trust.of(AnchorList(name=name, pem=pem.read_text(), dated=date(2026, 8, 20)))
+        found, hidden, flagged, count = [], [], [], 0
+        for row in rows:
+            expected = row[column]
+            if isinstance(expected, str):
+                expected = {"state": expected}
+            if expected is None:
+                expected = {**row["expected_own_read"], "failure": None}
+            report, seconds = reader.read(folder / row["path"], trust)
+            slowest, count = max(slowest, seconds), count + 1
+            if difference := disagreement(expected, report):
+                found.append(f"{row['path']}: {difference}")
+            if report is not None and report.ingredient_failures:
+                hidden.append(row["path"])
+            if report is not None and report.state == "not_fully_protected":
+                flagged.append(row["path"])
+        result[name] = {
+            "files": count,
+            "agree": count - len(found),
+            "disagreements": found,
+            "with broken ingredients": hidden,
+            "not fully protected": flagged,
+        }
+    reader.close()
+    return {"lists": result, "slowest_s": round(slowest, 3)}
+
+
+def make_clip(path: Path, megabytes: int) -> None:
+    """Uncompressed pictures of noise in a QuickTime file of about this size."""
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 255, (640, 544, 3), dtype=np.uint8)  # 1 MiB
+    with av.open(str(path), "w", format="mov") as output:
+        stream = output.add_stream("rawvideo", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 544, 640, "rgb24"
+        for number in range(megabytes):
+            frame = av.VideoFrame.from_ndarray(np.roll(picture, number, axis=1), format="rgb24")
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+
+
+def spec() -> ManifestSpec:
+    return ManifestSpec(
+        title="clip",
+        kind="text_to_video",
+        created=datetime.now(UTC),
+        model=Model("model", "1", "sha256:" + "0" * 64),
+        watermark=SoftBinding("io.example.mark", bytes(8)),
+        fingerprint=SoftBinding("io.example.hash", bytes(256)),
+        application=Software("benchmark", "1"),
+    )
+
+
+def ours(source: Path, out: Path, keys: Path, what: str) -> None:
+    if what == "sign":
+        sign(source, out, spec(), load_identity(keys))
+    elif read(out, Trust.from_folder(keys)).state != "trusted":
+        raise SystemExit("the signed file does not read as trusted")
+
+
+def bare(source: Path, out: Path, keys: Path, what: str) -> None:
+    """The library alone; whoever signs reads back."""
+    trust = Trust.from_folder(keys)
+    context = context_for(trust)
+    if what == "read":
+        with c2pa.Reader(out, context=context) as reader:
+            reader.json()
+        return
+    identity = load_identity(keys)
+    chain = identity.chain_pem.decode()
+    with (
+        c2pa.Signer.from_callback(identity.cose_signature, c2pa.C2paSigningAlg.ES256, chain) as signer,
+        c2pa.Builder(definition(spec(), "video/quicktime"), context=context) as builder,
+        source.open("rb") as stream,
+        out.open("w+b") as destination,
+    ):
+        builder.sign(signer, "video/quicktime", stream, destination)
+    bare(source, out, keys, "read")
+
+
+def measured(way: str, what: str, source: str, out: str, keys: str, runs: int) -> tuple[float, float]:
+    """Median seconds, and MB above the idle process; runs in a child of its own."""
+    run = {"ours": ours, "bare": bare}[way]
+    small = Path(source).with_name("warm.mov")
+    make_clip(small, 1)
+    for warm in ("sign", "read"):
+        run(small, small.with_name(f"warm-{way}.mov"), Path(keys), warm)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run(Path(source), Path(out), Path(keys), what)
+        seconds.append(time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return statistics.median(seconds), (peak - before) / 1024
+
+
+def cost(folder: Path, keys: Path, sizes: list[int]) -> list[dict[str, Any]]:
+    table = []
+    for size in sizes:
+        source, out = folder / "source.mov", folder / "signed.mov"
+        make_clip(source, size)
+        for what in ("sign", "read"):
+            row: dict[str, Any] = {"MB": size, "what": what}
+            for way in ("bare", "ours"):
+                runs = 20 if size == 1 else 3
+                with SPAWN.Pool(1) as pool:
+                    arguments = (way, what, str(source), str(out), str(keys), runs)
+                    seconds, memory = pool.apply(measured, arguments)
+                row[f"{way} s"], row[f"{way} MB above idle"] = round(seconds, 4), round(memory)
+            row["overhead"] = round(row["ours s"] / row["bare s"] - 1, 3)
+            table.append(row)
+    return table
+
+
+def leak(folder: Path, keys: Path, cycles: int) -> float:
+    """MB by which the process grew over the last nine tenths of the cycles."""
+    source, out = folder / "leak.mov", folder / "leak-signed.mov"
+    make_clip(source, 1)
+    identity, trust = load_identity(keys), Trust.from_folder(keys)
+    start = 0.0
+    for number in range(cycles):
+        sign(source, out, replace(spec(), title=str(number)), identity)
+        read(out, trust)
+        if number == cycles // 10:
+            start = resident()
+    return resident() - start
+
+
+def resident() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+def goals(found: dict[str, Any]) -> list[Goal]:
+    lines = []
+    lists = found.get("agreement", {}).get("lists", {})
+    for name in ("official list", "anchors given"):
+        entry = lists.get(name)
+        share = entry["agree"] / entry["files"] if entry else None
+        lines.append(Goal(f"agreement under {name}", "= 1", share, None if share is None else share == 1))
+    slowest = found.get("agreement", {}).get("slowest_s")
+    lines.append(
+        Goal(
+            "slowest public file, s",
+            f"<= {READ_LIMIT:g}",
+            slowest,
+            None if slowest is None else slowest <= READ_LIMIT,
+        )
+    )
+    overhead = max(
+        row["overhead"] for row in found["cost"] if row["MB"] == max(r["MB"] for r in found["cost"])
+    )
+    lines.append(Goal("overhead of our checks, largest file", "<= 0.2", overhead, overhead <= 0.2))
+    memory = max(row["ours MB above idle"] for row in found["cost"])
+    lines.append(Goal("memory of one operation, MB", "<= 1024", memory, memory <= 1024))
+    growth = found["growth_mb"]
+    lines.append(Goal("growth over all cycles, MB", "<= 5", growth, growth <= 5))
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--files", type=Path, help="folder with index.jsonl")
+    parser.add_argument("--anchors", type=Path, help="PEM under which the recorded reads were made")
+    parser.add_argument("--quick", action="store_true", help="small files and few cycles")
+    parser.add_argument("--json", type=Path, help="write everything measured here")
+    arguments = parser.parse_args()
+    found: dict[str, Any] = {}
+    if arguments.files is not None:
+        found["agreement"] = agreement(arguments.files, arguments.anchors)
+    with tempfile.TemporaryDirectory() as name:
+        folder, keys = Path(name), Path(name) / "keys"
+        create_development_ca(keys)
+        found["cost"] = cost(folder, keys, [1, 20] if arguments.quick else [1, 50, 500])
+        found["cycles"] = 60 if arguments.quick else 1000
+        found["growth_mb"] = round(leak(folder, keys, found["cycles"]), 2)
+    for name, entry in found.get("agreement", {}).get("lists", {}).items():
+        print(f"{name}: {entry['agree']} of {entry['files']} files agree")
+        for key in ("disagreements", "with broken ingredients", "not fully protected"):
+            for line in entry[key]:
+                print(f"  {key}: {line}")
+    for row in found["cost"]:
+        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    table = goals(found)
+    for goal in table:
+        met = "not measured" if goal.met is None else "met" if goal.met else "MISSED"
+        print(
+            f"{goal.name:45} {goal.goal:10} {'' if goal.value is None else round(goal.value, 4)!s:10} {met}"
+        )
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps({**found, "goals": [asdict(goal) for goal in table]}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
