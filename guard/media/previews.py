@@ -1,0 +1,69 @@
+"""Small pictures of a clip for lists and players: one as WebP, many on one sheet as JPEG."""
+
+from __future__ import annotations
+
+import io
+import math
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from guard.media.errors import MediaError
+from guard.media.info import Frames, FrameSource
+
+
+def thumbnail(source: FrameSource, *, time: float | None = None, width: int = 640) -> bytes:
+    """One picture of a clip as WebP.
+
+    Args:
+        source: where the pictures come from.
+        time: seconds from the start; None for a third of the way, past fades and titles. Beyond the end the
+            first picture is taken.
+        width: of the result, in pixels; never enlarged.
+
+    Raises:
+        MediaError: ``media_no_video``, and what reading the source raises.
+    """
+    start = source.info.duration / 3 if time is None else time
+    chunk = next(source.chunks(span=(start, math.inf)), None) if start > 0 else None
+    chunk = chunk or next(source.chunks(), None)
+    if chunk is None:
+        raise MediaError("media_no_video", "There are no pictures to preview.")
+    return _compress(_fitted(chunk.frames[0], width), "WEBP", quality=80, method=4)
+
+
+def spritesheet(source: FrameSource, *, columns: int = 5, rows: int = 5, tile_width: int = 192) -> bytes:
+    """Up to `columns` x `rows` pictures, evenly spaced and in reading order, on one JPEG.
+
+    Raises:
+        MediaError: ``media_no_video``, and what reading the source raises.
+    """
+    info = source.info
+    frames = info.frames or round(info.duration * info.fps) or 1
+    every = max(1, math.ceil(frames / (columns * rows)))
+    pictures = (frame for chunk in source.chunks(every=every) for frame in chunk.frames)
+    tiles = [_fitted(picture, tile_width) for picture in islice(pictures, columns * rows)]
+    if not tiles:
+        raise MediaError("media_no_video", "There are no pictures to preview.")
+    width, height = tiles[0].size
+    across = min(columns, len(tiles))
+    sheet = Image.new("RGB", (width * across, height * math.ceil(len(tiles) / across)))
+    for number, tile in enumerate(tiles):
+        sheet.paste(tile, (number % across * width, number // across * height))
+    return _compress(sheet, "JPEG", quality=82)
+
+
+def _fitted(picture: Frames, width: int) -> Image.Image:
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    if width >= image.width:
+        return image
+    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _compress(image: Image.Image, kind: str, **options: Any) -> bytes:
+    output = io.BytesIO()
+    image.save(output, format=kind, **options)
+    return output.getvalue()

@@ -1,0 +1,167 @@
+"""Fingerprints of real encodes: the same clip is found after edits, other clips are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pdqhash
+import pytest
+from PIL import Image
+
+from guard.fingerprints import Fingerprint, Index, compare, compute
+from guard.media import VideoFile
+from tests import media
+
+
+@pytest.fixture(scope="module")
+def original(clip_360: Path) -> Fingerprint:
+    return compute(VideoFile(clip_360))
+
+
+def upload(path: Path) -> Fingerprint:
+    return compute(VideoFile(path), crops=(100,))
+
+
+@pytest.fixture(scope="module")
+def others(media_folder: Path) -> list[Fingerprint]:
+    """20 other scenes, short and small."""
+    found = []
+    for seed in range(300, 320):
+        path = media.write_clip(media_folder / f"other-{seed}.mp4", media.scene(320, 180, 8, seed=seed))
+        found.append(compute(VideoFile(path)))
+    return found
+
+
+def test_eight_frames_of_a_short_clip_are_hashed(original: Fingerprint) -> None:
+    whole = [item for item in original.hashes if item.crop == 100]
+    assert [item.time for item in whole] == [round(index * 6 / 24, 3) for index in range(8)]
+    assert all(item.quality >= 50 for item in whole)
+
+
+def test_one_frame_a_second_of_a_longer_clip_is_hashed(tmp_path: Path) -> None:
+    path = media.write_clip(tmp_path / "long.mp4", media.scene(64, 48, 60, seed=4), fps=5)
+    assert [item.time for item in upload(path).hashes] == [float(second) for second in range(12)]
+
+
+def test_the_hash_is_pdq(picture_png: Path) -> None:
+    picture = Image.open(picture_png).resize((512, 512), Image.Resampling.BILINEAR)
+    bits, quality = pdqhash.compute(np.asarray(picture))
+    (found,) = upload(picture_png).hashes
+    assert found.hash == f"{int(''.join(map(str, bits)), 2):064x}"
+    assert found.quality == quality
+
+
+def edit(name: str, pictures: np.ndarray) -> tuple[list[np.ndarray], int]:
+    def scale(picture: np.ndarray, share: float) -> np.ndarray:
+        size = (round(picture.shape[1] * share) // 2 * 2, round(picture.shape[0] * share) // 2 * 2)
+        return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+
+    def crop(picture: np.ndarray, share: float) -> np.ndarray:
+        height, width = (round(side * share) // 2 * 2 for side in picture.shape[:2])
+        top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+        return np.ascontiguousarray(picture[top : top + height, left : left + width])
+
+    change = {
+        "crf 30": lambda picture: picture,
+        "half size": lambda picture: scale(picture, 0.5),
+        "crop 95": lambda picture: crop(picture, 0.95),
+        "crop 90": lambda picture: crop(picture, 0.9),
+        "brighter": lambda picture: np.clip(picture.astype(int) * 1.1 + 10, 0, 255).astype(np.uint8),
+    }[name]
+    return [change(picture) for picture in pictures], 30 if name == "crf 30" else 23
+
+
+@pytest.mark.parametrize("name", ["crf 30", "half size", "crop 95", "crop 90", "brighter"])
+def test_the_same_clip_matches_after(
+    name: str, original: Fingerprint, pictures_360: np.ndarray, tmp_path: Path
+) -> None:
+    pictures, crf = edit(name, pictures_360)
+    found = compare(upload(media.write_clip(tmp_path / "edited.mp4", pictures, crf=crf)), original)
+    assert (found.matched, found.reason) == (True, "match")
+    assert found.fraction_of_upload >= 0.8
+    assert found.median_distance <= 31
+
+
+def test_an_excerpt_matches_by_its_own_share(
+    original: Fingerprint, pictures_360: np.ndarray, tmp_path: Path
+) -> None:
+    found = compare(upload(media.write_clip(tmp_path / "part.mp4", list(pictures_360[20:34]))), original)
+    assert found.matched
+    assert found.fraction_of_upload >= 0.6
+    assert found.fraction_of_recorded < 0.6
+
+
+def test_a_still_out_of_a_clip_matches(
+    original: Fingerprint, pictures_360: np.ndarray, tmp_path: Path
+) -> None:
+    Image.fromarray(pictures_360[13]).save(tmp_path / "still.jpg", quality=85)
+    assert compare(upload(tmp_path / "still.jpg"), original).matched
+
+
+def test_other_clips_do_not_match(original: Fingerprint, others: list[Fingerprint]) -> None:
+    everything = [original, *others]
+    distances = []
+    for first in everything:
+        for second in everything:
+            found = compare(first, second)
+            assert found.matched == (first is second)
+            if first is not second:
+                assert found.fraction_of_upload == 0.0
+                distances.append(found.median_distance)
+    assert min(distances) > 60
+
+
+def test_plain_pictures_are_never_called_a_match(original: Fingerprint, tmp_path: Path) -> None:
+    grey = [np.full((90, 160, 3), 120, np.uint8)] * 8
+    plain = upload(media.write_clip(tmp_path / "plain.mp4", grey))
+    for found in (compare(plain, plain), compare(plain, original), compare(original, plain)):
+        assert (found.matched, found.reason, found.median_distance) == (False, "too_plain", 256)
+    index = Index()
+    index.add("plain", plain)
+    assert index.search(plain) == []
+
+
+def test_the_index_finds_what_compare_finds(
+    original: Fingerprint, others: list[Fingerprint], pictures_360: np.ndarray, tmp_path: Path
+) -> None:
+    index = Index()
+    for number, fingerprint in enumerate([*others, original]):
+        index.add(f"clip-{number}", fingerprint)
+    pictures, _ = edit("crop 90", pictures_360)
+    asked = upload(media.write_clip(tmp_path / "edited.mp4", pictures, crf=26))
+    (found,) = index.search(asked)
+    assert (found.id, found.match) == ("clip-20", compare(asked, original))
+    for number, fingerprint in enumerate(others):
+        assert [item.id for item in index.search(fingerprint)] == [f"clip-{number}"]
+    assert index.remove("clip-20")
+    assert not index.remove("clip-20")
+    assert index.search(asked) == []
+    index.add("clip-3", original)  # replaces the one before
+    assert len(index) == 20
+    assert [item.id for item in index.search(asked)] == ["clip-3"]
+    assert index.search(others[3]) == []
+    assert [item.id for item in index.search(others[4])] == ["clip-4"]
+
+
+def test_the_index_agrees_with_brute_force_on_random_bits() -> None:
+    rng = np.random.default_rng(8)
+
+    def clip(rows: np.ndarray) -> Fingerprint:
+        from guard.fingerprints import FrameHash
+
+        hashes = (FrameHash(float(i), np.packbits(row).tobytes().hex(), 90) for i, row in enumerate(rows))
+        return Fingerprint(tuple(hashes))
+
+    rows = rng.integers(0, 2, (400, 8, 256), np.uint8)
+    index = Index()
+    for number in range(400):
+        index.add(str(number), clip(rows[number]))
+    for number, flips, expected in ((7, 31, ["7"]), (399, 32, []), (0, 0, ["0"])):
+        changed = rows[number].copy()
+        for row in changed:
+            row[rng.choice(256, flips, replace=False)] ^= 1
+        found = index.search(clip(changed))
+        assert [item.id for item in found] == expected
+        if found:
+            assert found[0].match.median_distance == flips
