@@ -10,6 +10,9 @@ from guard.store import releases as release_rows
 from guard.store.models import Release
 
 _CANDIDATES = 10
+SAME_PICTURES = 10
+"""Bits (median of 256) within which pictures count as those of a revoked release. Stricter than a match: two plain
+scenes of like composition come within 24 to 31 bits of each other, and a stranger's clip must not be blocked for it."""
 
 
 class StoredRegistry:
@@ -46,7 +49,10 @@ class StoredRegistry:
 
     def blocks(self, fingerprint: Fingerprint) -> bool:
         """Whether these pictures were released before and revoked."""
-        return bool(self._matching(fingerprint, revoked_only=True))
+        return any(
+            match.median_distance <= SAME_PICTURES
+            for _, match in self._matching(fingerprint, revoked_only=True)
+        )
 
     def _matching(self, fingerprint: Fingerprint, *, revoked_only: bool) -> list[tuple[Recorded, Match]]:
         with self._database.read() as session:

@@ -10,7 +10,7 @@ Arguments and outcomes are ids, digests and codes: the engine stores them in its
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NotRequired, Protocol, TypedDict, cast
+from typing import Any, NotRequired, Protocol, TypedDict
 
 import structlog
 from dbos import DBOS, DBOSConfiguredInstance
@@ -142,9 +142,7 @@ class Pipeline(DBOSConfiguredInstance):
         """One step, tried again a few times while its failure may pass."""
         outcome: Outcome = {"state": "failed", "code": "internal_error"}
         for delay in (*RETRY_AFTER, None):
-            outcome = cast(
-                Outcome, DBOS.run_step({"name": step.__name__}, _guarded, step, video_id, arguments)
-            )
+            outcome = DBOS.run_step({"name": step.__name__}, _guarded, step, video_id, arguments)
             if outcome["state"] != "passing" or delay is None:
                 break
             DBOS.sleep(delay)
