@@ -1,0 +1,6 @@
+"""The registry of weight files: source, licence, sha256, purpose. Nothing is ever downloaded."""
+
+from guard.models.errors import ModelError
+from guard.models.registry import Model, Problem, locate, models, record, verify
+
+__all__ = ["Model", "ModelError", "Problem", "locate", "models", "record", "verify"]
