@@ -23,7 +23,7 @@ _BLOCK = 16_384
 
 
 class FrameHash(Protocol):
-    """One frame's hash, by structure: seconds, 64 hex digits, PDQ quality 0 to 100, per cent of the sides hashed."""
+    """One frame's hash, by structure: seconds, 64 hex digits, PDQ quality 0 to 100, per cent hashed."""
 
     @property
     def time(self) -> float: ...  # noqa: D102

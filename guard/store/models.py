@@ -185,7 +185,7 @@ class Release(Base):
 
 
 class FingerprintHash(Base):
-    """One frame hash of a release's fingerprint; ``crop`` is the per cent of the frame's sides that were hashed."""
+    """One frame hash of a release; ``crop`` is the per cent of the frame's sides that were hashed."""
 
     __tablename__ = "fingerprints"
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -49,9 +50,7 @@ class Objects:
                 self._folder = place
                 self._store: Any = LocalStore(prefix=place)
             else:
-                # Amazon's way to copy only onto nothing; stores that are not Amazon's ignore it.
-                config = {"copy_if_not_exists": "multipart"} if place.startswith("s3:") else {}
-                self._store = from_url(place, config=cast("Any", {**config, **(options or {})}))
+                self._store = _cloud(place, dict(options or {}))
 
     def put(self, key: str, path: Path) -> Stored:
         """Store a file under a key that must be free; the same content again is no error.
@@ -136,6 +135,20 @@ class Objects:
         """
         with _translated():
             obstore.list_with_delimiter(self._store, prefix=_UPLOADS)
+
+
+def _cloud(url: str, options: dict[str, Any]) -> Any:
+    if url.startswith("s3:"):
+        # Amazon's way to copy only onto nothing: a multipart copy that completes only if the key is free.
+        options.setdefault("copy_if_not_exists", "multipart")
+    plain = str(options.get("endpoint", "")).startswith("http:")
+    return from_url(
+        url,
+        config=cast("Any", options),
+        client_options={"allow_http": True} if plain else None,
+        # A job's step is tried again anyway; it should learn soon that the store is away.
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
+    )
 
 
 def _check(key: str) -> None:
