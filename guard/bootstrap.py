@@ -1,0 +1,39 @@
+"""What a fresh installation needs before anyone can use it: a tenant and a key."""
+
+from __future__ import annotations
+
+from guard.installation import Installation
+from guard.pipeline.jobs import utc_now
+from guard.store import StoreError
+from guard.store import tenants as tenant_rows
+
+DEFAULT_TENANT = "default"
+SCOPES = ("videos", "moderations", "verifications", "reviews", "admin")
+
+
+def default_tenant(installation: Installation) -> str:
+    """Id of the default tenant, which is made if it is missing."""
+    database = installation.services.database
+    with database.read() as session:
+        found = tenant_rows.find_tenant(session, DEFAULT_TENANT)
+    if found is not None:
+        return found.id
+    try:
+        with database.write() as session:
+            return tenant_rows.create_tenant(session, DEFAULT_TENANT, now=utc_now()).id
+    except StoreError as error:
+        if error.code != "conflict":
+            raise
+        return default_tenant(installation)  # another process was quicker
+
+
+def first_key(installation: Installation) -> str | None:
+    """An API key with every scope, if there is none yet; it is stored nowhere, so show it at once."""
+    tenant_id = default_tenant(installation)
+    with installation.services.database.write() as session:
+        if tenant_rows.list_api_keys(session, tenant_id):
+            return None
+        _, secret = tenant_rows.create_api_key(
+            session, tenant_id, name="first", scopes=SCOPES, now=utc_now()
+        )
+        return secret

@@ -1,0 +1,162 @@
+"""`guard api-keys` and `guard keys`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from guard.cli.common import JsonFlag, installation, out, show_json
+
+api_keys_app = typer.Typer(help="Keys of API clients.", no_args_is_help=True)
+keys_app = typer.Typer(help="Signing keys of the Content Credentials.", no_args_is_help=True)
+
+
+@api_keys_app.command("create")
+def create_api_key(
+    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    scope: Annotated[list[str] | None, typer.Option(help="May be given more than once; all but admin if not.")] = None,
+    tenant: Annotated[str, typer.Option(help="Name of the tenant; made if it is new.")] = "default",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a key; it is shown this once.
+
+    Example: `guard api-keys create render-farm --scope videos`
+    """
+    from guard.bootstrap import SCOPES
+    from guard.pipeline.jobs import utc_now
+    from guard.store import tenants
+
+    chosen = scope or [known for known in SCOPES if known != "admin"]
+    if unknown := set(chosen) - set(SCOPES):
+        raise typer.BadParameter(f"unknown: {', '.join(sorted(unknown))}; use {', '.join(SCOPES)}", param_hint="--scope")
+    now = utc_now()
+    with installation() as opened, opened.services.database.write() as session:
+        owner = tenants.find_tenant(session, tenant) or tenants.create_tenant(session, tenant, now=now)
+        row, secret = tenants.create_api_key(session, owner.id, name=name, scopes=chosen, now=now)
+    if as_json:
+        show_json({"id": row.id, "key": secret, "scopes": chosen, "tenant": tenant})
+    else:
+        out.print(f"{row.id}\n\n  {secret}\n\nKeep it: it is stored nowhere.", markup=False, highlight=False)
+
+
+@api_keys_app.command("list")
+def list_api_keys(as_json: JsonFlag = False) -> None:
+    """Show keys, never their secrets.
+
+    Example: `guard api-keys list`
+    """
+    from guard.store import tenants
+
+    with installation() as opened, opened.services.database.read() as session:
+        rows: list[dict[str, Any]] = [
+            {
+                "id": row.id,
+                "name": row.name,
+                "prefix": row.prefix,
+                "scopes": row.scopes,
+                "created": row.created.isoformat(timespec="seconds"),
+                "last_used": None if row.last_used is None else row.last_used.isoformat(timespec="seconds"),
+                "revoked": row.revoked_at is not None,
+            }
+            for row in tenants.list_api_keys(session)
+        ]
+    if as_json:
+        show_json(rows)
+        return
+    table = Table("id", "name", "begins", "scopes", "last used", "state")
+    for row in rows:
+        table.add_row(
+            row["id"], row["name"], row["prefix"], " ".join(row["scopes"]), row["last_used"] or "never",
+            "revoked" if row["revoked"] else "valid",
+        )  # fmt: skip
+    out.print(table)
+
+
+@api_keys_app.command("revoke")
+def revoke_api_key(key_id: Annotated[str, typer.Argument(help="The key's id.")]) -> None:
+    """Make a key worthless.
+
+    Example: `guard api-keys revoke key_01…`
+    """
+    from guard.pipeline.jobs import utc_now
+    from guard.store import tenants
+
+    with installation() as opened, opened.services.database.write() as session:
+        tenants.revoke_api_key(session, key_id, now=utc_now())
+    out.print(f"{key_id} revoked", markup=False)
+
+
+@keys_app.command("status")
+def status(as_json: JsonFlag = False) -> None:
+    """Show the signing identity: whose it is, how long it lasts, whether it is for development only.
+
+    Example: `guard keys status`
+    """
+    with installation() as opened:
+        _show_status(opened.paths.signing, as_json)
+
+
+@keys_app.command("init")
+def init(as_json: JsonFlag = False) -> None:
+    """Make a development authority and identity, if there is none.
+
+    Example: `guard keys init`
+    """
+    with installation() as opened:
+        _show_status(opened.paths.signing, as_json)
+
+
+@keys_app.command("rotate")
+def rotate(as_json: JsonFlag = False) -> None:
+    """Issue a new development certificate; files signed with the old one stay valid.
+
+    Example: `guard keys rotate`
+    """
+    from guard import credentials
+
+    with installation() as opened:
+        credentials.rotate(opened.paths.signing)
+        _show_status(opened.paths.signing, as_json)
+
+
+@keys_app.command("import")
+def import_keys(
+    chain: Annotated[Path, typer.Option(help="PEM chain, leaf first.", exists=True)],
+    key: Annotated[Path, typer.Option(help="PEM private key.", exists=True)],
+    anchor: Annotated[Path | None, typer.Option(help="PEM of the authority that verifiers should trust.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Sign with the organisation's own certificate from now on.
+
+    Example: `guard keys import --chain chain.pem --key key.pem --anchor ca.pem`
+    """
+    from guard import credentials
+
+    with installation() as opened:
+        credentials.import_pem(
+            opened.paths.signing,
+            chain.read_bytes(),
+            key.read_bytes(),
+            anchor_pem=None if anchor is None else anchor.read_bytes(),
+        )
+        _show_status(opened.paths.signing, as_json)
+
+
+def _show_status(folder: Path, as_json: bool) -> None:
+    from guard import credentials
+
+    found = credentials.status(folder)
+    values = {**asdict(found), "expires": found.expires.isoformat(timespec="seconds")}
+    if as_json:
+        show_json(values)
+        return
+    out.print(f"{found.name} ({found.organisation}), {found.alg}", markup=False)
+    out.print(f"expires {values['expires']} (in {found.days_left} days)", markup=False)
+    if found.development:
+        out.print("for development only: bring your own with guard keys import", style="yellow")
+    for problem in found.profile:
+        out.print(f"profile: {problem}", style="yellow", markup=False)

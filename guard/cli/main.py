@@ -1,0 +1,60 @@
+"""The `guard` command."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from guard import __version__
+from guard.cli import audit, generate, keys, people, policy, reports, serve, train, verify
+from guard.cli.common import errors_explained, out, quiet_logs
+
+app = typer.Typer(
+    name="guard",
+    help="Safety, provenance and detection around generative video.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+app.command("serve")(serve.serve)
+app.command("generate")(generate.generate)
+app.command("verify")(verify.verify)
+app.command("report")(reports.report)
+app.add_typer(generate.videos_app, name="videos")
+app.add_typer(people.review_app, name="review")
+app.add_typer(people.release_app, name="release")
+app.add_typer(audit.app, name="audit")
+app.add_typer(keys.api_keys_app, name="api-keys")
+app.add_typer(keys.keys_app, name="keys")
+app.add_typer(policy.app, name="policy")
+app.add_typer(train.app, name="train")
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    config: Annotated[str, typer.Option("--config", help="Settings file; guard.yaml if there is one.")] = "",
+    data: Annotated[str, typer.Option("--data", help="Data folder; .guard if not given.")] = "",
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+) -> None:
+    """Options of every command."""
+    if version:
+        out.print(__version__)
+        raise typer.Exit
+    if config:
+        os.environ["GUARD_CONFIG"] = config
+    if data:
+        os.environ["GUARD_DATA"] = data
+
+
+def main() -> None:
+    """Run the command line."""
+    import sys
+
+    quiet_logs()
+    with errors_explained(debug="--debug" in sys.argv):
+        app()

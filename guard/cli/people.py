@@ -1,0 +1,191 @@
+"""`guard review` and `guard release`: what people decide after the machine."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from guard.cli.common import JsonFlag, installation, out, show_json
+
+review_app = typer.Typer(help="Videos held for a person to look at.", no_args_is_help=True)
+release_app = typer.Typer(help="Released files.", no_args_is_help=True)
+
+ReviewId = Annotated[str, typer.Argument(help="The review's id, see guard review list.")]
+ReviewerOption = Annotated[str, typer.Option(help="Who decides; the login name if not given.")]
+NoteOption = Annotated[str, typer.Option(help="A word for the record.")]
+
+
+@review_app.command("list")
+def list_reviews(
+    state: Annotated[str, typer.Option(help="open, approved, rejected, expired or all.")] = "open",
+    as_json: JsonFlag = False,
+) -> None:
+    """Show what waits.
+
+    Example: `guard review list --state all`
+    """
+    from guard.store import reviews
+
+    with installation() as opened, opened.services.database.read() as session:
+        rows = [_review(row) for row in reviews.list_reviews(session, state=None if state == "all" else state)]
+    if as_json:
+        show_json(rows)
+        return
+    if not rows:
+        out.print("Nothing is held.")
+        return
+    table = Table("review", "video", "stage", "state", "reason", "expires")
+    for row in rows:
+        table.add_row(row["id"], row["video_id"], row["stage"], row["state"], row["reason"], row["expires_at"])
+    out.print(table)
+
+
+@review_app.command("show")
+def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
+    """Show a held video: its prompt, what the policy decided and why.
+
+    Example: `guard review show review_01…`
+    """
+    from guard.store import decisions, reviews, videos
+
+    with installation() as opened, opened.services.database.read() as session:
+        review = reviews.get_review(session, review_id)
+        video = videos.get_video(session, review.video_id)
+        decision = decisions.get_decision(session, review.decision_id)
+        raw = opened.paths.work / video.id / "raw.mkv"
+        shown: dict[str, Any] = {
+            **_review(review),
+            "prompt": opened.services.vault.read(session, video.prompt_id) if video.prompt_id else None,
+            "categories": decision.categories,
+            "scores": {name: round(score, 3) for name, score in decision.scores.items() if score >= 0.01},
+            "policy": f"{decision.policy_id}@{decision.policy_version}",
+            "clip": str(raw) if raw.exists() else None,
+        }
+    if as_json:
+        show_json(shown)
+        return
+    for name, value in shown.items():
+        out.print(f"{name:<12} {value}", markup=False)
+
+
+@review_app.command("approve")
+def approve(
+    review_id: ReviewId, reviewer: ReviewerOption = "", note: NoteOption = "", as_json: JsonFlag = False
+) -> None:
+    """Let a held video go on; the worker takes it up.
+
+    Example: `guard review approve review_01… --note "news footage"`
+    """
+    from guard.pipeline import afterwards
+
+    with installation() as opened:
+        _decided(
+            afterwards.approve(
+                opened.services, opened.engine, review_id, reviewer=reviewer or getpass.getuser(), note=note or None
+            ),
+            as_json,
+        )
+
+
+@review_app.command("reject")
+def reject(
+    review_id: ReviewId, reviewer: ReviewerOption = "", note: NoteOption = "", as_json: JsonFlag = False
+) -> None:
+    """End a held video; what was made of it is destroyed.
+
+    Example: `guard review reject review_01…`
+    """
+    from guard.pipeline import afterwards
+
+    with installation() as opened:
+        _decided(
+            afterwards.reject(
+                opened.services, review_id, reviewer=reviewer or getpass.getuser(), note=note or None
+            ),
+            as_json,
+        )
+
+
+@release_app.command("show")
+def show_release(
+    release_id: Annotated[str, typer.Argument(help="Id of a release or of its video.")], as_json: JsonFlag = False
+) -> None:
+    """Show what is on record of a release.
+
+    Example: `guard release show video_01…`
+    """
+    from guard.store import StoreError, releases
+
+    with installation() as opened, opened.services.database.read() as session:
+        if release_id.startswith("video_"):
+            found = releases.find_release(session, video_id=release_id)
+            if found is None:
+                raise StoreError("not_found", f"There is no release of {release_id}.")
+        else:
+            found = releases.get_release(session, release_id)
+        shown = _release(found)
+    _show(shown, as_json)
+
+
+@release_app.command("revoke")
+def revoke(
+    release_id: Annotated[str, typer.Argument(help="Id of a release or of its video.")],
+    reason: Annotated[str, typer.Option(help="Why; stays in the registry, the log holds a commitment to it.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Withdraw a release: no longer served, and verification says "revoked". Copies already out can only be flagged.
+
+    Example: `guard release revoke video_01… --reason "shows a real person"`
+    """
+    from guard.pipeline import afterwards
+
+    with installation() as opened:
+        shown = _release(afterwards.revoke(opened.services, release_id, reason))
+    _show(shown, as_json)
+
+
+def _decided(review: Any, as_json: bool) -> None:
+    if as_json:
+        show_json(_review(review))
+    else:
+        out.print(f"{review.id} {review.state}", markup=False)
+
+
+def _show(values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        show_json(values)
+        return
+    for name, value in values.items():
+        if value is not None:
+            out.print(f"{name:<16} {value}", markup=False)
+
+
+def _review(review: Any) -> dict[str, Any]:
+    return {
+        "id": review.id,
+        "video_id": review.video_id,
+        "stage": review.stage,
+        "state": review.state,
+        "reason": review.reason,
+        "reviewer": review.reviewer,
+        "created": review.created.isoformat(timespec="seconds"),
+        "expires_at": review.expires_at.isoformat(timespec="seconds"),
+    }
+
+
+def _release(release: Any) -> dict[str, Any]:
+    return {
+        "id": release.id,
+        "video_id": release.video_id,
+        "asset_digest": release.asset_digest,
+        "manifest_id": release.manifest_id,
+        "mark": f"{release.mark_algorithm} ({release.mark_preset}, {release.mark_key_id})",
+        "model": f"{release.model_name} {release.model_revision}",
+        "created": release.created.isoformat(timespec="seconds"),
+        "log_index": release.ledger_index,
+        "revoked_at": None if release.revoked_at is None else release.revoked_at.isoformat(timespec="seconds"),
+        "revoke_reason": release.revoke_reason,
+    }

@@ -1,0 +1,44 @@
+"""`guard train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from guard.cli.common import err, out
+
+app = typer.Typer(help="Make the embedded models again, from a seed.", no_args_is_help=True)
+
+
+@app.command("policies")
+def policies(
+    data: Annotated[Path, typer.Option(help="Folder of labelled prompts; see docs/model-cards.", exists=True)],
+    folder: Annotated[Path, typer.Option("--out", help="Where the weights go.")],
+    seed: Annotated[int, typer.Option(help="Same seed and data, same weights.")] = 0,
+) -> None:
+    """Train the prompt classifier; needs the extra `train`.
+
+    Example: `guard train policies --data ./prompts --out ./weights`
+    """
+    from policies.training import save, train
+
+    save(train(data, seed=seed, progress=lambda line: err.print(line, markup=False)), folder)
+    out.print(str(folder), markup=False)
+
+
+@app.command("generator")
+def generator(
+    folder: Annotated[Path, typer.Option("--out", help="Where the pipeline goes.")],
+    work: Annotated[Path, typer.Option(help="Scratch folder, 7 GB; an interrupted run goes on from it.")],
+    threads: Annotated[int, typer.Option(help="Processor threads.")] = 1,
+) -> None:
+    """Train the embedded text-to-video model; hours on a CPU.
+
+    Example: `guard train generator --out ./weights --work ./scratch --threads 2`
+    """
+    from generator.training.recipe import train
+
+    train(folder, work, threads=threads)
+    out.print(str(folder), markup=False)

@@ -1,0 +1,62 @@
+"""A verdict as lines of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from guard.cli.common import Language
+
+_WORDS = {
+    "en": {
+        "verdict": "verdict",
+        "basis": "basis",
+        "none": "nothing found to rest on",
+        "evidence": "evidence",
+        "notes": "notes",
+        "limits": "limits",
+        "detected": "found",
+        "not_detected": "not found",
+        "inconclusive": "inconclusive",
+        "unavailable": "unavailable",
+        "error": "not completed",
+    },
+    "de": {
+        "verdict": "Ergebnis",
+        "basis": "Grundlage",
+        "none": "nichts gefunden, worauf es sich stützen ließe",
+        "evidence": "Befunde",
+        "notes": "Hinweise",
+        "limits": "Grenzen",
+        "detected": "gefunden",
+        "not_detected": "nicht gefunden",
+        "inconclusive": "unklar",
+        "unavailable": "nicht verfügbar",
+        "error": "nicht abgeschlossen",
+    },
+}
+
+
+def print_verdict(console: Console, verdict: dict[str, Any], language: Language) -> None:
+    """Print a verdict.
+
+    Args:
+        console: where to.
+        verdict: a :class:`detectors.Verdict` as JSON, from here or from the service.
+        language: of the texts.
+    """
+    words = _WORDS[language]
+    basis = ", ".join(verdict["basis"]) or words["none"]
+    console.print(f"{words['verdict']}: {verdict['verdict']}", style="bold", markup=False)
+    console.print(f"  {verdict['summary'][language]}", markup=False)
+    console.print(f"{words['basis']}: {basis}", markup=False)
+    console.print(f"{words['evidence']}:")
+    for item in verdict["evidence"]:
+        outcome = words[item["outcome"]]
+        console.print(f"  {item['type']:<16} {outcome:<14} {item['summary'][language]}", markup=False)
+    for part in ("notes", "limits"):
+        if verdict[part].get(language):
+            console.print(f"{words[part]}:")
+            for sentence in verdict[part][language]:
+                console.print(f"  - {sentence}", markup=False)

@@ -1,0 +1,99 @@
+"""`guard verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from guard.cli.common import FELL_SHORT, JsonFlag, LangOption, installation, language, out, show_json
+from guard.cli.verdicts import print_verdict
+
+FileArgument = Annotated[Path, typer.Argument(help="Video or picture.", exists=True, dir_okay=False)]
+PROOF_FAILED = ("proof_other_file", "proof_malformed", "proof_invalid", "signature_invalid", "note_malformed", "key_invalid")
+
+
+def verify(
+    file: FileArgument,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="As a stranger: without data folder, service or network.")
+    ] = False,
+    anchor: Annotated[
+        list[Path] | None, typer.Option(help="Public CA certificate(s) to trust, PEM. With --offline.")
+    ] = None,
+    proof: Annotated[Path | None, typer.Option(help="The file's .tlog-proof. With --offline.")] = None,
+    log_key: Annotated[
+        str, typer.Option(help="The log's public key, or a file that holds it. With --offline.")
+    ] = "",
+    url: Annotated[str, typer.Option(help="Ask this service instead of the local installation.")] = "",
+    api_key: Annotated[
+        str, typer.Option(envvar="GUARD_API_KEY", help="API key for --url; without one, the answer is coarse.")
+    ] = "",
+    as_json: JsonFlag = False,
+    lang: LangOption = "",
+) -> None:
+    """Say what is known of a file: the verdict, its basis, and its limits.
+
+    Exit code 0 if a verdict was reached, whatever it is; 1 if the file cannot be examined or a given proof does not
+    hold.
+
+    Examples: `guard verify clip.mp4`,
+    `guard verify clip.mp4 --offline --anchor ca.pem --log-key log.pub --proof clip.tlog-proof`
+    """
+    if offline:
+        answer = _offline(file, anchor or [], proof, log_key)
+    elif url:
+        answer = _remote(file, url, api_key)
+    else:
+        answer = _local(file)
+    if as_json:
+        show_json(answer)
+    else:
+        print_verdict(out, answer, language(lang))
+    if any(item["details"].get("code") in PROOF_FAILED for item in answer["evidence"] if "details" in item):
+        raise typer.Exit(FELL_SHORT)
+
+
+def _local(file: Path) -> dict[str, Any]:
+    from guard.verification import verify as examine_file
+
+    with installation() as opened:
+        found = examine_file(opened.services.inspector, opened.services.registry, file.absolute())
+    return found.verdict.model_dump(mode="json")
+
+
+def _offline(file: Path, anchors: list[Path], proof: Path | None, log_key: str) -> dict[str, Any]:
+    from guard.credentials import Trust
+    from guard.installation import stranger
+    from guard.ledger import VerifyKey
+    from guard.offline import LogProof, verify_offline
+
+    if (proof is None) != (not log_key):
+        raise typer.BadParameter("a proof needs the log's public key, and the key needs a proof: give both")
+    shown = None
+    if proof is not None:
+        text = Path(log_key).read_text("utf-8") if Path(log_key).is_file() else log_key
+        shown = LogProof(proof.read_text("utf-8"), VerifyKey.parse(text))
+    verdict, _ = verify_offline(stranger(Trust.from_files(anchors)), file.absolute(), shown)
+    return verdict.model_dump(mode="json")
+
+
+def _remote(file: Path, url: str, api_key: str) -> dict[str, Any]:
+    import httpx
+
+    from guard.pipeline.errors import PipelineError
+
+    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    try:
+        with file.open("rb") as content:
+            response = httpx.post(
+                f"{url.rstrip('/')}/v1/verifications", files={"file": (file.name, content)}, headers=headers, timeout=300
+            )
+        answer: dict[str, Any] = response.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise PipelineError("service_unreachable", f"{url} did not answer ({type(error).__name__}).") from None
+    if response.status_code != 200:
+        problem = answer.get("error", {})
+        raise PipelineError(str(problem.get("code", "service_failed")), str(problem.get("message", "The service refused.")))
+    return answer
