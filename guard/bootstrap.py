@@ -33,7 +33,5 @@ def first_key(installation: Installation) -> str | None:
     with installation.services.database.write() as session:
         if tenant_rows.list_api_keys(session, tenant_id):
             return None
-        _, secret = tenant_rows.create_api_key(
-            session, tenant_id, name="first", scopes=SCOPES, now=utc_now()
-        )
+        _, secret = tenant_rows.create_api_key(session, tenant_id, name="first", scopes=SCOPES, now=utc_now())
         return secret

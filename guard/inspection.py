@@ -126,7 +126,11 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
 
 
 def _read_mark(media: VideoFile, keys: str) -> Reading | None:
-    parsed = [MarkKey(name, bytes.fromhex(secret)) for name, _, secret in (k.partition(":") for k in keys.split(",")) if name]
+    parsed = [
+        MarkKey(name, bytes.fromhex(secret))
+        for name, _, secret in (k.partition(":") for k in keys.split(","))
+        if name
+    ]
     if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
         return None
     return marks.read(media.chunks(), parsed)

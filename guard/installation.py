@@ -251,6 +251,8 @@ def _in_force(session: Session, entry: Entry) -> bool:
     newest = select(entries.c.leaf).where(entries.c.kind == entry.type).order_by(entries.c.leaf_index.desc())
     for leaf in session.scalars(newest):
         logged, _ = ledger.from_leaf(leaf)
-        if not isinstance(entry, KeyEntry) or (isinstance(logged, KeyEntry) and logged.purpose == entry.purpose):
+        if not isinstance(entry, KeyEntry) or (
+            isinstance(logged, KeyEntry) and logged.purpose == entry.purpose
+        ):
             return logged == entry
     return False

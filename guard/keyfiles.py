@@ -35,7 +35,9 @@ def mark_keys(folder: Path) -> tuple[MarkKey, ...]:
     Raises:
         KeyFileError: a file is unreadable or damaged.
     """
-    numbers = sorted((int(m[1]) for p in folder.glob("mark-*.key") if (m := _MARK.fullmatch(p.name))), reverse=True)
+    numbers = sorted(
+        (int(m[1]) for p in folder.glob("mark-*.key") if (m := _MARK.fullmatch(p.name))), reverse=True
+    )
     if not numbers:
         load_or_create(folder / "mark-1.key")
         numbers = [1]
@@ -75,7 +77,9 @@ def load_or_create(path: Path) -> bytes:
     try:
         key = bytes.fromhex(path.read_text("ascii"))
     except (OSError, ValueError):
-        raise KeyFileError(f"{path} does not hold a key of 64 hex digits; restore it from a backup.") from None
+        raise KeyFileError(
+            f"{path} does not hold a key of 64 hex digits; restore it from a backup."
+        ) from None
     if len(key) != _SIZE:
         raise KeyFileError(f"{path} does not hold a key of 64 hex digits; restore it from a backup.")
     return key

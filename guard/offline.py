@@ -91,7 +91,9 @@ class LogProof:
         proven = verify_proof(self.text, None, self.key)
         entry, _ = from_leaf(proven.leaf)
         if not isinstance(entry, ReleaseEntry) or entry.asset_digest != f"sha256:{sha256}":
-            raise ProofMismatchError("This proof belongs to another file; use the proof that came with this one.")
+            raise ProofMismatchError(
+                "This proof belongs to another file; use the proof that came with this one."
+            )
         return proven, entry
 
 

@@ -180,7 +180,7 @@ class OwnMark:
                 Claim.OWN_MARK_RESOLVED,
                 details,
                 "The watermark names a release of this service, and the pictures match it.",
-                "Das Wasserzeichen nennt eine Veröffentlichung dieses Dienstes, und die Bilder stimmen mit ihr überein.",
+                "Das Wasserzeichen nennt eine Veröffentlichung dieses Dienstes, und die Bilder stimmen damit überein.",
             )
         return self._evidence(
             Claim.OWN_MARK_COPIED,
@@ -198,7 +198,8 @@ class OwnMark:
             strength=Strength.STATISTICAL,
             claim=claim,
             summary={"en": en, "de": de},
-            details={"algorithm": ALGORITHM, "p_value": self.reading.p_value, "frames": self.reading.frames} | details,  # type: ignore[operator]
+            details={"algorithm": ALGORITHM, "p_value": self.reading.p_value, "frames": self.reading.frames}
+            | details,  # type: ignore[operator]
         )
 
 

@@ -60,7 +60,9 @@ class StoredRegistry:
                 session, fingerprint.hashes, revoked_only=revoked_only, limit=_CANDIDATES
             )
             releases = [release_rows.get_release(session, release_id) for release_id, _ in candidates]
-        found = [(_recorded(release), compare(fingerprint, self.fingerprint(release.id))) for release in releases]
+        found = [
+            (_recorded(release), compare(fingerprint, self.fingerprint(release.id))) for release in releases
+        ]
         matched = [(release, match) for release, match in found if match.matched]
         return sorted(matched, key=lambda pair: (-pair[1].fraction_of_upload, pair[1].median_distance))
 

@@ -34,7 +34,9 @@ def verify(
     before = None if previous is None else previous.read_text("utf-8")
     if folder is not None:
         if not log_key:
-            raise typer.BadParameter("an exported log is checked with the log's public key", param_hint="--log-key")
+            raise typer.BadParameter(
+                "an exported log is checked with the log's public key", param_hint="--log-key"
+            )
         report = verify_export(folder, log_key, previous_checkpoint=before)
     else:
         with installation() as opened, opened.services.database.read() as session:
@@ -61,7 +63,9 @@ def verify(
 
 
 @app.command("export")
-def export(folder: Annotated[Path, typer.Argument(help="Where to; grown, if it holds an older export.")]) -> None:
+def export(
+    folder: Annotated[Path, typer.Argument(help="Where to; grown, if it holds an older export.")],
+) -> None:
     """Write the log in the public layout (C2SP tlog-tiles), for others to check.
 
     Example: `guard audit export ./exported`

@@ -29,7 +29,8 @@ err = Console(stderr=True, soft_wrap=True)
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
 LangOption = Annotated[
-    str, typer.Option("--lang", help="Language of verdicts and messages: en or de. Taken from LANG if not given.")
+    str,
+    typer.Option("--lang", help="Language of verdicts and messages: en or de. Taken from LANG if not given."),
 ]
 
 

@@ -66,7 +66,9 @@ def generate(
             if as_json:
                 show_json({"decision_id": error.decision_id, **error.decision.model_dump(mode="json")})
             else:
-                err.print(f"blocked [{error.decision.reason}]: {error.decision.user_text[spoken]}", style="red")
+                err.print(
+                    f"blocked [{error.decision.reason}]: {error.decision.user_text[spoken]}", style="red"
+                )
             raise typer.Exit(FELL_SHORT) from None
         if video.hold is not None:
             _held(video, as_json=as_json)
@@ -224,7 +226,9 @@ def resume(as_json: JsonFlag = False) -> None:
     with installation() as opened:
         with opened.services.database.write() as session:
             found, _ = videos.list_videos(session, None, limit=1000)
-            waiting = [video for video in found if video.status in ("queued", "in_progress") and not video.hold]
+            waiting = [
+                video for video in found if video.status in ("queued", "in_progress") and not video.hold
+            ]
             for video in waiting:
                 video.retry_at = None
         opened.work()

@@ -18,7 +18,9 @@ keys_app = typer.Typer(help="Signing keys of the Content Credentials.", no_args_
 @api_keys_app.command("create")
 def create_api_key(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
-    scope: Annotated[list[str] | None, typer.Option(help="May be given more than once; all but admin if not.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="May be given more than once; all but admin if not.")
+    ] = None,
     tenant: Annotated[str, typer.Option(help="Name of the tenant; made if it is new.")] = "default",
     as_json: JsonFlag = False,
 ) -> None:
@@ -32,7 +34,9 @@ def create_api_key(
 
     chosen = scope or [known for known in SCOPES if known != "admin"]
     if unknown := set(chosen) - set(SCOPES):
-        raise typer.BadParameter(f"unknown: {', '.join(sorted(unknown))}; use {', '.join(SCOPES)}", param_hint="--scope")
+        raise typer.BadParameter(
+            f"unknown: {', '.join(sorted(unknown))}; use {', '.join(SCOPES)}", param_hint="--scope"
+        )
     now = utc_now()
     with installation() as opened, opened.services.database.write() as session:
         owner = tenants.find_tenant(session, tenant) or tenants.create_tenant(session, tenant, now=now)
@@ -127,7 +131,9 @@ def rotate(as_json: JsonFlag = False) -> None:
 def import_keys(
     chain: Annotated[Path, typer.Option(help="PEM chain, leaf first.", exists=True)],
     key: Annotated[Path, typer.Option(help="PEM private key.", exists=True)],
-    anchor: Annotated[Path | None, typer.Option(help="PEM of the authority that verifiers should trust.")] = None,
+    anchor: Annotated[
+        Path | None, typer.Option(help="PEM of the authority that verifiers should trust.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Sign with the organisation's own certificate from now on.

@@ -30,7 +30,9 @@ def list_reviews(
     from guard.store import reviews
 
     with installation() as opened, opened.services.database.read() as session:
-        rows = [_review(row) for row in reviews.list_reviews(session, state=None if state == "all" else state)]
+        rows = [
+            _review(row) for row in reviews.list_reviews(session, state=None if state == "all" else state)
+        ]
     if as_json:
         show_json(rows)
         return
@@ -39,7 +41,9 @@ def list_reviews(
         return
     table = Table("review", "video", "stage", "state", "reason", "expires")
     for row in rows:
-        table.add_row(row["id"], row["video_id"], row["stage"], row["state"], row["reason"], row["expires_at"])
+        table.add_row(
+            row["id"], row["video_id"], row["stage"], row["state"], row["reason"], row["expires_at"]
+        )
     out.print(table)
 
 
@@ -84,7 +88,11 @@ def approve(
     with installation() as opened:
         _decided(
             afterwards.approve(
-                opened.services, opened.engine, review_id, reviewer=reviewer or getpass.getuser(), note=note or None
+                opened.services,
+                opened.engine,
+                review_id,
+                reviewer=reviewer or getpass.getuser(),
+                note=note or None,
             ),
             as_json,
         )
@@ -111,7 +119,8 @@ def reject(
 
 @release_app.command("show")
 def show_release(
-    release_id: Annotated[str, typer.Argument(help="Id of a release or of its video.")], as_json: JsonFlag = False
+    release_id: Annotated[str, typer.Argument(help="Id of a release or of its video.")],
+    as_json: JsonFlag = False,
 ) -> None:
     """Show what is on record of a release.
 
@@ -133,7 +142,9 @@ def show_release(
 @release_app.command("revoke")
 def revoke(
     release_id: Annotated[str, typer.Argument(help="Id of a release or of its video.")],
-    reason: Annotated[str, typer.Option(help="Why; stays in the registry, the log holds a commitment to it.")],
+    reason: Annotated[
+        str, typer.Option(help="Why; stays in the registry, the log holds a commitment to it.")
+    ],
     as_json: JsonFlag = False,
 ) -> None:
     """Withdraw a release: no longer served, and verification says "revoked". Copies already out can only be flagged.
@@ -186,6 +197,8 @@ def _release(release: Any) -> dict[str, Any]:
         "model": f"{release.model_name} {release.model_revision}",
         "created": release.created.isoformat(timespec="seconds"),
         "log_index": release.ledger_index,
-        "revoked_at": None if release.revoked_at is None else release.revoked_at.isoformat(timespec="seconds"),
+        "revoked_at": None
+        if release.revoked_at is None
+        else release.revoked_at.isoformat(timespec="seconds"),
         "revoke_reason": release.revoke_reason,
     }

@@ -13,8 +13,10 @@ app = typer.Typer(help="Policy documents.", no_args_is_help=True)
 
 
 @app.command("test")
-def test(
-    file: Annotated[Path | None, typer.Argument(help="Policy document; the embedded one if not given.")] = None,
+def run_tests(
+    file: Annotated[
+        Path | None, typer.Argument(help="Policy document; the embedded one if not given.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Validate a policy document and run its own test cases. Exit code 1 if one fails.
@@ -31,7 +33,11 @@ def test(
                    "cases": len(results), "failed": [result.id for result in failed]})  # fmt: skip
     else:
         for result in failed:
-            err.print(f"failed: {result.id}: wanted {result.expected}, got {result.got} ({result.reason})", style="red", markup=False)
+            err.print(
+                f"failed: {result.id}: wanted {result.expected}, got {result.got} ({result.reason})",
+                style="red",
+                markup=False,
+            )
         out.print(f"{judge.policy.id}@{judge.policy.version} {judge.policy.digest}", markup=False)
         out.print(f"{len(results) - len(failed)} of {len(results)} cases passed")
     if failed:

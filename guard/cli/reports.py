@@ -14,8 +14,12 @@ _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 
 def report(
-    start: Annotated[datetime | None, typer.Option("--from", formats=_FORMATS, help="First day, UTC.")] = None,
-    end: Annotated[datetime | None, typer.Option("--to", formats=_FORMATS, help="Day after the last, UTC.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option("--from", formats=_FORMATS, help="First day, UTC.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--to", formats=_FORMATS, help="Day after the last, UTC.")
+    ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for JSON, HTML and PDF.")] = Path("out"),
     as_json: JsonFlag = False,
     lang: LangOption = "",

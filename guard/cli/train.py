@@ -14,7 +14,9 @@ app = typer.Typer(help="Make the embedded models again, from a seed.", no_args_i
 
 @app.command("policies")
 def policies(
-    data: Annotated[Path, typer.Option(help="Folder of labelled prompts; see docs/model-cards.", exists=True)],
+    data: Annotated[
+        Path, typer.Option(help="Folder of labelled prompts; see docs/model-cards.", exists=True)
+    ],
     folder: Annotated[Path, typer.Option("--out", help="Where the weights go.")],
     seed: Annotated[int, typer.Option(help="Same seed and data, same weights.")] = 0,
 ) -> None:

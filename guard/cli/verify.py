@@ -11,7 +11,14 @@ from guard.cli.common import FELL_SHORT, JsonFlag, LangOption, installation, lan
 from guard.cli.verdicts import print_verdict
 
 FileArgument = Annotated[Path, typer.Argument(help="Video or picture.", exists=True, dir_okay=False)]
-PROOF_FAILED = ("proof_other_file", "proof_malformed", "proof_invalid", "signature_invalid", "note_malformed", "key_invalid")
+PROOF_FAILED = (
+    "proof_other_file",
+    "proof_malformed",
+    "proof_invalid",
+    "signature_invalid",
+    "note_malformed",
+    "key_invalid",
+)
 
 
 def verify(
@@ -28,7 +35,8 @@ def verify(
     ] = "",
     url: Annotated[str, typer.Option(help="Ask this service instead of the local installation.")] = "",
     api_key: Annotated[
-        str, typer.Option(envvar="GUARD_API_KEY", help="API key for --url; without one, the answer is coarse.")
+        str,
+        typer.Option(envvar="GUARD_API_KEY", help="API key for --url; without one, the answer is coarse."),
     ] = "",
     as_json: JsonFlag = False,
     lang: LangOption = "",
@@ -88,12 +96,19 @@ def _remote(file: Path, url: str, api_key: str) -> dict[str, Any]:
     try:
         with file.open("rb") as content:
             response = httpx.post(
-                f"{url.rstrip('/')}/v1/verifications", files={"file": (file.name, content)}, headers=headers, timeout=300
+                f"{url.rstrip('/')}/v1/verifications",
+                files={"file": (file.name, content)},
+                headers=headers,
+                timeout=300,
             )
         answer: dict[str, Any] = response.json()
     except (httpx.HTTPError, ValueError) as error:
-        raise PipelineError("service_unreachable", f"{url} did not answer ({type(error).__name__}).") from None
+        raise PipelineError(
+            "service_unreachable", f"{url} did not answer ({type(error).__name__})."
+        ) from None
     if response.status_code != 200:
         problem = answer.get("error", {})
-        raise PipelineError(str(problem.get("code", "service_failed")), str(problem.get("message", "The service refused.")))
+        raise PipelineError(
+            str(problem.get("code", "service_failed")), str(problem.get("message", "The service refused."))
+        )
     return answer

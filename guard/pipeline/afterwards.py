@@ -14,7 +14,9 @@ from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
 
 
-def approve(services: Services, engine: Engine, review_id: str, *, reviewer: str, note: str | None = None) -> Review:
+def approve(
+    services: Services, engine: Engine, review_id: str, *, reviewer: str, note: str | None = None
+) -> Review:
     """Let a held video go on.
 
     Raises:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -183,5 +182,5 @@ def _acquire(lock: Path) -> IO[str]:
         raise PipelineError(
             "already_working", f"Another process is working in {lock.parent}; hand jobs to it instead."
         ) from None
-    os.chmod(lock, 0o600)
+    lock.chmod(0o600)
     return file

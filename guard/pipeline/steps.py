@@ -205,10 +205,16 @@ class VideoSteps:
         report = seen.credentials
         if report is None or report.state != "trusted" or report.manifest_id != signed["manifest_id"]:
             state = "unread" if report is None else report.state
-            return "self_check_failed", f"The finished file's credentials read back as {state}, not as trusted."
+            return (
+                "self_check_failed",
+                f"The finished file's credentials read back as {state}, not as trusted.",
+            )
         if seen.reading is None or seen.reading.payload != self._jobs.payload(job):
             return "mark_unreadable", "The watermark could not be read back off the finished file."
-        if seen.fingerprint is None or not fingerprints.compare(seen.fingerprint, self._fingerprint(folder)).matched:
+        if (
+            seen.fingerprint is None
+            or not fingerprints.compare(seen.fingerprint, self._fingerprint(folder)).matched
+        ):
             return "self_check_failed", "The finished file's fingerprint does not match the recorded one."
         return None
 
@@ -301,5 +307,3 @@ def _require(noted: dict[str, Any] | None) -> dict[str, Any]:
             "work_files_missing", "The job's work files are gone; it has to start again.", passing=True
         )
     return noted
-
-
