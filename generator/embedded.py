@@ -1,0 +1,145 @@
+"""The generator that comes with the package."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from generator.errors import GeneratorError
+from generator.pipeline import GUIDANCE, STEPS, SceneVideoPipeline, nearest_canvas
+from generator.types import Frames, GeneratedClip, GenerationRequest, GeneratorInfo, Progress, check_request
+
+WEIGHTS: Final = Path(__file__).parent / "weights"
+FPS: Final = 12
+SIZES: Final = (
+    (1280, 720),
+    (720, 1280),
+    (640, 360),
+    (360, 640),
+    (720, 720),
+    (512, 512),
+    (1024, 1792),
+    (1792, 1024),
+    (256, 144),
+    (144, 256),
+)
+
+
+class EmbeddedGenerator:
+    """Runs the embedded pipeline; the same request gives the same frames on the same machine.
+
+    Args:
+        folder: a saved `SceneVideoPipeline`.
+        device: where to run, as torch names it.
+        threads: how many processor threads to use; None leaves torch's setting alone.
+
+    Raises:
+        GeneratorError: weights_missing.
+    """
+
+    def __init__(self, folder: Path = WEIGHTS, *, device: str = "cpu", threads: int | None = None) -> None:
+        card = folder / "training.json"
+        if not (folder / "model_index.json").is_file() or not card.is_file():
+            raise GeneratorError("weights_missing", "there is no saved pipeline")
+        self._pipeline = SceneVideoPipeline.from_pretrained(folder, dtype=torch.float32).to(device)
+        self._pipeline.set_progress_bar_config(disable=True)
+        self._threads = threads
+        facts = json.loads(card.read_text(encoding="utf-8"))
+        self._seconds_per_window = self._pipeline.window_frames // FPS
+        self.info = GeneratorInfo(
+            id="io.github.generation-guard.scenes",
+            name="Guard Scenes",
+            revision=facts["revision"],
+            digest=weights_digest(folder),
+            licence="Apache-2.0",
+            sizes=SIZES,
+            seconds=tuple(facts["seconds"]),
+            fps=FPS,
+            accepts_reference=False,
+            produces_audio=False,
+        )
+
+    def generate(self, request: GenerationRequest, *, progress: Progress | None = None) -> GeneratedClip:
+        """Begin a clip; it is made while its chunks are read.
+
+        Raises:
+            GeneratorError: size_unsupported, seconds_unsupported, reference_unsupported; while the chunks are
+                read also out_of_memory and generation_failed.
+        """
+        check_request(self.info, request)
+        return GeneratedClip(
+            request.width,
+            request.height,
+            FPS,
+            request.seconds * FPS,
+            self._guarded(request, progress or _unheard),
+        )
+
+    def _guarded(self, request: GenerationRequest, progress: Progress) -> Iterator[Frames]:
+        try:
+            yield from self._chunks(request, progress)
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise GeneratorError("out_of_memory") from error
+        except RuntimeError as error:
+            memory = "allocate memory" in str(error)
+            raise GeneratorError("out_of_memory" if memory else "generation_failed") from error
+
+    def _chunks(self, request: GenerationRequest, progress: Progress) -> Iterator[Frames]:
+        if self._threads:
+            torch.set_num_threads(self._threads)
+        steps = request.steps or STEPS
+        guidance = GUIDANCE if request.guidance is None else request.guidance
+        windows = request.seconds // self._seconds_per_window
+        random = torch.Generator("cpu").manual_seed(request.seed)
+        previous: Tensor | None = None
+        for window in range(windows):
+
+            def on_step(done: int, window: int = window) -> None:
+                progress((window + 0.5 * done / steps) / windows)
+
+            latents = self._pipeline.denoise(
+                request.prompt,
+                negative_prompt=request.negative_prompt,
+                canvas=nearest_canvas(request.width, request.height),
+                window=window,
+                windows=windows,
+                previous=previous,
+                steps=steps,
+                guidance=guidance,
+                generator=random,
+                on_step=on_step,
+            )
+            previous = latents[:, -1]
+            made = 0
+            for chunk in self._pipeline.frames(latents, request.width, request.height):
+                made += len(chunk)
+                progress((window + 0.5 + 0.5 * made / self._pipeline.window_frames) / windows)
+                yield chunk
+
+
+def load_embedded(*, device: str = "cpu", threads: int | None = None) -> EmbeddedGenerator:
+    """The generator whose weights come with the package.
+
+    Raises:
+        GeneratorError: weights_missing.
+    """
+    return EmbeddedGenerator(WEIGHTS, device=device, threads=threads)
+
+
+def weights_digest(folder: Path) -> str:
+    """`sha256:` over the sorted names and contents of a folder's files."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"sha256:{total.hexdigest()}"
+
+
+def _unheard(_: float) -> None:
+    """Progress that nobody listens to."""

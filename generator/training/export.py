@@ -1,0 +1,52 @@
+"""Trained parts put together as a pipeline folder: half precision, safetensors, a note of how it was made."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from torch import nn
+
+from generator.codec import ClipCodec
+from generator.pipeline import SceneVideoPipeline
+from generator.text import SlotTextEncoder
+from generator.transformer import ClipTransformer
+from generator.upsampler import FrameUpsampler
+
+
+def export(
+    text: SlotTextEncoder,
+    transformer: ClipTransformer,
+    codec: ClipCodec,
+    upsampler: FrameUpsampler,
+    folder: Path,
+    *,
+    revision: str,
+    seconds: tuple[int, ...],
+    facts: dict[str, Any],
+) -> None:
+    """Write the pipeline; an older one in the folder is replaced only once the new one is complete."""
+    fresh = folder.with_name(folder.name + ".new")
+    shutil.rmtree(fresh, ignore_errors=True)
+
+    def half(part: nn.Module) -> Any:
+        return copy.deepcopy(part).eval().to(torch.float16)
+
+    SceneVideoPipeline(
+        half(text),
+        half(transformer),
+        half(codec),
+        half(upsampler),
+        FlowMatchEulerDiscreteScheduler(shift=3.0),
+    ).save_pretrained(fresh, safe_serialization=True)
+    note = {"revision": revision, "seconds": list(seconds), **facts}
+    (fresh / "training.json").write_text(json.dumps(note, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for path in fresh.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # safetensors writes files that only their owner reads
+    shutil.rmtree(folder, ignore_errors=True)
+    fresh.rename(folder)

@@ -1,0 +1,97 @@
+"""What every generator takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.errors import GeneratorError
+
+CHUNK_FRAMES: Final = 32
+Frames = NDArray[np.uint8]
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class GeneratorInfo:
+    """Who a generator is and what it can make.
+
+    `digest` is `sha256:` and the hex digest over the weights; `sizes` are (width, height) pairs; `licence`
+    names the weights' terms as an operator should read them.
+    """
+
+    id: str
+    name: str
+    revision: str
+    digest: str
+    licence: str
+    sizes: tuple[tuple[int, int], ...]
+    seconds: tuple[int, ...]
+    fps: int
+    accepts_reference: bool
+    produces_audio: bool
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """One clip to be made. The prompts stay out of `repr`, so that they stay out of logs.
+
+    `reference` is (height, width, 3) uint8 RGB.
+    """
+
+    prompt: str = field(repr=False)
+    seconds: int
+    width: int
+    height: int
+    seed: int
+    negative_prompt: str | None = field(default=None, repr=False)
+    steps: int | None = None
+    guidance: float | None = None
+    reference: Frames | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class GeneratedClip:
+    """A clip on its way: `chunks` makes it while it is read, at most 32 frames at a time, once.
+
+    Each chunk is (n, height, width, 3) uint8 RGB. Reading may raise `GeneratorError`.
+    """
+
+    width: int
+    height: int
+    fps: int
+    frames: int
+    chunks: Iterator[Frames] = field(repr=False)
+
+
+class Generator(Protocol):
+    """Makes clips from prompts."""
+
+    @property
+    def info(self) -> GeneratorInfo:
+        """Who this generator is and what it can make."""
+        ...
+
+    def generate(self, request: GenerationRequest, *, progress: Progress | None = None) -> GeneratedClip:
+        """Begin a clip; `progress` hears 0 to 1 while its chunks are read."""
+        ...
+
+
+def check_request(info: GeneratorInfo, request: GenerationRequest) -> None:
+    """Refuse what the generator does not offer.
+
+    Raises:
+        GeneratorError: size_unsupported, seconds_unsupported or reference_unsupported.
+    """
+    if (request.width, request.height) not in info.sizes:
+        raise GeneratorError(
+            "size_unsupported", f"{info.name} does not make {request.width}x{request.height}"
+        )
+    if request.seconds not in info.seconds:
+        raise GeneratorError("seconds_unsupported", f"{info.name} does not make clips of {request.seconds} s")
+    if request.reference is not None and not info.accepts_reference:
+        raise GeneratorError("reference_unsupported", f"{info.name} takes no reference picture")
