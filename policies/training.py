@@ -27,7 +27,7 @@ MODEL_ID = "prompt-ngrams-1"
 WEIGHTS = Path(__file__).parent / "weights"
 BLOCK_RATE, REVIEW_RATE = 0.001, 0.01
 """Share of harmless validation prompts that may be blocked, and that may be held or blocked."""
-LOWEST = {"block": 0.5, "review": 0.2}
+LOWEST = {"block": 0.8, "review": 0.3}
 """No threshold lies below these, however clean the validation prompts are."""
 
 Floats = NDArray[np.float64]
