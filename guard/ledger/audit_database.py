@@ -47,7 +47,7 @@ def verify_database(
     Args:
         conn: connection with an open transaction; the audit sees one snapshot if the transaction does.
         public_key: the log's key.
-        expected: yields what other tables say about leaves, by preference in the order of their index.
+        expected: yields what other tables say about leaves, in the order of their index, unlogged ones first.
         previous_checkpoint: a signed checkpoint kept outside of this database.
 
     Raises:
@@ -56,17 +56,39 @@ def verify_database(
     key = VerifyKey.parse(public_key) if isinstance(public_key, str) else public_key
     report = Report(origin=key.name)
     claims = _checkpoints(report, conn, key, previous_checkpoint)
-    rows: dict[int, list[Expected]] = {}
-    types: set[str] = set()
-    for row in expected() if expected is not None else ():
-        rows.setdefault(row.index, []).append(row)
-        types.add(row.type)
-    if expected is not None:
-        types |= _LOGGED_TYPES
-    _replay_database(report, conn, claims, rows, types)
-    if expected is not None:
-        _inclusion(report, conn, rows)
+    rows = None if expected is None else _Rows(report, expected())
+    _replay_database(report, conn, claims, rows)
     return report
+
+
+class _Rows:
+    """Expected rows, walked along with the leaves."""
+
+    def __init__(self, report: Report, rows: Iterable[Expected]) -> None:
+        self._report = report
+        self._rows = iter(rows)
+        self._next = next(self._rows, None)
+
+    def at(self, index: int) -> list[Expected]:
+        """The rows of one leaf; those that come too late or have no index are reported."""
+        found: list[Expected] = []
+        while self._next is not None and self._next.index <= index:
+            if self._next.index == index:
+                found.append(self._next)
+            else:
+                self._unlogged(self._next)
+            self._next = next(self._rows, None)
+        return found
+
+    def end(self) -> None:
+        """All leaves were seen; what is left was never logged."""
+        while self._next is not None:
+            self._unlogged(self._next)
+            self._next = next(self._rows, None)
+
+    def _unlogged(self, row: Expected) -> None:
+        place = f"at leaf {row.index}" if row.index >= 0 else "nowhere"
+        self._report.problem("row_unlogged", f"A {row.type} claims to be logged {place}; it is not.")
 
 
 def _checkpoints(
@@ -96,11 +118,7 @@ def _checkpoints(
 
 
 def _replay_database(
-    report: Report,
-    conn: Connection,
-    claims: dict[int, set[bytes]],
-    rows: dict[int, list[Expected]],
-    types: set[str],
+    report: Report, conn: Connection, claims: dict[int, set[bytes]], rows: _Rows | None
 ) -> None:
     before = len(report.problems)
     size = size_of(conn)
@@ -120,7 +138,7 @@ def _replay_database(
             interior += len(fresh)
             _compare_nodes(report, conn, fresh)
             fresh.clear()
-        _compare_rows(report, index, leaf, rows.get(index, []), types)
+        _compare_rows(report, conn, index, leaf, None if rows is None else rows.at(index))
         for root in claims.pop(frontier.size, set()):
             _claim(report, frontier.size, root, frontier.root())
     _compare_nodes(report, conn, fresh)
@@ -130,6 +148,9 @@ def _replay_database(
     if conn.execute(select(func.count()).select_from(nodes)).scalar_one() != interior:
         report.problem("node_mismatch", "The stored tree has more or fewer nodes than its leaves give.")
     report.held("replay", before)
+    if rows is not None:
+        rows.end()
+        report.held("rows", before)
     for missing in sorted(claims):
         report.problem("log_truncated", f"A checkpoint signs {missing} leaves; the log has {frontier.size}.")
     report.held("consistency", before)
@@ -153,13 +174,17 @@ def _compare_nodes(report: Report, conn: Connection, fresh: list[tuple[int, int,
             report.problem("node_mismatch", f"Node {index} of level {level} does not fit the leaves.")
 
 
-def _compare_rows(report: Report, index: int, leaf: bytes, rows: list[Expected], types: set[str]) -> None:
+def _compare_rows(
+    report: Report, conn: Connection, index: int, leaf: bytes, rows: list[Expected] | None
+) -> None:
     try:
         entry, _ = from_leaf(leaf)
     except LedgerError as error:
         report.problem(error.code, f"Leaf {index}: {error}")
         return
-    if entry.type in types and not rows:
+    if rows is None:
+        return
+    if entry.type in _LOGGED_TYPES and not rows:
         report.problem("row_missing", f"Leaf {index} logs a {entry.type} that has no row in the database.")
     says = entry.model_dump(mode="json")
     for row in rows:
@@ -168,18 +193,16 @@ def _compare_rows(report: Report, index: int, leaf: bytes, rows: list[Expected],
             report.problem(
                 "row_mismatch", f"Leaf {index} and its row disagree on: {', '.join(different) or 'type'}."
             )
+        if row.type == "release" and index < report.size:
+            _prove(report, conn, index)
 
 
-def _inclusion(report: Report, conn: Connection, rows: dict[int, list[Expected]]) -> None:
-    """Prove every logged release against the newest checkpoint, as a stranger would."""
-    before = len(report.problems)
-    for index in sorted(rows):
-        if not 0 <= index < report.replayed:
-            place = f"leaf {index}" if index >= 0 else "logged, but not where"
-            report.problem("row_unlogged", f"A row says it is {place}; the log has {report.replayed} leaves.")
-        elif index < report.size and any(row.type == "release" for row in rows[index]):
-            [value] = read_nodes(conn, [(0, index)])
-            path = range_hashes(conn, inclusion_ranges(index, report.size))
-            if not verify_inclusion(value, index, report.size, path, bytes.fromhex(report.root or "")):
-                report.problem("inclusion_failed", f"The release at leaf {index} is not in the signed tree.")
-    report.held("inclusion", before)
+def _prove(report: Report, conn: Connection, index: int) -> None:
+    """Prove a release against the newest checkpoint, as a stranger would."""
+    try:
+        [value] = read_nodes(conn, [(0, index)])
+        path = range_hashes(conn, inclusion_ranges(index, report.size))
+    except LedgerError:
+        path, value = [], b""
+    if not verify_inclusion(value, index, report.size, path, bytes.fromhex(report.root or "")):
+        report.problem("inclusion_failed", f"The release at leaf {index} is not in the signed tree.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, text, tuple_
+from sqlalchemy import and_, func, insert, or_, select, text
 from sqlalchemy.engine import Connection
 
 from guard.ledger import merkle
@@ -109,12 +109,14 @@ def read_nodes(conn: Connection, wanted: Sequence[merkle.Node]) -> list[bytes]:
     if leaves:
         query = select(entries.c.leaf_index, entries.c.leaf_hash).where(entries.c.leaf_index.in_(leaves))
         found.update({(0, index): bytes(value) for index, value in conn.execute(query)})
-    interior = [node for node in wanted if node[0] > 0]
-    if interior:
-        place = tuple_(nodes.c.level, nodes.c.node_index)
-        rows = conn.execute(
-            select(nodes.c.level, nodes.c.node_index, nodes.c.hash).where(place.in_(interior))
-        )
+    # By level, since SQLite does not use its index for a list of pairs.
+    levels: dict[int, list[int]] = {}
+    for level, index in wanted:
+        if level > 0:
+            levels.setdefault(level, []).append(index)
+    if levels:
+        places = [and_(nodes.c.level == level, nodes.c.node_index.in_(at)) for level, at in levels.items()]
+        rows = conn.execute(select(nodes.c.level, nodes.c.node_index, nodes.c.hash).where(or_(*places)))
         found.update({(level, index): bytes(value) for level, index, value in rows})
     if len(found) != len(set(wanted)):
         raise LedgerError("log_inconsistent", "The log has lost nodes of its tree; restore the database.")

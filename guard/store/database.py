@@ -25,6 +25,8 @@ _PASSING = (
 _MIGRATION_LOCK = 0x6D69677261746501
 _RAISED_BY_TRIGGER = "P0001"
 _WRITES = "guard_writes"
+_POSTGRESQL_READS = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+"""One snapshot for the whole transaction, as on SQLite: reports and audits need it."""
 
 
 class Database:
@@ -55,7 +57,7 @@ class Database:
             event.listen(self._engine, "begin", _begin_sqlite)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         self._reader = self._engine.execution_options(
-            **({} if self.dialect == "sqlite" else {"postgresql_readonly": True})
+            **({} if self.dialect == "sqlite" else _POSTGRESQL_READS)
         )
 
     @contextmanager
@@ -108,12 +110,20 @@ class Database:
 
         Overwriting is on (``secure_delete``), so after this no erased key is left in the database's files. On
         PostgreSQL dead rows go with ``VACUUM``, which autovacuum runs.
+
+        Raises:
+            StoreError: ``database_unavailable`` if a long reader is in the way.
         """
-        if self.dialect == "sqlite":
-            with _translated(), self._engine.connect() as conn:
-                raw = conn.connection.driver_connection
-                if raw is not None:
-                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if self.dialect != "sqlite":
+            return
+        with _translated(), self._engine.connect() as conn:
+            raw: Any = conn.connection.driver_connection
+            raw.execute("PRAGMA query_only=OFF")
+            busy, _, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreError(
+                "database_unavailable", "The database is in use and was not scrubbed; try again."
+            )
 
     def close(self) -> None:
         """Close all connections."""

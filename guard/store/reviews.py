@@ -137,6 +137,8 @@ def expire_reviews(session: Session, *, now: datetime) -> list[str]:
 def _close(
     session: Session, review: Review, outcome: Literal["approved", "rejected", "expired"], *, now: datetime
 ) -> None:
+    # Everything that locks both a video and the log takes the video first.
+    video = get_video(session, review.video_id, lock=True)
     conn = session.connection()
     named = None if review.reviewer is None else ledger.commit(conn, review.id, review.reviewer.encode())
     entry = ledger.ReviewEntry(
@@ -149,7 +151,6 @@ def _close(
     )
     review.state, review.decided_at = outcome, now
     review.ledger_index = ledger.append(conn, entry, now=now)
-    video = get_video(session, review.video_id, lock=True)
     if outcome == "approved":
         video.hold = None
     elif video.status in ("queued", "in_progress"):
