@@ -41,9 +41,9 @@ class Scene:
     """A clip's summed residual, ready for the search.
 
     Attributes:
-        plane: (h, w) float32 residual, windowed.
+        plane: (h, w) float32 residual, its rim faded out.
         power: (1024, 1024) float32 power spectrum over its local mean.
-        level: (1024, 1024) float32 that local mean.
+        level: (1024, 1024) float32 that local mean, at the scale of ``plane``.
     """
 
     plane: Plane
@@ -54,10 +54,13 @@ class Scene:
 def scene(total: Plane) -> Scene:
     """Window a summed residual of (h, w), both at most 1024, and take its spectrum."""
     h, w = total.shape
-    window = np.sqrt(np.hanning(h + 2)[1:-1, None] * np.hanning(w + 2)[None, 1:-1]).astype(np.float32)
-    plane = (total - total.mean()) * window
+    centred = total - total.mean()
+    # the search needs low side lobes, the values of known lines all of the picture that there is
+    window = np.sqrt(np.hanning(h + 2)[1:-1, None] * np.hanning(w + 2)[None, 1:-1])
+    rim = _fade(h)[:, None] * _fade(w)[None]
+    plane = np.asarray(centred * rim, np.float32)
     padded = np.zeros((SPECTRUM, SPECTRUM), np.float32)
-    padded[:h, :w] = plane
+    padded[:h, :w] = centred * window
     spectrum = cv2.dft(padded, flags=cv2.DFT_COMPLEX_OUTPUT, nonzeroRows=h)
     power = cv2.magnitude(spectrum[..., 0], spectrum[..., 1]) ** 2
     edge = 40
@@ -66,7 +69,16 @@ def scene(total: Plane) -> Scene:
     # lines that stand out must not raise the level that they are measured against
     mean = cv2.blur(np.minimum(wrapped, 3 * mean), (41, 41))
     level = np.ascontiguousarray(mean[edge:-edge, edge:-edge], dtype=np.float32)
-    return Scene(plane=plane, power=np.asarray(power / (level + 1e-9), np.float32), level=level)
+    prominence = np.asarray(power / (level + 1e-9), np.float32)
+    scale = np.float32(np.mean(rim**2) / np.mean(window**2))
+    return Scene(plane=plane, power=prominence, level=level * scale)
+
+
+def _fade(side: int) -> Floats:
+    """(side,) ones that rise from and fall to zero as a cosine over a twentieth at either end."""
+    rim = max(1, side // 20)
+    rise = 0.5 - 0.5 * np.cos(np.pi * (np.arange(rim) + 0.5) / rim)
+    return np.concatenate([rise, np.ones(side - 2 * rim), rise[::-1]])
 
 
 def frequencies(geometry: Floats, lines: Floats = _LINES) -> Floats:

@@ -20,7 +20,8 @@ def test_no_frame_falls_below_the_presets_psnr(
     marked = Embedder(key, payload, 640, 360, preset)(clip)
     ratios = [media.psnr(a, b) for a, b in zip(clip, marked, strict=True)]
     assert min(ratios) >= PRESETS[preset].psnr
-    assert np.mean(ratios) <= PRESETS[preset].psnr + 1  # and the strength that it allows is used
+    # and most of what it allows is used, but where the cap of flat areas holds the mark back
+    assert np.mean(ratios) <= PRESETS[preset].psnr + 2.5
 
 
 def test_flat_areas_are_capped(key: MarkKey, payload: bytes) -> None:
