@@ -84,4 +84,4 @@ def errors_explained(*, debug: bool) -> Iterator[None]:
             err.print(f"error [{code}]: {error}", style="red", markup=False)
         else:
             err.print(f"unexpected {type(error).__name__}; run again with --debug to see where", style="red")
-        raise typer.Exit(FELL_SHORT) from None
+        raise SystemExit(FELL_SHORT) from None

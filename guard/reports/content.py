@@ -1,0 +1,193 @@
+"""What a report says. Every figure carries how it was counted, so that a reader can ask the same question."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from guard import __version__
+from guard.ledger import KeyEntry, Log, PolicyEntry, from_leaf, open_checkpoint
+from guard.ledger.tables import entries
+from guard.store import Database, audit, count
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Figure(_Model):
+    """One number.
+
+    Attributes:
+        name: key of its label in :mod:`guard.reports.wording`.
+        value: the number.
+        parts: the same by stage, category, outcome or verdict, where it has parts.
+        how: how it was counted, in terms of the store's tables.
+    """
+
+    name: str
+    value: int
+    parts: dict[str, int] = {}
+    how: str
+
+
+class Foundation(_Model):
+    """The log checkpoint that a report rests on, and the audit made for it.
+
+    Attributes:
+        origin: name of the log.
+        size: leaves.
+        root: hex root hash.
+        note: the signed checkpoint.
+        public_key: the log's key in text form.
+        checks: what the audit went through.
+        problems: what it found; none is the good answer.
+    """
+
+    origin: str
+    size: int
+    root: str
+    note: str
+    public_key: str
+    checks: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+class Event(_Model):
+    """A policy or key that came into force in the period."""
+
+    time: str
+    what: str
+    subject: str
+    digest: str | None
+
+
+class Report(_Model):
+    """A report on ``[start, end)``; times in UTC."""
+
+    start: str
+    end: str
+    made: str
+    software: str
+    tenant_id: str | None
+    figures: tuple[Figure, ...]
+    events: tuple[Event, ...]
+    foundation: Foundation
+
+
+class Sources(Protocol):
+    """What a report is made from; :class:`guard.services.Services` has it."""
+
+    @property
+    def database(self) -> Database:
+        """Of the installation."""
+        ...
+
+    @property
+    def log(self) -> Log:
+        """Of the installation."""
+        ...
+
+
+def build_report(
+    sources: Sources, start: datetime, end: datetime, *, now: datetime, tenant_id: str | None = None
+) -> Report:
+    """Count a period and audit the log, in one snapshot of the database.
+
+    Args:
+        sources: of the installation.
+        start: first moment, with a time zone.
+        end: first moment after the period.
+        now: when the report is made.
+        tenant_id: count this tenant only.
+
+    Raises:
+        ValueError: the period is empty or runs backwards.
+        LedgerError: ``checkpoint_missing`` if nothing was ever logged.
+        StoreError: ``database_unavailable``.
+    """
+    if start >= end:
+        raise ValueError("a report's period must end after it starts")
+    with sources.database.write() as session:
+        # The report names a checkpoint that covers everything it counts.
+        sources.log.checkpoint(session.connection(), now=now)
+    with sources.database.read() as session:
+        return Report(
+            start=_iso(start),
+            end=_iso(end),
+            made=_iso(now),
+            software=f"Guard {__version__}",
+            tenant_id=tenant_id,
+            figures=_figures(session, start, end, tenant_id),
+            events=_events(session, start, end),
+            foundation=_foundation(session, sources.log),
+        )
+
+
+def _figures(session: Session, start: datetime, end: datetime, tenant_id: str | None) -> tuple[Figure, ...]:
+    found = count(session, start, end, tenant_id=tenant_id)
+
+    def total(name: str, parts: dict[str, int], how: str) -> Figure:
+        return Figure(name=name, value=sum(parts.values()), parts=parts, how=how)
+
+    return (
+        Figure(name="requested", value=found.requested, how="videos by created"),
+        Figure(
+            name="generated",
+            value=found.generated,
+            how="distinct videos with a decision at stage output, by the decision's created",
+        ),
+        total("blocked", found.blocked, "decisions with action block, by created, per stage"),
+        Figure(
+            name="blocked_categories",
+            value=len(found.blocked_categories),
+            parts=found.blocked_categories,
+            how="the same decisions per category; one decision may count under several",
+        ),
+        total("reviewed", found.reviewed, "reviews by decided_at, per outcome"),
+        Figure(name="released", value=found.released, how="releases by created"),
+        Figure(name="revoked", value=found.revoked, how="releases by revoked_at, whenever they were made"),
+        total("failed", found.failed, "videos with an error code, by created, per code"),
+        total("verified", found.verified, "verifications by created, per verdict"),
+    )
+
+
+def _events(session: Session, start: datetime, end: datetime) -> tuple[Event, ...]:
+    query = (
+        select(entries.c.leaf)
+        .where(entries.c.kind.in_(("policy", "key")), entries.c.created >= start, entries.c.created < end)
+        .order_by(entries.c.leaf_index)
+    )
+    events = []
+    for leaf in session.scalars(query):
+        entry, time = from_leaf(leaf)
+        if isinstance(entry, PolicyEntry):
+            subject = f"{entry.policy_id}@{entry.policy_version}"
+            events.append(Event(time=_iso(time), what="policy", subject=subject, digest=entry.policy_digest))
+        elif isinstance(entry, KeyEntry):
+            what = f"key_{entry.purpose}_{entry.event}"
+            events.append(Event(time=_iso(time), what=what, subject=entry.key_id, digest=entry.public_digest))
+    return tuple(events)
+
+
+def _foundation(session: Session, log: Log) -> Foundation:
+    note = log.latest(session.connection()) or ""
+    checkpoint = open_checkpoint(note, log.public_key)
+    checked = audit(session, log.public_key)
+    return Foundation(
+        origin=checkpoint.origin,
+        size=checkpoint.size,
+        root=checkpoint.root.hex(),
+        note=note,
+        public_key=str(log.public_key),
+        checks=tuple(checked.checks),
+        problems=tuple(str(problem) for problem in checked.problems),
+    )
+
+
+def _iso(time: datetime) -> str:
+    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
