@@ -17,7 +17,8 @@ from guard.store.types import JsonObject
 
 _KEY_PREFIX = "gk_"
 _SHOWN = 10
-_USED_EVERY = timedelta(minutes=1)
+USED_EVERY = timedelta(minutes=1)
+"""How often the use of a key is noted at most."""
 
 
 def create_tenant(
@@ -88,7 +89,7 @@ def authenticate(session: Session, key: str) -> ApiKey | None:
 
 def key_used(session: Session, key: ApiKey, *, now: datetime) -> bool:
     """Note that a key was used, once a minute at most; returns whether it was noted."""
-    if key.last_used is not None and now - key.last_used < _USED_EVERY:
+    if key.last_used is not None and now - key.last_used < USED_EVERY:
         return False
     session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used=now))
     return True

@@ -1,0 +1,118 @@
+"""Who calls: a bearer API key leads to a tenant and scopes; some routes also take callers without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from guard.api.errors import ApiError
+from guard.api.limits import READ_COST, address_of
+from guard.api.state import State, state_of
+from guard.pipeline.jobs import utc_now
+from guard.store import StoreError
+from guard.store import tenants as tenant_rows
+
+ADMIN = "admin"
+_READS = ("GET", "HEAD")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated caller.
+
+    Attributes:
+        tenant_id: whose key it is.
+        key_id: of the key, which is what records name.
+        scopes: what the key is for.
+    """
+
+    tenant_id: str
+    key_id: str
+    scopes: frozenset[str]
+
+    @property
+    def admin(self) -> bool:
+        """Whether the caller runs this installation and sees every tenant."""
+        return ADMIN in self.scopes
+
+
+def caller_of(request: Request) -> Caller | None:
+    """The caller, or None without an ``Authorization`` header; takes from their allowance.
+
+    Blocks on the database: call it in a worker thread.
+
+    Raises:
+        ApiError: ``invalid_api_key``, ``rate_limit_exceeded``.
+        StoreError: ``database_unavailable``.
+    """
+    state = state_of(request)
+    header = request.headers.get("authorization")
+    if header is None:
+        rate = state.services.settings.rate.anonymous
+        host = None if request.client is None else request.client.host
+        _charge(request, state, f"address {address_of(host)}", rate)
+        return None
+    kind, _, key = header.partition(" ")
+    caller = _identify(state, key.strip()) if kind.lower() == "bearer" else None
+    if caller is None:
+        raise _unauthorised("The API key is unknown or revoked; check the Authorization header.")
+    _charge(request, state, caller.tenant_id, state.services.settings.rate.tenant)
+    return caller
+
+
+def requires(scope: str) -> Callable[[Request], Caller]:
+    """A dependency: the caller, who needs a key with this scope.
+
+    Raises:
+        ApiError: ``missing_api_key``, ``invalid_api_key``, ``scope_missing``, ``rate_limit_exceeded``.
+    """
+
+    def dependency(request: Request) -> Caller:
+        caller = caller_of(request)
+        if caller is None:
+            raise _unauthorised("Send an API key as 'Authorization: Bearer <key>'.", "missing_api_key")
+        if scope not in caller.scopes:
+            raise ApiError(403, "scope_missing", f"This API key lacks the scope {scope!r}.")
+        return caller
+
+    return dependency
+
+
+Anyone = Annotated[Caller | None, Depends(caller_of)]
+"""For handlers that also serve callers without a key."""
+
+
+def _identify(state: State, key: str) -> Caller | None:
+    database = state.services.database
+    with database.read() as session:
+        row = tenant_rows.authenticate(session, key) if key.isascii() else None
+    if row is None:
+        return None
+    now = utc_now()
+    if row.last_used is None or now - row.last_used >= tenant_rows.USED_EVERY:
+        # That a key was used is worth a note, and no reason to refuse.
+        with suppress(StoreError), database.write() as session:
+            tenant_rows.key_used(session, row, now=now)
+    return Caller(row.tenant_id, row.id, frozenset(row.scopes))
+
+
+def _unauthorised(message: str, code: str = "invalid_api_key") -> ApiError:
+    return ApiError(401, code, message, headers={"www-authenticate": "Bearer"})
+
+
+def _charge(request: Request, state: State, caller: str, per_minute: int) -> None:
+    cost = READ_COST if request.method in _READS else 1.0
+    allowance = state.limiter.take(caller, per_minute, cost)
+    if allowance is None:
+        return
+    request.state.allowance = allowance.headers()
+    if allowance.retry_after > 0:
+        raise ApiError(
+            429,
+            "rate_limit_exceeded",
+            f"More than {per_minute} requests a minute; try again in {allowance.headers()['retry-after']} s.",
+        )

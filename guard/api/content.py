@@ -1,0 +1,128 @@
+"""A released video's bytes: the clip with ranges, one picture of it, or many on a sheet."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from guard.api.auth import Caller
+from guard.api.errors import ApiError
+from guard.api.state import Guard, State
+from guard.api.videos import Owner, owned
+from guard.media import VideoFile
+from guard.media.previews import spritesheet, thumbnail
+from guard.store import Release
+from guard.store import releases as release_rows
+
+router = APIRouter()
+Variant = Literal["video", "thumbnail", "spritesheet"]
+_PREVIEWS: dict[str, tuple[str, Callable[[VideoFile], bytes]]] = {
+    "thumbnail": ("image/webp", thumbnail),
+    "spritesheet": ("image/jpeg", spritesheet),
+}
+_RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
+
+
+@router.get("/videos/{video_id}/content")
+@router.head("/videos/{video_id}/content", include_in_schema=False)
+async def content(
+    video_id: str, request: Request, guard: Guard, caller: Owner, variant: Variant = "video"
+) -> Response:
+    """The file of a completed video, and only of that."""
+    release = await run_in_threadpool(_served, guard, caller, video_id)
+    etag = f'"{release.asset_digest.removeprefix("sha256:")}-{variant}"'
+    headers = {"etag": etag, "cache-control": "private, no-cache"}
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    if variant == "video":
+        return await run_in_threadpool(_clip, guard, request, release, headers)
+    media_type, draw = _PREVIEWS[variant]
+    async with guard.examinations:
+        picture = await run_in_threadpool(_preview, guard, release, draw)
+    return Response(picture, media_type=media_type, headers=headers)
+
+
+def _served(guard: State, caller: Caller, video_id: str) -> Release:
+    """The release, if it may be served.
+
+    Raises:
+        ApiError, StoreError: ``not_found``, ``video_not_ready``, ``video_failed``, ``video_revoked``.
+    """
+    with guard.services.database.read() as session:
+        video = owned(session, video_id, caller)
+        release = release_rows.find_release(session, video_id=video.id)
+    if video.status == "failed":
+        raise ApiError(404, "video_failed", "This video failed and has no content; its error says why.")
+    if video.status != "completed" or release is None:
+        raise ApiError(404, "video_not_ready", "This video is not completed yet; ask again when it is.")
+    if release.revoked_at is not None:
+        raise ApiError(410, "video_revoked", "This video was revoked and is no longer served.")
+    return release
+
+
+def _clip(guard: State, request: Request, release: Release, headers: dict[str, str]) -> Response:
+    size = guard.services.objects.head(release.object_key).size
+    headers = {
+        **headers,
+        "accept-ranges": "bytes",
+        "content-disposition": f'attachment; filename="{release.video_id}.mp4"',
+    }
+    asked = request.headers.get("range")
+    if asked is None or request.headers.get("if-range", headers["etag"]) != headers["etag"]:
+        span = None
+    else:
+        span = parse_range(asked, size)
+    status, (start, end) = (200, (0, size)) if span is None else (206, span)
+    if span is not None:
+        headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
+    headers["content-length"] = str(end - start)
+    if request.method == "HEAD":
+        return Response(status_code=status, media_type="video/mp4", headers=headers)
+    chunks = guard.services.objects.stream(release.object_key, start, end)
+    return StreamingResponse(chunks, status, media_type="video/mp4", headers=headers)
+
+
+def parse_range(header: str, size: int) -> tuple[int, int] | None:
+    """The one range ``[start, end)`` that a header asks for; None for the whole (no range that we know, or several).
+
+    Raises:
+        ApiError: ``range_not_satisfiable``, with 416.
+    """
+    found = _RANGE.fullmatch(header.strip())
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if first == "":
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), size if last == "" else min(size, int(last) + 1)
+        if last != "" and int(last) < start:
+            return None
+    if start >= end:
+        raise ApiError(
+            416,
+            "range_not_satisfiable",
+            f"The file has {size} bytes.",
+            headers={"content-range": f"bytes */{size}"},
+        )
+    return start, end
+
+
+def _preview(guard: State, release: Release, draw: Callable[[VideoFile], bytes]) -> bytes:
+    """Drawn from the released file, so the pictures carry the watermark too."""
+    path: Path = guard.installation.paths.uploads / f"preview-{secrets.token_hex(16)}.mp4"
+    try:
+        with path.open("xb") as file:
+            path.chmod(0o600)
+            for chunk in guard.services.objects.stream(release.object_key):
+                file.write(chunk)
+        return draw(VideoFile(path))
+    finally:
+        path.unlink(missing_ok=True)

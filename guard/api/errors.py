@@ -1,0 +1,172 @@
+"""Every error leaves in the wire's shape: ``{"error": {"message", "type", "param", "code"}}``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from detectors import DetectorError
+from generator import GeneratorError
+from guard.credentials import CredentialsError
+from guard.ledger import LedgerError
+from guard.media import MediaError
+from guard.pipeline.errors import PipelineError
+from guard.pipeline.submit import RefusedError
+from guard.store import StoreError
+from policies import PolicyError, PromptError
+
+_log = structlog.get_logger(__name__)
+
+_STATUS_OF_CODE = {
+    "not_found": 404,
+    "object_missing": 404,
+    "video_in_progress": 409,
+    "conflict": 409,
+    "status_invalid": 409,
+    "review_decided": 409,
+    "idempotency_mismatch": 409,
+    "prompt_erased": 410,
+    "video_revoked": 410,
+    "media_too_large": 413,
+    "upload_too_large": 413,
+    "database_unavailable": 503,
+    "object_store_unavailable": 503,
+    "signer_failed": 503,
+    "work_folder_unwritable": 503,
+    "media_write_failed": 503,
+    "media_crashed": 400,
+    "media_timeout": 400,
+}
+_OUR_FAULT = ("weights_missing", "generation_failed", "out_of_memory", "leaf_too_large", "log_inconsistent")
+_RETRY_HEADERS = {503: {"retry-after": "5"}, 409: {"x-should-retry": "false"}}
+
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    429: "rate_limit_error",
+}
+_ROOM_ERRORS: tuple[type[Exception], ...] = (
+    CredentialsError,
+    DetectorError,
+    GeneratorError,
+    LedgerError,
+    MediaError,
+    PipelineError,
+    PolicyError,
+    PromptError,
+    StoreError,
+)
+
+
+class ApiError(Exception):
+    """An error of the interface itself.
+
+    Attributes:
+        status: HTTP status.
+        code: stable, snake_case.
+        param: the field at fault.
+        headers: to send along.
+        extra: further keys inside ``error``.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.param = param
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+
+
+def body(
+    status: int, code: str, message: str, param: str | None = None, extra: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The wire's error object."""
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return {"error": {"message": message, "type": kind, "param": param, "code": code, **(extra or {})}}
+
+
+def refused(request_id: str, error: RefusedError) -> ApiError:
+    """A block by the policy, as clients of the wire know it; it is never worth a retry."""
+    decision = error.decision
+    return ApiError(
+        400,
+        "moderation_blocked",
+        "Your request was blocked by our moderation system."
+        f" Request ID {request_id}. safety_violations=[{', '.join(decision.categories)}]",
+        param="prompt",
+        headers={"x-should-retry": "false"},
+        extra={
+            "moderation": {
+                "decision_id": error.decision_id,
+                "stage": decision.stage,
+                "policy": f"{decision.policy_id}@{decision.policy_version}",
+                "reason": decision.reason,
+                "categories": list(decision.categories),
+                "matches": [match.model_dump(mode="json") for match in decision.matches],
+                "user_text": decision.user_text,
+            }
+        },
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ours and of the framework in the same shape."""
+
+    @app.exception_handler(ApiError)
+    async def api_error(request: Request, error: ApiError) -> JSONResponse:
+        return JSONResponse(
+            body(error.status, error.code, str(error), error.param, error.extra),
+            status_code=error.status,
+            headers=error.headers,
+        )
+
+    @app.exception_handler(RefusedError)
+    async def refused_error(request: Request, error: RefusedError) -> JSONResponse:
+        return await api_error(request, refused(request.state.request_id, error))
+
+    async def room_error(request: Request, error: Exception) -> JSONResponse:
+        code = str(getattr(error, "code", "internal_error"))
+        status = 500 if code in _OUR_FAULT else _STATUS_OF_CODE.get(code, 400)
+        headers = _RETRY_HEADERS.get(status, {})
+        if status >= 500:
+            _log.warning("request_failed", code=code, error=type(error).__name__)
+        param = getattr(error, "param", None) or ("prompt" if isinstance(error, PromptError) else None)
+        return JSONResponse(body(status, code, str(error), param), status_code=status, headers=headers)
+
+    for kind in _ROOM_ERRORS:
+        app.add_exception_handler(kind, room_error)
+
+    @app.exception_handler(RequestValidationError)
+    async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        param = ".".join(str(part) for part in first["loc"][1:]) or None
+        # The framework's messages name the rule; the value that broke it stays out.
+        return JSONResponse(body(400, "invalid_value", str(first["msg"]), param), status_code=400)
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        codes = {404: "not_found", 405: "method_not_allowed"}
+        code = codes.get(error.status_code, "invalid_request")
+        return JSONResponse(
+            body(error.status_code, code, str(error.detail)),
+            status_code=error.status_code,
+            headers=dict(error.headers or {}),
+        )

@@ -1,0 +1,86 @@
+"""Fields of a body, checked one by one; errors name the field and never repeat its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from guard.api.errors import ApiError
+
+_ID = re.compile(r"[a-z]{1,16}_[0-9a-z]{26}")
+_MAX_SEED = 2**31 - 1
+
+
+def text(values: dict[str, Any], name: str, *, most: int | None = None) -> str | None:
+    """An optional text.
+
+    Raises:
+        ApiError: ``invalid_type``, ``value_too_long``.
+    """
+    value = values.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ApiError(400, "invalid_type", f"{name} must be a string.", param=name)
+    if most is not None and len(value) > most:
+        raise ApiError(400, "value_too_long", f"{name} may have at most {most} characters.", param=name)
+    return value
+
+
+def required_text(values: dict[str, Any], name: str, *, most: int | None = None) -> str:
+    """A text that must be there; it may be empty, which is for the caller to judge.
+
+    Raises:
+        ApiError: ``missing_required_parameter`` and those of `text`.
+    """
+    value = text(values, name, most=most)
+    if value is None:
+        raise ApiError(400, "missing_required_parameter", f"{name} is required.", param=name)
+    return value
+
+
+def whole(values: dict[str, Any], name: str, *, most: int = _MAX_SEED) -> int | None:
+    """An optional whole number from 0 on, as JSON number or as digits in a string.
+
+    Raises:
+        ApiError: ``invalid_type``, ``invalid_value``.
+    """
+    value = values.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ApiError(400, "invalid_type", f"{name} must be a whole number.", param=name)
+    if isinstance(value, str):
+        if not (value.isascii() and value.isdigit() and len(value) <= 10):
+            raise ApiError(400, "invalid_value", f"{name} must be a whole number.", param=name)
+        value = int(value)
+    if not 0 <= value <= most:
+        raise ApiError(400, "invalid_value", f"{name} must lie between 0 and {most}.", param=name)
+    return value
+
+
+def only_known(values: dict[str, Any], known: Collection[str]) -> None:
+    """Refuse what would otherwise be silently without effect.
+
+    Raises:
+        ApiError: ``unknown_parameter``; says what is known, since names of unknown ones are user content.
+    """
+    if not values.keys() <= set(known):
+        raise ApiError(
+            400,
+            "unknown_parameter",
+            f"There is an unknown field; this request knows {', '.join(sorted(known))}.",
+        )
+
+
+def identifier(value: str, kind: str, *, also: str | None = None) -> str:
+    """An id out of a path; what cannot be one is not found, and never reaches the database.
+
+    Raises:
+        ApiError: ``not_found``.
+    """
+    prefix = value.partition("_")[0]
+    if _ID.fullmatch(value) is None or prefix not in (kind, also):
+        raise ApiError(404, "not_found", f"There is no such {kind}.")
+    return value

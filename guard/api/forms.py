@@ -1,0 +1,178 @@
+"""Bodies of requests: JSON and forms alike end as one nested dictionary, with at most one file."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from guard.api.errors import ApiError
+from guard.api.multipart import MOST_FIELD_BYTES, Parts, ReceivedFile, read_multipart, too_large
+
+CHUNK_SECONDS = 30.0
+"""How long a client may pause within its body."""
+_DEPTH = 4
+_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
+_NAME = re.compile(r"[^\[\]]+(\[[^\[\]]*\])*")
+
+
+@dataclass(frozen=True)
+class Body:
+    """What a request brought.
+
+    Attributes:
+        values: its fields, nested.
+        file: its file, if it brought one; deleted when the request is over.
+    """
+
+    values: dict[str, Any]
+    file: ReceivedFile | None
+
+    def digest(self) -> str:
+        """Hex sha256 of the fields, the same for a form and for JSON with the same content."""
+        plain = json.dumps(self.values, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(plain.encode()).hexdigest()
+
+
+@asynccontextmanager
+async def read_body(
+    request: Request,
+    folder: Path,
+    *,
+    file_field: str | None = None,
+    max_file_bytes: int = MOST_FIELD_BYTES,
+    max_json_bytes: int = 4 * MOST_FIELD_BYTES,
+) -> AsyncIterator[Body]:
+    """Read a body of either kind; a file lives as long as the context.
+
+    Args:
+        request: whose body.
+        folder: where a file goes.
+        file_field: the field that may hold a file; None where files are not taken.
+        max_file_bytes: largest file.
+        max_json_bytes: largest JSON body.
+
+    Raises:
+        ApiError: the body is of another kind, malformed, too large, or stops arriving.
+    """
+    content_type = request.headers.get("content-type", "")
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        _check_declared(request, max_file_bytes + 4 * MOST_FIELD_BYTES, too_large(max_file_bytes))
+        parts = await read_multipart(
+            _chunks(request), content_type, folder=folder, file_field=file_field, max_bytes=max_file_bytes
+        )
+        try:
+            yield Body(nest(parts.fields), _only(parts))
+        finally:
+            parts.discard()
+        return
+    if kind not in ("application/json", ""):
+        raise ApiError(
+            415, "content_type_unsupported", "Send multipart/form-data or application/json.", param=None
+        )
+    yield Body(await read_json(request, max_json_bytes), None)
+
+
+async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
+    """A JSON object; an empty body is an empty object.
+
+    Raises:
+        ApiError: ``invalid_json``, ``body_too_large``.
+    """
+    large = ApiError(413, "body_too_large", f"A JSON body may have at most {max_bytes} bytes.")
+    _check_declared(request, max_bytes, large)
+    data = bytearray()
+    async for chunk in _chunks(request):
+        data += chunk
+        if len(data) > max_bytes:
+            raise large
+    if not data:
+        return {}
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ApiError(400, "invalid_json", "The body is not valid JSON.") from None
+    if not isinstance(value, dict):
+        raise ApiError(400, "invalid_json", "The body must be a JSON object.")
+    return value
+
+
+def nest(fields: list[tuple[str, str]]) -> dict[str, Any]:
+    """Bracket keys to nested values: ``a[b]=c`` is ``{"a": {"b": "c"}}``, ``a[]=c`` a list, ``a=1&a=2`` too.
+
+    Raises:
+        ApiError: ``invalid_field`` for a key that cannot be read or contradicts another.
+    """
+    values: dict[str, Any] = {}
+    for key, value in fields:
+        if not _NAME.fullmatch(key):
+            raise ApiError(400, "invalid_field", "Names of fields read name, name[key] or name[].")
+        name = key.partition("[")[0]
+        path = [name, *_BRACKETS.findall(key[len(name) :])]
+        if len(path) > _DEPTH:
+            raise ApiError(400, "invalid_field", f"Fields may be nested {_DEPTH} deep at most.")
+        _place(values, path, value)
+    return values
+
+
+def _place(values: dict[str, Any], path: list[str], value: str) -> None:
+    as_list = path[-1] == ""
+    if as_list:
+        path = path[:-1]
+    if not path or "" in path:
+        raise ApiError(400, "invalid_field", "Only the last bracket of a field's name may be empty.")
+    node = values
+    for part in path[:-1]:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise ApiError(
+                400, "invalid_field", "A field is given both as a value and as an object.", param=path[0]
+            )
+    last = path[-1]
+    present = node.get(last)
+    if isinstance(present, dict):
+        raise ApiError(
+            400, "invalid_field", "A field is given both as a value and as an object.", param=path[0]
+        )
+    if isinstance(present, list):
+        present.append(value)
+    elif last in node:
+        node[last] = [present, value]
+    else:
+        node[last] = [value] if as_list else value
+
+
+def _only(parts: Parts) -> ReceivedFile | None:
+    return parts.files[0] if parts.files else None
+
+
+def _check_declared(request: Request, most: int, error: ApiError) -> None:
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > most:
+        raise error
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(CHUNK_SECONDS):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise ApiError(408, "upload_stalled", "The body stopped arriving; send it again.") from None
+        except ClientDisconnect:
+            raise ApiError(400, "client_disconnected", "The connection was closed within the body.") from None
+        if chunk:
+            yield chunk

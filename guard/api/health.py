@@ -1,0 +1,108 @@
+"""Whether the process lives, whether it can serve, and its numbers. Outside ``/v1`` and without a key."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from guard import __version__
+from guard.api.state import Guard, State
+from guard.credentials import CredentialsError
+from guard.media import MediaError, sandbox
+from guard.pipeline.engine import working_elsewhere
+from guard.pipeline.jobs import utc_now
+from guard.store import StoreError
+
+router = APIRouter()
+DISK_FAILS_BELOW = 256 * 1024**2
+DISK_WARNS_BELOW = 4 * 1024**3
+CERTIFICATE_WARNS_DAYS = 30
+
+_Check = dict[str, Any]
+
+
+@router.get("/healthz")
+async def alive() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok", "version": __version__}
+
+
+@router.get("/readyz")
+def ready(guard: Guard) -> Response:
+    """Each part: ``ok``, ``warning`` or ``failed``; 503 if one that is needed for every request failed."""
+    checks = {name: _checked(check, guard) for name, check in _CHECKS.items()}
+    failed = any(check["status"] == "failed" for check in checks.values())
+    return JSONResponse(
+        {"status": "failed" if failed else "ok", "checks": checks}, status_code=503 if failed else 200
+    )
+
+
+@router.get("/metrics")
+def metrics(guard: Guard) -> Response:
+    """Prometheus' text format."""
+    return Response(guard.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _checked(check: Callable[[State], _Check], guard: State) -> _Check:
+    try:
+        return check(guard)
+    except (StoreError, CredentialsError, MediaError) as error:
+        return {"status": "failed", "code": error.code}
+    except OSError as error:
+        return {"status": "failed", "code": type(error).__name__}
+
+
+def _database(guard: State) -> _Check:
+    guard.services.database.check()
+    return {"status": "ok"}
+
+
+def _objects(guard: State) -> _Check:
+    guard.services.objects.check()
+    return {"status": "ok"}
+
+
+def _signer(guard: State) -> _Check:
+    days = (guard.services.identity().expires - utc_now()).days
+    status = "failed" if days < 0 else "warning" if days < CERTIFICATE_WARNS_DAYS else "ok"
+    return {"status": status, "days_left": days}
+
+
+def _sandbox(guard: State) -> _Check:
+    held = sandbox.status()
+    whole = bool(held["limits"] and held["files"] and held["system_calls"])
+    return {"status": "ok" if whole else "warning", "protections": held}
+
+
+def _worker(guard: State) -> _Check:
+    if guard.worker == "here":
+        return {"status": "ok", "worker": "here"}
+    present = working_elsewhere(guard.installation.paths.lock)
+    return {"status": "ok" if present else "warning", "worker": "elsewhere" if present else "none"}
+
+
+def _models(guard: State) -> _Check:
+    ready = all(state in ("ready", "loading", "unused") for state in guard.models.values())
+    return {"status": "ok" if ready else "warning", "models": dict(guard.models)}
+
+
+def _disk(guard: State) -> _Check:
+    free = shutil.disk_usage(guard.installation.paths.data).free
+    status = "failed" if free < DISK_FAILS_BELOW else "warning" if free < DISK_WARNS_BELOW else "ok"
+    return {"status": status, "free_bytes": free}
+
+
+_CHECKS: dict[str, Callable[[State], _Check]] = {
+    "database": _database,
+    "objects": _objects,
+    "signer": _signer,
+    "sandbox": _sandbox,
+    "worker": _worker,
+    "models": _models,
+    "disk": _disk,
+}

@@ -1,0 +1,92 @@
+"""Numbers for Prometheus: requests from this process, the rest from the database. No label holds user content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from guard.installation import Installation
+from guard.pipeline.jobs import utc_now
+from guard.store import StoreError
+from guard.store.totals import totals
+
+_log = structlog.get_logger(__name__)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Metrics:
+    """The metrics of one application."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "guard_requests", "Requests answered.", ("method", "route", "status"), registry=self._registry
+        )
+        self._seconds = Histogram(
+            "guard_request_duration_seconds",
+            "Time to answer, uploads and downloads included.",
+            ("route",),
+            buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 20, 60),
+            registry=self._registry,
+        )
+
+    def watch(self, installation: Installation) -> None:
+        """Report this installation's totals too."""
+        self._registry.register(_Totals(installation))
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; `route` is the pattern, never the path."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class _Totals(Collector):
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing beforehand, so that registering asks no database."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        services = self._installation.services
+        try:
+            with services.database.read() as session:
+                found = totals(session)
+        except StoreError as error:
+            _log.warning("metrics_incomplete", code=error.code)
+            return
+        videos = GaugeMetricFamily("guard_videos", "Videos by status.", labels=["status"])
+        for status, number in found.videos.items():
+            videos.add_metric([status], number)
+        yield videos
+        decisions = CounterMetricFamily("guard_decisions", "Policy decisions.", labels=["stage", "action"])
+        for (stage, action), number in found.decisions.items():
+            decisions.add_metric([stage, action], number)
+        yield decisions
+        reviews = GaugeMetricFamily("guard_reviews", "Reviews by state.", labels=["state"])
+        for state, number in found.reviews.items():
+            reviews.add_metric([state], number)
+        yield reviews
+        verified = CounterMetricFamily("guard_verifications", "Verifications.", labels=["verdict"])
+        for verdict, number in found.verifications.items():
+            verified.add_metric([verdict], number)
+        yield verified
+        yield CounterMetricFamily("guard_releases", "Releases made.", value=found.releases)
+        yield CounterMetricFamily("guard_revocations", "Releases withdrawn.", value=found.revoked)
+        expires = services.identity().expires
+        yield GaugeMetricFamily(
+            "guard_certificate_days_left",
+            "Days until the signing certificate expires.",
+            value=(expires - utc_now()).total_seconds() / 86_400,
+        )

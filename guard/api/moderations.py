@@ -1,0 +1,116 @@
+"""The policy's opinion on texts and pictures, as the wire's moderation endpoint gives it. Nothing is kept."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.concurrency import run_in_threadpool
+
+from guard.api import fields
+from guard.api.auth import Caller, requires
+from guard.api.errors import ApiError
+from guard.api.forms import read_json
+from guard.api.pictures import MOST_BYTES, decode_data_url
+from guard.api.state import Guard, State
+from policies import Action, Decision, ModerationResult, PromptError, openai_map
+
+router = APIRouter()
+MOST_INPUTS = 32
+_MOST_BODY = MOST_BYTES * 3 // 2
+
+
+@router.post("/moderations")
+async def create(
+    request: Request, guard: Guard, caller: Annotated[Caller, Depends(requires("moderations"))]
+) -> dict[str, Any]:
+    """One result for a text, one for each text of a list, one for a list of parts together."""
+    values = await read_json(request, _MOST_BODY)
+    fields.only_known(values, ("input", "model"))
+    fields.text(values, "model", most=200)  # there is one judge here, whatever name a client knows it by
+    given = values.get("input")
+    if isinstance(given, str):
+        given = [given]
+    if not isinstance(given, list) or not given:
+        raise _invalid("input must be a string, a list of strings, or a list of parts.")
+    if len(given) > MOST_INPUTS:
+        raise _invalid(f"input may have at most {MOST_INPUTS} entries.")
+    if all(isinstance(entry, str) for entry in given):
+        judged = [[await run_in_threadpool(_judge_text, guard, text)] for text in given]
+    else:
+        judged = [[await _judge_part(guard, part) for part in given]]
+    return {
+        "id": f"modr-{secrets.token_hex(12)}",
+        "model": judged[0][0][1].model_id,
+        "results": [_result(parts) for parts in judged],
+    }
+
+
+_Judged = tuple[ModerationResult, Decision]
+
+
+async def _judge_part(guard: State, part: object) -> _Judged:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if isinstance(part, dict) and kind == "text" and isinstance(part.get("text"), str):
+        return await run_in_threadpool(_judge_text, guard, part["text"])
+    if isinstance(part, dict) and kind == "image_url" and isinstance(part.get("image_url"), dict):
+        url = part["image_url"].get("url")
+        if isinstance(url, str):
+            async with guard.examinations:
+                return await run_in_threadpool(_judge_picture, guard, url)
+    raise _invalid(
+        'A part reads {"type": "text", "text": …} or {"type": "image_url", "image_url": {"url": …}}.'
+    )
+
+
+def _judge_text(guard: State, text: str) -> _Judged:
+    try:
+        decision = guard.services.judge.judge_text(text)
+    except PromptError as error:
+        raise ApiError(400, error.code, str(error), param="input") from None
+    return openai_map(decision), decision
+
+
+def _judge_picture(guard: State, url: str) -> _Judged:
+    picture = decode_data_url(url, guard.installation.paths.uploads)
+    decision = guard.services.judge.judge_frames([picture], stage="input")
+    return openai_map(decision, input_type="image"), decision
+
+
+def _result(parts: list[_Judged]) -> dict[str, Any]:
+    """Of several parts, the worst counts in each category."""
+    results, decisions = [result for result, _ in parts], [decision for _, decision in parts]
+    names = list(results[0].categories)
+    applied = {
+        name: sorted(
+            {kind for result in results for kind in result.category_applied_input_types[name]}, reverse=True
+        )
+        for name in names
+    }
+    worst = max(decisions, key=lambda decision: decision.action.rank)
+    scores: dict[str, float] = {}
+    for decision in decisions:
+        for category, score in decision.scores.items():
+            scores[category] = max(score, scores.get(category, 0.0))
+    return {
+        "flagged": any(result.flagged for result in results),
+        "categories": {name: any(result.categories[name] for result in results) for name in names},
+        "category_scores": {name: max(result.category_scores[name] for result in results) for name in names},
+        "category_applied_input_types": applied,
+        "extended": {
+            "action": worst.action,
+            "reason": worst.reason,
+            "categories": sorted(
+                {name for d in decisions if d.action is not Action.ALLOW for name in d.categories}
+            ),
+            "scores": scores,
+            "policy": f"{worst.policy_id}@{worst.policy_version}",
+            "policy_digest": worst.policy_digest,
+            "user_text": worst.user_text,
+        },
+    }
+
+
+def _invalid(message: str) -> ApiError:
+    return ApiError(400, "invalid_value", message, param="input")

@@ -1,0 +1,86 @@
+"""Pictures in data URLs: decoded in the sandbox, handed over small."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from guard.api.errors import ApiError
+from guard.media import MediaError, ReadLimits, VideoFile, sandbox
+from guard.media.sandbox import Limits
+
+MOST_BYTES = 20 * 1024 * 1024
+"""Of one picture, decoded from base64."""
+SIDE = 448
+"""Longest side, in pixels, of what leaves the sandbox; picture scorers look at less."""
+_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,", re.ASCII)
+_LIMITS = Limits(seconds=20, cpu_seconds=20)
+_READING = ReadLimits(pixels=50_000_000)
+
+
+def decode_data_url(url: str, folder: Path) -> NDArray[np.uint8]:
+    """The picture in a data URL, at most `SIDE` pixels on its longer side.
+
+    Args:
+        url: ``data:image/…;base64,…``.
+        folder: for the file that the sandboxed child reads.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        ApiError: ``remote_url_refused``, ``image_unreadable``, ``image_too_large``.
+        MediaError: the picture cannot be decoded.
+    """
+    head = _DATA_URL.match(url)
+    if head is None:
+        raise ApiError(
+            400,
+            "remote_url_refused",
+            "Send the picture itself as a data URL (data:image/png;base64,…); nothing is fetched from elsewhere.",
+            param="input",
+        )
+    if len(url) > MOST_BYTES * 4 // 3 + 100:
+        raise ApiError(
+            413, "image_too_large", f"Pictures of at most {MOST_BYTES} bytes are taken.", param="input"
+        )
+    try:
+        data = base64.b64decode(url[head.end() :], validate=True)
+    except (binascii.Error, ValueError):
+        raise ApiError(400, "image_unreadable", "The data URL is not valid base64.", param="input") from None
+    path = folder / f"picture-{secrets.token_hex(16)}"
+    try:
+        path.touch(0o600, exist_ok=False)
+        path.write_bytes(data)
+        answer = sandbox.call("guard.api.pictures:read_small", str(path), limits=_LIMITS, readable=[path])
+    finally:
+        path.unlink(missing_ok=True)
+    pixels = np.frombuffer(base64.b64decode(answer["rgb"]), np.uint8)
+    return pixels.reshape(answer["height"], answer["width"], 3)
+
+
+def read_small(path: str) -> dict[str, Any]:
+    """The child's half of `decode_data_url`.
+
+    Raises:
+        MediaError: it is no picture, or a damaged one.
+    """
+    source = VideoFile(path, limits=_READING)
+    chunk = next(source.chunks(), None) if source.info.kind == "image" else None
+    if chunk is None:
+        raise MediaError("media_unreadable", "This is not a still picture that can be read.")
+    image = Image.fromarray(chunk.frames[0])
+    image.thumbnail((SIDE, SIDE))
+    return {
+        "width": image.width,
+        "height": image.height,
+        "rgb": base64.b64encode(np.asarray(image).tobytes()).decode(),
+    }

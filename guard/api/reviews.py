@@ -1,0 +1,106 @@
+"""The queue of held videos, for the people who decide on them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from guard.api import fields
+from guard.api.auth import Caller, requires
+from guard.api.forms import read_json
+from guard.api.state import Guard, State
+from guard.api.wire import prompt_of, seconds
+from guard.pipeline import afterwards
+from guard.store import Review, StoreError
+from guard.store import decisions as decision_rows
+from guard.store import reviews as review_rows
+from guard.store import videos as video_rows
+
+router = APIRouter()
+Reviewer = Annotated[Caller, Depends(requires("reviews"))]
+_MOST_NOTE = 2000
+
+
+@router.get("/reviews")
+def list_all(
+    guard: Guard, caller: Reviewer, state: Literal["open", "approved", "rejected", "expired", "all"] = "open"
+) -> dict[str, Any]:
+    """Reviews of the caller's tenant (of every tenant with scope ``admin``), oldest first."""
+    with guard.services.database.read() as session:
+        found = review_rows.list_reviews(
+            session,
+            state=None if state == "all" else state,
+            tenant_id=None if caller.admin else caller.tenant_id,
+        )
+        return {"object": "list", "data": [_review(session, review) for review in found]}
+
+
+@router.get("/reviews/{review_id}")
+def show(review_id: str, guard: Guard, caller: Reviewer) -> dict[str, Any]:
+    """One review, with the prompt that it is about and the scores behind the hold."""
+    with guard.services.database.read() as session:
+        review = _own(session, review_id, caller)
+        video = video_rows.get_video(session, review.video_id)
+        decision = decision_rows.get_decision(session, review.decision_id)
+        return _review(session, review) | {
+            "prompt": prompt_of(session, guard.services.vault, video),
+            "scores": decision.scores,
+            "policy": f"{decision.policy_id}@{decision.policy_version}",
+        }
+
+
+@router.post("/reviews/{review_id}/{outcome}")
+async def decide(
+    review_id: str,
+    outcome: Literal["approve", "reject"],
+    request: Request,
+    guard: Guard,
+    caller: Reviewer,
+) -> dict[str, Any]:
+    """Approve, and the video goes on; reject, and it fails as blocked."""
+    values = await read_json(request, 16 * 1024)
+    fields.only_known(values, ("note",))
+    note = fields.text(values, "note", most=_MOST_NOTE)
+    return await run_in_threadpool(_decided, guard, caller, review_id, outcome, note)
+
+
+def _decided(
+    guard: State, caller: Caller, review_id: str, outcome: Literal["approve", "reject"], note: str | None
+) -> dict[str, Any]:
+    with guard.services.database.read() as session:
+        _own(session, review_id, caller)
+    if outcome == "approve":
+        engine = guard.installation.engine
+        afterwards.approve(guard.services, engine, review_id, reviewer=caller.key_id, note=note)
+    else:
+        afterwards.reject(guard.services, review_id, reviewer=caller.key_id, note=note)
+    with guard.services.database.read() as session:
+        return _review(session, review_rows.get_review(session, review_id))
+
+
+def _own(session: Session, review_id: str, caller: Caller) -> Review:
+    review = review_rows.get_review(session, fields.identifier(review_id, "review"))
+    if not caller.admin and review.tenant_id != caller.tenant_id:
+        raise StoreError("not_found", f"There is no review {review_id}.")
+    return review
+
+
+def _review(session: Session, review: Review) -> dict[str, Any]:
+    decision = decision_rows.get_decision(session, review.decision_id)
+    return {
+        "id": review.id,
+        "object": "review",
+        "state": review.state,
+        "stage": review.stage,
+        "reason": review.reason,
+        "categories": decision.categories,
+        "video_id": review.video_id,
+        "created_at": seconds(review.created),
+        "expires_at": seconds(review.expires_at),
+        "decided_at": seconds(review.decided_at),
+        "reviewer": review.reviewer,
+        "note": review.note,
+    }

@@ -1,0 +1,77 @@
+"""What the handlers work with: one object on the application, made when it starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, cast
+
+from fastapi import Depends, Request
+
+from guard.api.errors import ApiError
+from guard.api.limits import RateLimiter
+from guard.api.metrics import Metrics
+from guard.installation import Installation
+from guard.services import Services
+
+UPLOADS_PER_EXAMINATION = 8
+"""Uploads that may be on their way or waiting for each examination that may run."""
+
+
+@dataclass
+class State:
+    """The installation and what bounds its use.
+
+    Attributes:
+        installation: everything else.
+        limiter: requests a minute.
+        metrics: for ``/metrics``.
+        worker: who makes the videos: this process, or another one of the same data folder.
+        models: readiness of each generator: ``loading``, ``ready`` or the code of what failed.
+        examinations: how many files are decoded at once.
+    """
+
+    installation: Installation
+    limiter: RateLimiter
+    metrics: Metrics
+    worker: Literal["here", "elsewhere"] = "here"
+    models: dict[str, str] = field(default_factory=dict)
+    examinations: asyncio.Semaphore = field(init=False)
+    _uploads: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self.examinations = asyncio.Semaphore(self.services.settings.uploads.concurrent)
+
+    @property
+    def services(self) -> Services:
+        """The installation's parts."""
+        return self.installation.services
+
+    @contextmanager
+    def upload_slot(self) -> Iterator[None]:
+        """A place for one upload, from its first byte to its verdict; they bound the disk that uploads take.
+
+        Raises:
+            ApiError: ``busy``.
+        """
+        most = self.services.settings.uploads.concurrent * UPLOADS_PER_EXAMINATION
+        if self._uploads >= most:
+            raise ApiError(
+                503, "busy", "Too many files are being examined; try again.", headers={"retry-after": "5"}
+            )
+        self._uploads += 1
+        try:
+            yield
+        finally:
+            self._uploads -= 1
+
+
+def state_of(request: Request) -> State:
+    """The state of the application that answers this request."""
+    return cast("State", request.app.state.guard)
+
+
+Guard = Annotated[State, Depends(state_of)]
+"""For handlers: the application's state."""

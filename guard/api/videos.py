@@ -1,0 +1,212 @@
+"""Videos on the wire: asking for one, watching it, listing, deleting, varying."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from guard.api import fields
+from guard.api.auth import Caller, requires
+from guard.api.errors import ApiError
+from guard.api.forms import Body, read_body
+from guard.api.state import Guard, State
+from guard.api.wire import video_object
+from guard.pipeline import afterwards
+from guard.pipeline.submit import Submission, submit
+from guard.store import StoreError, Video
+from guard.store import videos as video_rows
+
+T = TypeVar("T")
+router = APIRouter()
+Owner = Annotated[Caller, Depends(requires("videos"))]
+
+DEFAULT_SIZE = "1280x720"
+DEFAULT_SECONDS = 4
+POLL_AFTER_MS = 2000
+MOST_LISTED = 100
+_MOST_KEY = 255
+
+_WITHOUT_EFFECT = ("metadata", "safety_identifier", "user")
+_CREATE = ("input_reference", "model", "prompt", "seconds", "seed", "size", *_WITHOUT_EFFECT)
+_REMIX = ("prompt", "seed", *_WITHOUT_EFFECT)
+
+
+# Before the routes with an id, or "edits" would be taken for one.
+@router.post("/videos/edits")
+@router.post("/videos/extensions")
+@router.post("/videos/characters")
+async def not_offered(caller: Owner) -> None:
+    """What the wire knows and no generator here can do."""
+    raise ApiError(400, "not_supported", "Edits, extensions and characters are not offered by this service.")
+
+
+@router.get("/videos/characters/{character_id}")
+async def no_character(character_id: str, caller: Owner) -> None:
+    """As above."""
+    await not_offered(caller)
+
+
+@router.post("/videos")
+async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any]:
+    """Ask for a video; a prompt that the policy blocks is refused at once."""
+    async with read_body(
+        request,
+        guard.installation.paths.uploads,
+        file_field="input_reference",
+        max_file_bytes=guard.services.settings.uploads.max_bytes,
+    ) as body:
+        values = body.values
+        if body.file is not None or values.get("input_reference") is not None:
+            raise ApiError(
+                400,
+                "reference_unsupported",
+                "No generator of this service takes a reference; describe it in the prompt.",
+                param="input_reference",
+            )
+        fields.only_known(values, _CREATE)
+        prompt = fields.required_text(values, "prompt")
+        model = fields.text(values, "model", most=200) or guard.services.settings.generators[0].model
+        info = (await run_in_threadpool(guard.services.generator, model)).info
+        sizes = [f"{width}x{height}" for width, height in info.sizes]
+        seconds = fields.whole(values, "seconds")
+        submission = _submission(
+            request,
+            caller,
+            body,
+            prompt=prompt,
+            model=model,
+            seconds=_default(DEFAULT_SECONDS, info.seconds) if seconds is None else seconds,
+            size=fields.text(values, "size", most=20) or _default(DEFAULT_SIZE, sizes),
+            seed=fields.whole(values, "seed"),
+        )
+    return await run_in_threadpool(_submitted, guard, submission)
+
+
+@router.post("/videos/{video_id}/remix")
+async def remix(video_id: str, request: Request, guard: Guard, caller: Owner) -> dict[str, Any]:
+    """A new clip from a new prompt, with the model, size, length and seed of a finished one."""
+    async with read_body(request, guard.installation.paths.uploads) as body:
+        fields.only_known(body.values, _REMIX)
+        prompt = fields.required_text(body.values, "prompt")
+        source = await run_in_threadpool(_finished, guard, caller, video_id)
+        seed = fields.whole(body.values, "seed")
+        remixed = Body({**body.values, "remixed_from": source.id}, None)
+        submission = _submission(
+            request,
+            caller,
+            remixed,
+            prompt=prompt,
+            model=source.model,
+            seconds=source.seconds,
+            size=source.size,
+            seed=source.seed if seed is None else seed,
+            remixed_from=source.id,
+        )
+    return await run_in_threadpool(_submitted, guard, submission)
+
+
+@router.get("/videos")
+def list_all(
+    guard: Guard,
+    caller: Owner,
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=0, le=MOST_LISTED)] = 20,
+    order: Literal["asc", "desc"] = "desc",
+) -> dict[str, Any]:
+    """The tenant's videos, newest first."""
+    if after is not None:
+        fields.identifier(after, "video")
+    with guard.services.database.read() as session:
+        found, more = video_rows.list_videos(session, caller.tenant_id, after=after, limit=limit, order=order)
+        data = [video_object(session, guard.services.vault, video) for video in found]
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+        "has_more": more and bool(data),
+    }
+
+
+@router.get("/videos/{video_id}")
+def retrieve(video_id: str, guard: Guard, caller: Owner, response: Response) -> dict[str, Any]:
+    """One video and its state."""
+    with guard.services.database.read() as session:
+        video = owned(session, video_id, caller)
+        found = video_object(session, guard.services.vault, video)
+    response.headers["openai-poll-after-ms"] = str(POLL_AFTER_MS)
+    return found
+
+
+@router.delete("/videos/{video_id}")
+def delete(video_id: str, guard: Guard, caller: Owner) -> dict[str, Any]:
+    """Destroy a finished video's file and prompt; its record stays, so that copies are still recognised."""
+    with guard.services.database.read() as session:
+        owned(session, video_id, caller)
+    afterwards.delete(guard.services, video_id, tenant_id=caller.tenant_id)
+    return {"id": video_id, "object": "video.deleted", "deleted": True}
+
+
+def owned(session: Session, video_id: str, caller: Caller) -> Video:
+    """A video of the caller that is not deleted.
+
+    Raises:
+        ApiError, StoreError: ``not_found``.
+    """
+    video = video_rows.get_video(session, fields.identifier(video_id, "video"), tenant_id=caller.tenant_id)
+    if video.status == "deleted":
+        raise StoreError("not_found", f"There is no video {video_id}.")
+    return video
+
+
+def _finished(guard: State, caller: Caller, video_id: str) -> Video:
+    with guard.services.database.read() as session:
+        video = owned(session, video_id, caller)
+    if video.status != "completed":
+        raise ApiError(400, "video_not_ready", "Only a completed video can be remixed.")
+    return video
+
+
+def _submission(
+    request: Request,
+    caller: Caller,
+    body: Body,
+    *,
+    prompt: str,
+    model: str,
+    seconds: int,
+    size: str,
+    seed: int | None,
+    remixed_from: str | None = None,
+) -> Submission:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= _MOST_KEY:
+        raise ApiError(400, "invalid_value", f"An Idempotency-Key has 1 to {_MOST_KEY} characters.")
+    retries = request.headers.get("x-stainless-retry-count", "0")
+    return Submission(
+        tenant_id=caller.tenant_id,
+        prompt=prompt,
+        model=model,
+        seconds=seconds,
+        size=size,
+        seed=seed,
+        remixed_from=remixed_from,
+        idempotency_key=key,
+        body_hash=body.digest(),
+        retried=retries.isascii() and retries.isdigit() and int(retries) > 0,
+    )
+
+
+def _submitted(guard: State, submission: Submission) -> dict[str, Any]:
+    video = submit(guard.services, guard.installation.engine, submission)
+    with guard.services.database.read() as session:
+        current = video_rows.get_video(session, video.id)
+        return video_object(session, guard.services.vault, current)
+
+
+def _default(wanted: T, offered: Sequence[T]) -> T:
+    return wanted if wanted in offered else offered[0]

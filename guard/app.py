@@ -1,0 +1,91 @@
+"""The application: an open installation behind the HTTP interface and the pages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+
+import structlog
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from guard import __version__
+from guard.api import errors, logs, routes
+from guard.api.limits import RateLimiter
+from guard.api.metrics import Metrics
+from guard.api.middleware import RequestEnvelope
+from guard.api.state import State
+from guard.installation import Installation, open_installation
+from guard.marks.warm import warm_up
+from guard.pipeline.errors import PipelineError, as_outcome
+from guard.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+def create_app(
+    settings: Settings, *, opener: Callable[[Settings], Installation] = open_installation
+) -> FastAPI:
+    """The service as an ASGI application; the installation is opened when it starts and closed when it stops.
+
+    The process becomes the worker of its data folder; where another one is, it hands jobs to that.
+
+    Args:
+        settings: what the operator set.
+        opener: how to open the installation.
+    """
+    logs.configure()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        installation = await run_in_threadpool(opener, settings)
+        try:
+            app.state.guard = state = State(installation, RateLimiter(), metrics)
+            metrics.watch(installation)
+            await run_in_threadpool(_work, state)
+            threading.Thread(target=_warm, args=(state,), name="guard-warm", daemon=True).start()
+            yield
+        finally:
+            await run_in_threadpool(installation.close)
+
+    # The interactive pages of the framework would load scripts from elsewhere.
+    app = FastAPI(title="Guard", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    app.add_middleware(RequestEnvelope, metrics=metrics)
+    errors.install(app)
+    routes.include(app)
+    if find_spec("guard.web") is not None:
+        from guard.web import router
+
+        app.include_router(router)
+    return app
+
+
+def _work(state: State) -> None:
+    try:
+        state.installation.work()
+    except PipelineError as error:
+        if error.code != "already_working":
+            raise
+        state.worker = "elsewhere"
+    _log.info("service_started", worker=state.worker)
+
+
+def _warm(state: State) -> None:
+    """Load models and compile the watermark's code before the first request needs them."""
+    models = state.services.generators if state.worker == "here" else {}
+    state.models = dict.fromkeys(state.services.generators, "loading" if models else "unused")
+    try:
+        warm_up()
+    except Exception as error:  # noqa: BLE001 - the first use tries again and then says what is wrong
+        _log.warning("warm_up_failed", error=type(error).__name__)
+    for name in models:
+        try:
+            state.services.generator(name)
+            state.models[name] = "ready"
+        except Exception as error:  # noqa: BLE001 - as above
+            code, _, _ = as_outcome(error)
+            state.models[name] = code
+            _log.warning("model_not_loaded", model=name, code=code)

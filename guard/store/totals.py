@@ -1,0 +1,52 @@
+"""How many of everything there are, for monitoring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from guard.store.models import Decision, Release, Review, Verification, Video
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Numbers of all tenants together.
+
+    Attributes:
+        videos: by status.
+        decisions: by stage and action.
+        reviews: by state.
+        verifications: by verdict.
+        releases: all that were made.
+        revoked: those of them that were withdrawn.
+    """
+
+    videos: dict[str, int]
+    decisions: dict[tuple[str, str], int]
+    reviews: dict[str, int]
+    verifications: dict[str, int]
+    releases: int
+    revoked: int
+
+
+def totals(session: Session) -> Totals:
+    """Count; one query each, over whole tables."""
+
+    def by(column: InstrumentedAttribute[Any]) -> dict[str, int]:
+        return {
+            str(name): number
+            for name, number in session.execute(select(column, func.count()).group_by(column))
+        }
+
+    decided = select(Decision.stage, Decision.action, func.count()).group_by(Decision.stage, Decision.action)
+    return Totals(
+        videos=by(Video.status),
+        decisions={(stage, action): number for stage, action, number in session.execute(decided)},
+        reviews=by(Review.state),
+        verifications=by(Verification.verdict),
+        releases=session.scalar(select(func.count(Release.id))) or 0,
+        revoked=session.scalar(select(func.count(Release.revoked_at))) or 0,
+    )
