@@ -54,8 +54,14 @@ def _codes(entries: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code for code in found if code))[:_MAX_ITEMS]
 
 
-def manifest_claims(label: str, manifest: Mapping[str, Any], codes: Codes, trust: Trust) -> ManifestClaims:
-    """What a manifest says of itself."""
+def manifest_claims(label: str, manifest: Mapping[str, Any], *, time_trusted: bool) -> ManifestClaims:
+    """What a manifest says of itself.
+
+    Args:
+        label: of the manifest.
+        manifest: as the library shows it.
+        time_trusted: whether somebody we believe vouches for the time of its signature.
+    """
     signature = manifest.get("signature_info") or {}
     actions = tuple(_actions(manifest))
     kinds = tuple(dict.fromkeys(a.digital_source_type for a in actions if a.digital_source_type))
@@ -66,7 +72,7 @@ def manifest_claims(label: str, manifest: Mapping[str, Any], codes: Codes, trust
         issuer=clean(signature.get("issuer")),
         signer=clean(signature.get("common_name")),
         claim_generator=_generator(manifest),
-        signed_at=clean(signature.get("time")) if _time_is_trusted(codes, trust) else None,
+        signed_at=clean(signature.get("time")) if time_trusted else None,
         claimed_at=next((action.when for action in actions if action.when), None),
         actions=actions,
         digital_source_types=kinds,
@@ -77,11 +83,12 @@ def manifest_claims(label: str, manifest: Mapping[str, Any], codes: Codes, trust
     )
 
 
-def _time_is_trusted(codes: Codes, trust: Trust) -> bool:
+def time_is_trusted(codes: Codes, trust: Trust) -> bool:
     """Whether one of our time-stamp lists vouches for the time; the library takes any anchor's word."""
-    uris = [entry.uri for entry in trust.lists if entry.kind == "tsa"]
     # The authority's own name comes before, so only the end of the text is the library's.
-    return any(text.endswith(f", trust list: {uri}") for uri in uris for text in codes.time_trusted_by)
+    return any(
+        text.endswith(f", trust list: {uri}") for uri in trust.uris("tsa") for text in codes.time_trusted_by
+    )
 
 
 def _data(manifest: Mapping[str, Any], label: str) -> Iterable[Mapping[str, Any]]:

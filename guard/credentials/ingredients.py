@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from guard.credentials.claims import Codes, clean, manifest_claims, validation_codes
+from guard.credentials.claims import Codes, clean, manifest_claims, time_is_trusted, validation_codes
 from guard.credentials.report import IngredientReport, IngredientState
 from guard.credentials.trust import Trust
 
@@ -68,9 +68,10 @@ class Tree:
         failures = tuple(dict.fromkeys([*own, *now.failures]))
         broken = tuple(code for code in failures if code not in _TRUST_CODES)
         self._failures.update(dict.fromkeys(broken))
-        claims = (
-            manifest_claims(name, manifest, ingested, self._trust) if isinstance(manifest, Mapping) else None
-        )
+        claims = None
+        if isinstance(manifest, Mapping):
+            # What was recorded at intake is the signer's own text, so it cannot vouch for a time.
+            claims = manifest_claims(name, manifest, time_trusted=time_is_trusted(now, self._trust))
         return IngredientReport(
             title=clean(entry.get("title")),
             relationship=clean(entry.get("relationship")),
@@ -87,10 +88,10 @@ class Tree:
             return "absent"
         if not ingested.success and not now.success:
             return "unknown"
-        lists = [entry.uri for entry in self._trust.lists if entry.kind == "manifest"]
+        uris = self._trust.uris("manifest")
         return (
             "trusted"
-            if any(f"[{uri}]" in text for uri in lists for text in now.signer_trusted_by)
+            if any(f"[{uri}]" in text for uri in uris for text in now.signer_trusted_by)
             else "valid"
         )
 

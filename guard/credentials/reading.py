@@ -16,12 +16,12 @@ from typing import Any, BinaryIO
 import c2pa
 
 from guard.credentials import bmff
-from guard.credentials.claims import clean, manifest_claims, validation_codes
+from guard.credentials.claims import Codes, clean, manifest_claims, time_is_trusted, validation_codes
 from guard.credentials.context import context_for
 from guard.credentials.errors import CredentialsError
 from guard.credentials.ingredients import Tree
 from guard.credentials.report import CredentialsReport, ProtectionFinding, State
-from guard.credentials.trust import Trust
+from guard.credentials.trust import AnchorList, Trust
 
 _MAX_JSON = 32 << 20
 _SILENT = {
@@ -46,22 +46,28 @@ def read(path: Path, trust: Trust) -> CredentialsReport:
         CredentialsError: `file_unreadable` if the file cannot be opened.
     """
     try:
-        file = path.open("rb")
+        store = _store(path, trust)
     except OSError:
         raise CredentialsError("file_unreadable", f"{path.name} cannot be opened for reading.") from None
-    with file:
-        try:
-            with c2pa.Reader(_hint(file), file, context=context_for(trust)) as reader:
-                text = reader.json()
-        except c2pa.C2paError as error:
-            return _from_error(error)
-    if len(text) > _MAX_JSON:
+    except c2pa.C2paError as error:
+        return _from_error(error)
+    except (ValueError, RecursionError):
+        return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
+    if store is None:
         return CredentialsReport(state="malformed", reason="manifest_too_large", library=library())
     try:
-        return _report(path, json.loads(text), trust)
+        return _report(path, store, trust)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         # The library accepted a manifest of a shape that no specification has.
         return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
+
+
+def _store(path: Path, trust: Trust) -> dict[str, Any] | None:
+    """The library's JSON of all manifests, or None if it is too large."""
+    with path.open("rb") as file, c2pa.Reader(_hint(file), file, context=context_for(trust)) as reader:
+        text = reader.json()
+    store: dict[str, Any] | None = json.loads(text) if len(text) <= _MAX_JSON else None
+    return store
 
 
 def library() -> str:
@@ -99,19 +105,22 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
     codes = validation_codes(results.get("activeManifest"))
     tree = Tree(store, trust)
     ingredients = tree.below(label)
-    believed = trust.by_uri(results.get("trustListUri"), kind="manifest")
+    believed = _signer_list(path, store, trust)
     state: State = "invalid"
     if store.get("validation_state") in ("Trusted", "Valid"):
-        state = "trusted" if store["validation_state"] == "Trusted" and believed else "valid"
+        state = "trusted" if believed else "valid"
     protection, reason = _protection(path, manifest) if state != "invalid" else ((), None)
     if reason is not None:
         state = "not_fully_protected"
     elif state == "valid":
         reason = "signer_unknown"
+    claims = None
+    if manifest is not None:
+        claims = manifest_claims(label, manifest, time_trusted=_time_trusted(path, codes, trust))
     return CredentialsReport(
         state=state,
         reason=reason,
-        claims=manifest_claims(label, manifest, codes, trust) if manifest is not None else None,
+        claims=claims,
         failures=codes.failures,
         ingredient_failures=tree.failures,
         warnings=tuple(code for code in codes.informational if code not in _SILENT)
@@ -119,10 +128,40 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
         ingredients=ingredients,
         truncated=tree.truncated,
         protection=protection,
-        trust_list=believed.name if believed and state != "invalid" else None,
-        trust_list_date=believed.dated.isoformat() if believed and state != "invalid" else None,
+        trust_list=believed.name if believed else None,
+        trust_list_date=believed.dated.isoformat() if believed else None,
         library=library(),
     )
+
+
+def _signer_list(path: Path, store: dict[str, Any], trust: Trust) -> AnchorList | None:
+    """The manifest list that vouches for the signer.
+
+    Where a chain ends in lists of both kinds (root in one, intermediate in the other), the library names either,
+    at random. So when it names the wrong kind, it is asked again with the right kind alone.
+    """
+    if store.get("validation_state") != "Trusted":
+        return None
+    believed = trust.vouching(_matched(store), "manifest")
+    if believed is not None or not (only := trust.only("manifest")).lists:
+        return believed
+    again = _store(path, only)
+    return only.vouching(_matched(again), "manifest") if again else None
+
+
+def _matched(store: dict[str, Any]) -> str | None:
+    uri = (store.get("validation_results") or {}).get("trustListUri")
+    return uri if isinstance(uri, str) else None
+
+
+def _time_trusted(path: Path, codes: Codes, trust: Trust) -> bool:
+    """As `_signer_list`, for the time stamp and the lists of authorities."""
+    if not codes.time_trusted_by or time_is_trusted(codes, trust):
+        return bool(codes.time_trusted_by)
+    only = trust.only("tsa")
+    again = _store(path, only) if only.lists else None
+    results = (again or {}).get("validation_results") or {}
+    return time_is_trusted(validation_codes(results.get("activeManifest")), only)
 
 
 def _protection(path: Path, manifest: dict[str, Any]) -> tuple[tuple[ProtectionFinding, ...], str | None]:

@@ -9,8 +9,12 @@ lists.
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -40,6 +44,10 @@ TRUST_CONFIG = "".join(f"{oid.dotted_string}\n" for oid in SIGNING_USAGES)
 """Extended key usages accepted for signing, in the library's form."""
 
 
+_HEAD, _TAIL = "-----BEGIN CERTIFICATE-----\n", "\n-----END CERTIFICATE-----\n"
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+
+
 class AnchorList(BaseModel):
     """A named list of trust anchors.
 
@@ -58,10 +66,9 @@ class AnchorList(BaseModel):
     dated: date
 
     @property
-    def uri(self) -> str:
-        """What the library calls the list; the digest keeps two lists of one name apart."""
-        digest = sha256(self.pem.encode()).hexdigest()[:16]
-        return f"urn:x-guard:trust-list:{self.kind}:{digest}:{self.dated.isoformat()}"
+    def digest(self) -> str:
+        """Identifies the list with its kind, name and date: 64 hex digits."""
+        return sha256(self.model_dump_json().encode()).hexdigest()
 
 
 class Trust(BaseModel):
@@ -111,27 +118,65 @@ class Trust(BaseModel):
     def __add__(self, other: Trust) -> Trust:
         return Trust(lists=self.lists + other.lists)
 
-    def by_uri(self, uri: str | None, *, kind: Kind) -> AnchorList | None:
-        """The list of that kind that the library named, or None."""
-        return next((entry for entry in self.lists if entry.uri == uri and entry.kind == kind), None)
+    def only(self, kind: Kind) -> Trust:
+        """The lists of one kind."""
+        return Trust(lists=tuple(entry for entry in self.lists if entry.kind == kind))
+
+    def vouching(self, uri: str | None, kind: Kind) -> AnchorList | None:
+        """The first list of that kind that holds the anchor by which the library trusted, or None."""
+        members = (entry for group in _groups(self) if group.uri == uri for entry in group.members)
+        return next((entry for entry in members if entry.kind == kind), None)
+
+    def uris(self, kind: Kind) -> tuple[str, ...]:
+        """All URIs by which a list of that kind vouches."""
+        return tuple(group.uri for group in _groups(self) if self.vouching(group.uri, kind))
 
     @property
     def digest(self) -> str:
         """Identifies the set of lists, for the record of a verification: "sha256:…"."""
-        return "sha256:" + sha256("\n".join(entry.uri for entry in self.lists).encode()).hexdigest()
+        return "sha256:" + sha256("\n".join(entry.digest for entry in self.lists).encode()).hexdigest()
 
     def settings(self) -> dict[str, JsonValue]:
-        """Settings for a `c2pa.Context`; manifest lists first, for the library names the first match."""
+        """Settings for a `c2pa.Context`."""
         settings: dict[str, JsonValue] = json.loads(json.dumps(BASE_SETTINGS))
-        ordered = sorted(self.lists, key=lambda entry: entry.kind != "manifest")
         settings["trust"] = {
             "trust_config": TRUST_CONFIG,
             "anchors": [
-                {"trust_anchors": entry.pem, "trust_kind": entry.kind, "trust_uri": entry.uri}
-                for entry in ordered
+                {"trust_anchors": group.pem, "trust_kind": group.members[0].kind, "trust_uri": group.uri}
+                for group in _groups(self)
             ],
         }
         return settings
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Certificates that are in exactly the same lists, and the URI by which the library knows them."""
+
+    members: tuple[AnchorList, ...]
+    pem: str
+
+    @property
+    def uri(self) -> str:
+        digest = sha256("".join(entry.digest for entry in self.members).encode()).hexdigest()
+        return f"urn:x-guard:trust:{digest[:32]}"
+
+
+@lru_cache(maxsize=32)
+def _groups(trust: Trust) -> tuple[_Group, ...]:
+    """The certificates of all lists, each once.
+
+    A certificate in two lists would be found by the library in either, at random; so it goes into a group of its
+    own, which stands for both.
+    """
+    owners: dict[str, list[AnchorList]] = {}
+    for entry in trust.lists:
+        for block in dict.fromkeys(_CERTIFICATE.findall(entry.pem)):
+            owners.setdefault("".join(block.split()), []).append(entry)
+    grouped: dict[tuple[AnchorList, ...], list[str]] = {}
+    for body, lists in owners.items():
+        grouped.setdefault(tuple(lists), []).append(_HEAD + "\n".join(textwrap.wrap(body, 64)) + _TAIL)
+    return tuple(_Group(members, "".join(blocks)) for members, blocks in grouped.items())
 
 
 def _from_file(path: Path, name: str, kind: Kind) -> AnchorList:

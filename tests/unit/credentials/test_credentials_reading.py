@@ -170,6 +170,23 @@ def test_a_time_stamp_list_vouches_for_no_signer(signed: Path, keys: Path) -> No
     assert (report.state, report.trust_list, report.trust_list_date) == ("trusted", "ours", "2026-01-01")
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+def test_chains_that_end_in_lists_of_both_kinds_do_not_read_at_random(
+    swapped: bool, signed: Path, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library goes through its lists in an order that changes with every context."""
+    pems = [(keys / name).read_text() for name in ("ca.pem", "authority/certificate.pem")]
+    signers, stamps = reversed(pems) if swapped else pems
+    trust = Trust.of(
+        AnchorList(name="stamps", pem=stamps, kind="tsa", dated=date(2026, 1, 1)),
+        AnchorList(name="signers", pem=signers, dated=date(2026, 1, 1)),
+    )
+    for _ in range(12):
+        monkeypatch.setattr("guard.credentials.context._contexts", {})
+        report = read(signed, trust)
+        assert (report.state, report.trust_list) == ("trusted", "signers")
+
+
 def test_anchors_must_be_certificates(tmp_path: Path) -> None:
     path = tmp_path / "list.pem"
     path.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
