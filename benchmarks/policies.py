@@ -335,17 +335,25 @@ NOT_QUICK = (
 )
 
 
+def _classifier(folder: Path | None) -> NgramClassifier:
+    if folder is None:
+        return NgramClassifier.embedded()
+    expected = (folder / "prompts.sha256").read_text().split()[0]
+    return NgramClassifier.from_bytes((folder / "prompts.npz").read_bytes(), expected)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--prompts", type=Path, help="folder of third-party sets")
     parser.add_argument("--quick", action="store_true", help="own prompts alone")
+    parser.add_argument("--weights", type=Path, help="folder of other weights (policies.training --out)")
     parser.add_argument("--json", type=Path, help="write the figures here")
     options = parser.parse_args()
     if not options.quick and options.prompts is None:
         parser.error("give --prompts FOLDER, or --quick")
-    classifier = NgramClassifier.embedded()
+    classifier = _classifier(options.weights)
     judge = Judge(load_policy(), classifier)
     rows = read_rows(None if options.quick else options.prompts)
     report = Report()

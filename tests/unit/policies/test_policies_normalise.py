@@ -109,10 +109,9 @@ def test_time_is_linear_in_length() -> None:
         times = []
         for length in (4_000, 16_000):
             text = (unit * length)[:length]
-            best = min(_seconds(text) for _ in range(2))
-            times.append(best)
+            times.append(_seconds(text))
         # Four times the text: about four times as long; quadratic work would be sixteen times.
-        assert times[1] < 10 * times[0] + 0.02, (name, times)
+        assert times[1] < 10 * times[0] + 0.05, (name, times)
         assert times[1] < 1.0, (name, times)
 
 
