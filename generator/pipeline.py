@@ -9,16 +9,21 @@ from typing import Any, Final, cast
 import numpy as np
 import torch
 import torch.nn.functional as F
-from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler
-from diffusers.utils.outputs import BaseOutput
-from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from generator.codec import ClipCodec
-from generator.text import SlotTextEncoder
-from generator.transformer import ClipTransformer
-from generator.types import CHUNK_FRAMES, Frames
-from generator.upsampler import FrameUpsampler
+from generator._torchvision import prepare
+
+prepare()
+
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler  # noqa: E402
+from diffusers.utils.outputs import BaseOutput  # noqa: E402
+from diffusers.utils.torch_utils import randn_tensor  # noqa: E402
+
+from generator.codec import ClipCodec  # noqa: E402
+from generator.text import SlotTextEncoder  # noqa: E402
+from generator.transformer import ClipTransformer  # noqa: E402
+from generator.types import CHUNK_FRAMES, Frames  # noqa: E402
+from generator.upsampler import FrameUpsampler  # noqa: E402
 
 # (rows, columns) of the latent picture; each has the same number of places
 CANVASES: Final = ((9, 16), (16, 9), (12, 12))

@@ -1,1 +1,5 @@
 """Training of the embedded model: drawing, encoding, learning, measuring."""
+
+from generator._torchvision import prepare
+
+prepare()

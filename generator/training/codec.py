@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from generator.codec import ClipCodec
 from generator.scenes import FRAMES, render, sample_scene
+from generator.training.finish import edge_loss
 from generator.training.latents import CANVASES, GROUP, WINDOWS
 from generator.training.optimiser import MuonAdam, schedule
-from generator.training.upsampler import edge_loss
 
 log = logging.getLogger(__name__)
 

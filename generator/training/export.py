@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import nn
 
@@ -35,7 +34,7 @@ def export(
     shutil.rmtree(fresh, ignore_errors=True)
 
     def half(part: nn.Module) -> Any:
-        return copy.deepcopy(part).eval().to(torch.float16)
+        return copy.deepcopy(part).eval().half()
 
     SceneVideoPipeline(
         half(text),
@@ -46,6 +45,10 @@ def export(
     ).save_pretrained(fresh, safe_serialization=True)
     note = {"revision": revision, "seconds": list(seconds), **facts}
     (fresh / "training.json").write_text(json.dumps(note, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for path in fresh.rglob("config.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config.pop("_name_or_path", None)  # a folder of the machine that trained it
+        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     for path in fresh.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)  # safetensors writes files that only their owner reads
     shutil.rmtree(folder, ignore_errors=True)

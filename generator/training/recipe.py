@@ -11,9 +11,9 @@ import torch
 from generator.training.codec import draw_groups, train_codec
 from generator.training.diffusion import DiffusionPlan, train_diffusion
 from generator.training.export import export
+from generator.training.finish import train_finish
 from generator.training.latents import WINDOWS, LatentClips, write_latents
 from generator.training.text import train_text
-from generator.training.upsampler import train_upsampler
 from generator.transformer import ClipTransformer
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Recipe:
         ("wide", 3200, 0.85),
     )
     diffusion_minutes: float = 56
-    upsampler_minutes: float = 5
+    finish_minutes: float = 7
     seed: int = 0
 
 
@@ -80,10 +80,11 @@ def train(
             work / "transformer",
             DiffusionPlan(minutes=plan.diffusion_minutes, seed=plan.seed),
         )
-    if have("upsampler"):
-        upsampler = FrameUpsampler.from_pretrained(work / "upsampler")
+    if have("finish/upsampler"):
+        codec = ClipCodec.from_pretrained(work / "finish" / "codec").eval()
+        upsampler = FrameUpsampler.from_pretrained(work / "finish" / "upsampler")
     else:
-        upsampler = train_upsampler(codec, work / "upsampler", minutes=plan.upsampler_minutes, seed=plan.seed)
+        codec, upsampler = train_finish(codec, work / "finish", minutes=plan.finish_minutes, seed=plan.seed)
     export(
         text,
         transformer,
