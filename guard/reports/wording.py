@@ -81,7 +81,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "key_mark_activated": "Wasserzeichenschlüssel in Gebrauch",
         "foundation": "Worauf dieser Bericht beruht",
         "foundation_text": "Die Angaben wurden zum Zeitpunkt des unten stehenden Checkpoints aus der Datenbank gezählt."
-        " Jede Entscheidung, Prüfung, Veröffentlichung und jeder Widerruf ist ein Blatt dieses Logs. Vor dem Schreiben"
+        " Jede Entscheidung, Prüfung und Veröffentlichung, jeder Widerruf ist ein Blatt dieses Logs. Vor dem Schreiben"
         " wurde das Log vollständig nachgerechnet und mit den Datensätzen verglichen.",
         "checks": "Geprüft",
         "problems": "Gefundene Probleme",
