@@ -112,7 +112,7 @@ def import_open_clip() -> Any:
             n for n in sys.modules if n == "torchvision" or n.startswith(("torchvision.", "open_clip"))
         ]:
             del sys.modules[name]
-        library: Any = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        library: Any = torch.library.Library("torchvision", "DEF")
         library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _DECLARED.append(library)
