@@ -103,7 +103,7 @@ def server() -> Iterator[str]:
             _wait(process, port, folder / "log")
             yield f"postgresql+psycopg://{_USER}@127.0.0.1:{port}/postgres"
         finally:
-            process.send_signal(signal.SIGINT)  # "fast": open connections are closed
+            process.send_signal(signal.SIGQUIT)  # without a checkpoint: the cluster is thrown away
             try:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
