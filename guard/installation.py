@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from generator import Generator
 from guard import __version__, credentials, keyfiles, ledger
 from guard.credentials import Identity, Software, Trust
+from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
 from guard.ledger.tables import entries
@@ -190,7 +192,7 @@ def _identity_of(folder: Path) -> Callable[[], Identity]:
     return lambda: credentials.load_identity(folder)
 
 
-def _mining(use: str) -> Mapping[str, str]:
+def _mining(use: Literal["allowed", "notAllowed", "unset"]) -> Mapping[str, Use]:
     if use == "unset":
         return {}
     return {"cawg.ai_generative_training": use, "cawg.ai_training": use, "cawg.data_mining": use}
@@ -202,22 +204,34 @@ def _loader(backend: Backend) -> Callable[[], Generator]:
     @cache
     def load() -> Generator:
         if isinstance(backend, DiffusersBackend):
-            from generator import DiffusersGenerator
-
-            return DiffusersGenerator.load(
-                backend.path,
-                model=backend.model,
-                revision=backend.revision,
-                device=backend.device,
-                dtype=backend.dtype,
-                steps=backend.steps,
-                offload=backend.offload,
-            )
+            return _diffusers(backend)
         from generator import load_embedded
 
         return load_embedded(threads=backend.threads)
 
     return load
+
+
+def _diffusers(backend: DiffusersBackend) -> Generator:
+    import torch
+
+    from generator import DiffusersGenerator, Offer
+
+    sizes = [size.partition("x") for size in backend.sizes]
+    return DiffusersGenerator(
+        backend.path,
+        Offer(
+            sizes=tuple((int(width), int(height)) for width, _, height in sizes),
+            seconds=backend.seconds,
+            fps=backend.fps,
+            licence=backend.licence,
+            steps=backend.steps,
+            guidance=backend.guidance,
+        ),
+        revision=backend.revision,
+        dtype=getattr(torch, backend.dtype),
+        device=backend.device,
+    )
 
 
 def _announce(services: Services, signing: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from generator import Generator
 from guard.credentials import Identity, Software
+from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Log
 from guard.marks import MarkKey
@@ -53,7 +54,7 @@ class Services:
     identity: Callable[[], Identity]
     inspector: Inspector
     work: Path
-    training_mining: Mapping[str, str]
+    training_mining: Mapping[str, Use]
 
     @property
     def review_expires(self) -> timedelta:

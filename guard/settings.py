@@ -47,17 +47,24 @@ class EmbeddedBackend(_Section):
 
 
 class DiffusersBackend(_Section):
-    """Any pipeline of `diffusers`: a local folder or a repository id."""
+    """Any text-to-video pipeline of `diffusers`: a local folder or a repository id."""
 
     backend: Literal["diffusers"]
     model: str
+    """Name that requests use for it."""
     path: str
     """Local folder or repository id."""
     revision: str | None = None
-    device: str = "cuda"
+    licence: str
+    """Terms of the weights, as the operator has read them."""
+    sizes: tuple[Annotated[str, Field(pattern=r"^[0-9]{2,5}x[0-9]{2,5}$")], ...] = ("1280x720", "720x1280")
+    seconds: tuple[int, ...] = (4,)
+    fps: int = Field(default=16, ge=1, le=120)
+    device: str | None = None
+    """Where to run; an accelerator if there is one."""
     dtype: Literal["float32", "float16", "bfloat16"] = "bfloat16"
     steps: int | None = Field(default=None, ge=1)
-    offload: bool = False
+    guidance: float | None = None
 
 
 Backend = Annotated[EmbeddedBackend | DiffusersBackend, Field(discriminator="backend")]

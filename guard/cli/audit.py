@@ -97,8 +97,10 @@ def proof(
     from guard.store import StoreError, releases
 
     with installation() as opened, opened.services.database.read() as session:
-        by = {"video_id": release_id} if release_id.startswith("video_") else {}
-        found = releases.find_release(session, **by) if by else releases.get_release(session, release_id)
+        if release_id.startswith("video_"):
+            found = releases.find_release(session, video_id=release_id)
+        else:
+            found = releases.get_release(session, release_id)
         if found is None:
             raise StoreError("not_found", f"There is no release of {release_id}.")
         typer.echo(opened.services.log.proof(session.connection(), found.ledger_index), nl=False)

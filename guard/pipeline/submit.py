@@ -10,7 +10,7 @@ from guard.pipeline.engine import Engine
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import random_seed, utc_now
 from guard.services import Services
-from guard.store import StoreError, Video
+from guard.store import StoreError, Video, new_id
 from guard.store import decisions as decision_rows
 from guard.store import idempotency as idempotency_rows
 from guard.store import reviews as review_rows
@@ -130,7 +130,7 @@ def _record(
     now = utc_now()
     with services.database.write() as session:
         prompt = services.vault.put(session, submission.tenant_id, submission.prompt, now=now)
-        video_id = None if decision.action is Action.BLOCK else video_rows.new_id("video", now)
+        video_id = None if decision.action is Action.BLOCK else new_id("video", now)
         row = decision_rows.record_decision(
             session, submission.tenant_id, decision, now=now, video_id=video_id, prompt=prompt
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import typst
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +15,7 @@ from guard.reports.content import Report, Sources, build_report
 from guard.reports.wording import LIMITS, WORDS, Language
 
 _TEMPLATES = Path(__file__).parent / "templates"
-PDF_STANDARD = "a-2a"
+PDF_STANDARD: Literal["a-2a"] = "a-2a"
 """PDF/A-2a: archivable, with a structure that screen readers follow."""
 
 
@@ -70,14 +71,12 @@ def to_pdf(report: Report, language: Language, made: datetime) -> bytes:
         "limits": LIMITS,
         "language": language,
     }
-    compiled = typst.compile(
+    return typst.compile(
         _TEMPLATES / "report.typ",
+        output=None,
         format="pdf",
         sys_inputs={"content": json.dumps(content)},
         pdf_standards=PDF_STANDARD,
         ignore_system_fonts=True,
         timestamp=int(made.timestamp()),
     )
-    if not isinstance(compiled, bytes):
-        raise TypeError("one document compiles to one file")
-    return compiled
