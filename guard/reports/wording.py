@@ -44,8 +44,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "root": "Root",
         "key": "Public key",
         "checkpoint": "Signed checkpoint",
-        "check_it": "To check it: guard audit verify, or export the log with guard audit export and verify the copy with"
-        " the public key alone.",
+        "check_it": "To check it: guard audit verify, or export the log with guard audit export and verify the copy"
+        " with the public key alone.",
         "limits": "Limits",
         "limit_sound": "Sound is inside the signature, but it carries no watermark.",
         "limit_copies": "Copies that left before a revocation can only be recognised, not called back.",
