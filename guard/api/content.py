@@ -21,7 +21,7 @@ from guard.media.previews import spritesheet, thumbnail
 from guard.store import Release
 from guard.store import releases as release_rows
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 Variant = Literal["video", "thumbnail", "spritesheet"]
 _PREVIEWS: dict[str, tuple[str, Callable[[VideoFile], bytes]]] = {
     "thumbnail": ("image/webp", thumbnail),

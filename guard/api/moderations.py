@@ -16,7 +16,7 @@ from guard.api.pictures import MOST_BYTES, decode_data_url
 from guard.api.state import Guard, State
 from policies import Action, Decision, ModerationResult, PromptError, openai_map
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 MOST_INPUTS = 32
 _MOST_BODY = MOST_BYTES * 3 // 2
 

@@ -13,7 +13,7 @@ from guard.api.verifications import Verified, check_scope, examine_upload
 from guard.api.wire import seconds
 from guard.credentials import CredentialsReport
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 _VALIDATION = {"trusted": "trusted", "valid": "valid", "absent": "not_present", "remote": "not_present"}
 
 

@@ -19,7 +19,7 @@ from guard.pipeline import afterwards
 from guard.store import Release, StoreError
 from guard.store import releases as release_rows
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 _MOST_REASON = 2000
 
 

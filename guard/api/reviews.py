@@ -19,7 +19,7 @@ from guard.store import decisions as decision_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 Reviewer = Annotated[Caller, Depends(requires("reviews"))]
 _MOST_NOTE = 2000
 

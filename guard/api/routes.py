@@ -12,4 +12,4 @@ def include(app: FastAPI) -> None:
     app.include_router(health.router, tags=["service"])
     for module in (videos, content, moderations, provenance, verifications, releases, reviews):
         name = module.__name__.rpartition(".")[2]
-        app.include_router(module.router, prefix="/v1", tags=[name])
+        app.include_router(module.router, tags=[name])

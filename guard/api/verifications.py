@@ -20,7 +20,7 @@ from guard.pipeline.jobs import utc_now
 from guard.store import verifications as verification_rows
 from guard.verification import Verification, verify
 
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 SCOPE = "verifications"
 
 

@@ -21,7 +21,7 @@ from guard.store import StoreError, Video
 from guard.store import videos as video_rows
 
 T = TypeVar("T")
-router = APIRouter()
+router = APIRouter(prefix="/v1")
 Owner = Annotated[Caller, Depends(requires("videos"))]
 
 DEFAULT_SIZE = "1280x720"
