@@ -52,7 +52,7 @@ def to_rgb(frame: av.VideoFrame) -> Frames:
 def from_rgb(picture: Frames, pixel_format: str) -> av.VideoFrame:
     """One RGB picture as an encoder's frame: exact for RGB formats, BT.709 limited range for YCbCr."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    if pixel_format == "bgr0":
+    if pixel_format == "gbrp":
         return frame.reformat(format=pixel_format, threads=1)
     return frame.reformat(
         format=pixel_format,

@@ -26,9 +26,10 @@ _BITEXACT = int(av.codec.context.Flags.bitexact)
 _MP4 = {"fflags": "+bitexact", "movflags": "+faststart"}
 _BT709, _LIMITED = 1, 1
 _PRESETS = {"libx264": "veryfast", "libsvtav1": "8", "h264_nvenc": "p4"}
-# Golomb-Rice coding is twice as fast as the range coder for the same size on noisy pictures; every picture
-# stands alone and carries a checksum.
-_FFV1 = {"level": "3", "coder": "0", "context": "0", "g": "1", "slices": "4", "slicecrc": "1"}
+# Ut Video: exact RGB at 7 ms to write and 5 ms to read a 720p picture on one core, where FFV1 takes 37 and 44
+# and makes files only a tenth smaller (measured on textured pictures). Matroska cannot hold it; AVI can, with
+# exact rates and the number of frames.
+_LOSSLESS = ("utvideo", "gbrp", {"pred": "left"})
 
 
 def write_lossless(
@@ -41,7 +42,7 @@ def write_lossless(
     frames: int | None = None,
     progress: Progress | None = None,
 ) -> ClipInfo:
-    """Write pictures so that reading them back gives the same bytes (FFV1 in Matroska, mode 0600).
+    """Write pictures so that reading them back gives the same bytes (Ut Video in AVI, mode 0600).
 
     Args:
         path: replaced atomically.
@@ -59,14 +60,15 @@ def write_lossless(
     target = Path(path)
     rate = Fraction(fps)
     with whole(target) as draft:
-        with av.open(str(draft), "w", format="matroska", container_options={"fflags": "+bitexact"}) as output:
-            stream = output.add_stream("ffv1", rate=rate, options=_FFV1)
-            _shape(stream, width, height, "bgr0")
+        with av.open(str(draft), "w", format="avi", container_options={"fflags": "+bitexact"}) as output:
+            codec, pixel_format, options = _LOSSLESS
+            stream: Any = output.add_stream(codec, rate=rate, options=options)
+            _shape(stream, width, height, pixel_format)
             stream.codec_context.time_base = 1 / rate
             count = 0
             for chunk in chunks:
                 for picture in _pictures(chunk, width, height):
-                    frame = from_rgb(picture, "bgr0")
+                    frame = from_rgb(picture, pixel_format)
                     frame.pts, frame.time_base = count, 1 / rate
                     output.mux(stream.encode(frame))
                     count += 1

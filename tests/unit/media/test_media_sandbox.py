@@ -234,7 +234,7 @@ def test_a_full_disk_leaves_no_partial_file(clip_360: Path, tmp_path: Path) -> N
     with pytest.raises(SandboxError) as caught:
         run("encode", arguments, readable=[clip_360], writable=[tmp_path], limits=Limits(file_bytes=30_000))
     assert caught.value.code == "media_write_failed"
-    arguments["out"] = str(tmp_path / "out.mkv")
+    arguments["out"] = str(tmp_path / "out.avi")
     with pytest.raises(SandboxError) as caught:
         run("lossless", arguments, readable=[clip_360], writable=[tmp_path], limits=Limits(file_bytes=30_000))
     assert caught.value.code == "media_write_failed"
