@@ -16,6 +16,7 @@ from guard.app import create_app
 from guard.bootstrap import first_key
 from guard.installation import Installation, open_installation
 from guard.settings import EncoderSettings, RateLimits, ReviewSettings, Settings, UploadLimits
+from tests.policy import write_policy
 from tests.stub_generator import PictureGenerator
 
 MODEL = "test-pictures"
@@ -25,6 +26,7 @@ def stub_settings(data: Path, **changes: object) -> Settings:
     """Settings for tests: fast encoding, no limits in the way."""
     values: dict[str, object] = {
         "data": data,
+        "policy": write_policy(data.parent / "test-policy.yaml"),
         "model_aliases": {"sora-2": "guard-scenes-1", MODEL: "guard-scenes-1"},
         "encoder": EncoderSettings(preset="veryfast"),
         "rate": RateLimits(tenant=0, anonymous=0),

@@ -103,6 +103,11 @@ def body(
     return {"error": {"message": message, "type": kind, "param": param, "code": code, **(extra or {})}}
 
 
+def status_of(code: str) -> int:
+    """The HTTP status that goes with a code of the rooms' errors."""
+    return 500 if code in _OUR_FAULT else _STATUS_OF_CODE.get(code, 400)
+
+
 def refused(request_id: str, error: RefusedError) -> ApiError:
     """A block by the policy, as clients of the wire know it; it is never worth a retry."""
     decision = error.decision
@@ -144,7 +149,7 @@ def install(app: FastAPI) -> None:
 
     async def room_error(request: Request, error: Exception) -> JSONResponse:
         code = str(getattr(error, "code", "internal_error"))
-        status = 500 if code in _OUR_FAULT else _STATUS_OF_CODE.get(code, 400)
+        status = status_of(code)
         headers = _RETRY_HEADERS.get(status, {})
         if status >= 500:
             _log.warning("request_failed", code=code, error=type(error).__name__)

@@ -60,10 +60,10 @@ def configure(level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StandardError()
     handler.setFormatter(LibraryFormatter())
     root = logging.getLogger()
     root.handlers, root.level = [handler], logging.WARNING
@@ -83,6 +83,13 @@ def keep_known(logger: WrappedLogger, method: str, event: EventDict) -> EventDic
         if name in FIELDS:
             kept[name] = value if isinstance(value, int | float | bool | None) else str(value)[:_LONGEST]
     return kept
+
+
+class _StandardError(logging.Handler):
+    """Writes to whatever standard error is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(self.format(record) + "\n")
 
 
 class LibraryFormatter(logging.Formatter):

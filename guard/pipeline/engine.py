@@ -61,6 +61,7 @@ class Engine:
         self._executor = executor
         self._client: DBOSClient | None = None
         self._pipeline: Pipeline | None = None
+        self._steps: Steps | None = None
         self._lock: IO[str] | None = None
         self._stop = threading.Event()
         self._watch: threading.Thread | None = None
@@ -95,6 +96,7 @@ class Engine:
             notification_listener_polling_interval_sec=0.2,
         )
         DBOS(config=config)
+        self._steps = steps
         self._pipeline = Pipeline(steps)
         DBOS.launch()
         DBOS.register_queue(QUEUE, worker_concurrency=concurrency, polling_interval_sec=0.2)
@@ -103,8 +105,17 @@ class Engine:
         self._watch.start()
 
     def submit(self, video_id: str) -> None:
-        """Queue the next run of a job."""
-        run = f"{video_id}.{self._jobs.next_attempt(video_id)}"
+        """Queue the next run of a job.
+
+        The job itself is in the database by now: if it cannot be queued, it stays there, and the worker finds it when
+        it next looks for jobs that nobody works on.
+        """
+        try:
+            self._enqueue(f"{video_id}.{self._jobs.next_attempt(video_id)}", video_id)
+        except Exception as error:  # noqa: BLE001 - the engine raises whatever its database driver does
+            _log.warning("enqueue_failed", video_id=video_id, error=type(error).__name__)
+
+    def _enqueue(self, run: str, video_id: str) -> None:
         if self._pipeline is not None:
             with SetWorkflowID(run):
                 DBOS.enqueue_workflow(QUEUE, self._pipeline.run, video_id)
@@ -159,6 +170,8 @@ class Engine:
         while not self._stop.wait(interval):
             try:
                 self.resume()
+                if self._steps is not None:
+                    self._steps.sweep()
             except Exception as error:  # noqa: BLE001 - the watch must outlive a database that is away
                 _log.warning("resume_failed", error=type(error).__name__)
 

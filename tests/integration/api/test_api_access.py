@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from guard.installation import Installation
+from guard.pipeline.jobs import utc_now
+from guard.store import tenants
+from tests.integration.api.conftest import Api
+
+ROUTES = [
+    ("GET", "/v1/videos", "videos"),
+    ("POST", "/v1/videos", "videos"),
+    ("POST", "/v1/videos/edits", "videos"),
+    ("POST", "/v1/moderations", "moderations"),
+    ("GET", "/v1/reviews", "reviews"),
+    ("POST", "/v1/reviews/review_01m84rgfqn6f4eh2hkyyz0sd80/approve", "reviews"),
+    ("POST", "/v1/releases/release_01m84rgfqn6f4eh2hkyyz0sd80/revoke", "admin"),
+]
+OPTIONAL = [("POST", "/v1/verifications"), ("POST", "/v1/content_provenance_checks")]
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), ROUTES)
+def test_a_route_wants_a_key_and_its_scope(
+    api: Api, new_key: Callable[..., str], method: str, path: str, scope: str
+) -> None:
+    assert api.error(method, path, key=None) == (401, "missing_api_key")
+    assert api.error(method, path, key="gk_nobody") == (401, "invalid_api_key")
+    assert api.error(method, path, key="gk_Schlüssel") == (401, "invalid_api_key")
+    others = {"videos", "moderations", "reviews", "admin", "verifications"} - {scope}
+    assert api.error(method, path, key=new_key(*others)) == (403, "scope_missing")
+    assert api(method, path, key=new_key(scope)).status_code not in (401, 403)
+
+
+@pytest.mark.parametrize(("method", "path"), OPTIONAL)
+def test_verification_needs_no_key_and_takes_no_wrong_one(
+    api: Api, new_key: Callable[..., str], method: str, path: str
+) -> None:
+    assert api.error(method, path, key=None, files={"x": (None, "y")}) == (400, "missing_required_parameter")
+    assert api.error(method, path, key="gk_nobody") == (401, "invalid_api_key")
+    assert api.error(method, path, key=new_key("videos")) == (403, "scope_missing")
+
+
+def test_a_revoked_key_opens_nothing(api: Api, new_key: Callable[..., str]) -> None:
+    key = new_key("videos")
+    assert api("GET", "/v1/videos", key=key).status_code == 200
+    with api.state.services.database.write() as session:
+        row = tenants.authenticate(session, key)
+        assert row is not None
+        assert row.last_used is not None
+        tenants.revoke_api_key(session, row.id, now=utc_now())
+    assert api.error("GET", "/v1/videos", key=key) == (401, "invalid_api_key")
+
+
+def test_the_answer_says_how_to_authenticate(api: Api) -> None:
+    response = api("GET", "/v1/videos", key=None)
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.json()["error"]["type"] == "authentication_error"
+
+
+def test_rates_are_kept_per_tenant_and_per_address(
+    api: Api, new_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation: Installation = api.state.installation
+    rate = installation.settings.rate.model_copy(update={"tenant": 3, "anonymous": 1})
+    settings = installation.settings.model_copy(update={"rate": rate})
+    services = dataclasses.replace(installation.services, settings=settings)
+    monkeypatch.setattr(api.state, "installation", dataclasses.replace(installation, services=services))
+    key, other = new_key("videos", tenant="busy"), new_key("videos", tenant="calm")
+    statuses = [api("POST", "/v1/videos/edits", key=key).status_code for _ in range(4)]
+    assert statuses == [400, 400, 400, 429]
+    refused = api("POST", "/v1/videos/edits", key=key)
+    assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+    assert refused.json()["error"]["type"] == "rate_limit_error"
+    assert 0 < int(refused.headers["retry-after"]) <= 20
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
+    assert api("POST", "/v1/videos/edits", key=other).status_code == 400
+    anonymous = [api("POST", "/v1/verifications", key=None).status_code for _ in range(2)]
+    assert anonymous == [400, 429]

@@ -1,0 +1,33 @@
+"""A policy for tests: the default one, and two harmless words that are always blocked or held."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+BLOCKED_WORD = "quagga"
+HELD_WORD = "okapi"
+BLOCKED_RULE = "test.blocked"
+HELD_RULE = "test.held"
+
+
+def write_policy(path: Path) -> Path:
+    """Write the policy document; returns its path."""
+    document = yaml.safe_load(files("policies").joinpath("default.yaml").read_text("utf-8"))
+    for rule, word, action in ((BLOCKED_RULE, BLOCKED_WORD, "block"), (HELD_RULE, HELD_WORD, "review")):
+        document["lists"][rule] = {"about": "A word of the tests.", "phrases": [word]}
+        document["rules"].append(
+            {
+                "id": rule,
+                "about": "A word of the tests.",
+                "category": "ip_copyright",
+                "action": action,
+                "any": [rule],
+            }
+        )
+    document["id"] = "test-policy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
+    return path
