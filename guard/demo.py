@@ -25,10 +25,10 @@ from rich.rule import Rule
 from guard.bootstrap import SCOPES, default_tenant
 from guard.cli.common import errors_explained, language, out, quiet_logs
 from guard.cli.generate import Made, finish, submit
+from guard.cli.remote import verify_remotely
 from guard.cli.verdicts import print_verdict
 from guard.installation import Installation, open_installation
 from guard.media import strip_metadata
-from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import utc_now
 from guard.pipeline.submit import RefusedError
 from guard.settings import load_settings
@@ -86,8 +86,8 @@ def run(prompt: str, folder: Path) -> None:
     out.print(Rule("3  strip the metadata, verify through the service"))
     stripped = folder / f"{made.video_id}.stripped.mp4"
     strip_metadata(made.file, stripped)
-    with _service(settings.data) as url:
-        answer = _ask(url, key, stripped)
+    with _service(settings.data) as url, out.status("examining the file"):
+        answer = verify_remotely(url, stripped, key)
     print_verdict(out, answer, spoken)
     _expect(
         answer,
@@ -191,21 +191,6 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
         except httpx.HTTPError:
             time.sleep(0.3)
     raise DemoError(f"The service did not answer within {START_SECONDS:.0f} seconds.")
-
-
-def _ask(url: str, key: str, file: Path) -> dict[str, Any]:
-    with out.status("examining the file"), file.open("rb") as content:
-        response = httpx.post(
-            f"{url}/v1/verifications",
-            files={"file": (file.name, content, "video/mp4")},
-            headers={"authorization": f"Bearer {key}"},
-            timeout=300,
-        )
-    answer: dict[str, Any] = response.json()
-    if response.status_code != httpx.codes.OK:
-        error = answer.get("error", {})
-        raise PipelineError(str(error.get("code")), str(error.get("message")))
-    return answer
 
 
 def _expect(answer: dict[str, Any], claims: dict[str, str], who: str) -> None:

@@ -112,7 +112,7 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     credentials = CredentialsDetector(Trust.model_validate(arguments["trust"]))
     evidence = examine(subject, [credentials, KnownWatermarks(), DeclaredMetadata()])
     reading = _read_mark(media, secrets.get(_SECRET, "")) if pictures else None
-    fingerprint = fingerprints.compute(media) if pictures else None
+    fingerprint = fingerprints.compute(media, crops=(fingerprints.WHOLE,)) if pictures else None
     report = credentials.last_report
     return {
         "sha256": sha256,

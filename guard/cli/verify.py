@@ -52,7 +52,9 @@ def verify(
     if offline:
         answer = _offline(file, anchor or [], proof, log_key)
     elif url:
-        answer = _remote(file, url, api_key)
+        from guard.cli.remote import verify_remotely
+
+        answer = verify_remotely(url, file, api_key)
     else:
         answer = _local(file)
     if as_json:
@@ -85,30 +87,3 @@ def _offline(file: Path, anchors: list[Path], proof: Path | None, log_key: str) 
         shown = LogProof(proof.read_text("utf-8"), VerifyKey.parse(text))
     verdict, _ = verify_offline(stranger(Trust.from_files(anchors)), file.absolute(), shown)
     return verdict.model_dump(mode="json")
-
-
-def _remote(file: Path, url: str, api_key: str) -> dict[str, Any]:
-    import httpx
-
-    from guard.pipeline.errors import PipelineError
-
-    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
-    try:
-        with file.open("rb") as content:
-            response = httpx.post(
-                f"{url.rstrip('/')}/v1/verifications",
-                files={"file": (file.name, content)},
-                headers=headers,
-                timeout=300,
-            )
-        answer: dict[str, Any] = response.json()
-    except (httpx.HTTPError, ValueError) as error:
-        raise PipelineError(
-            "service_unreachable", f"{url} did not answer ({type(error).__name__})."
-        ) from None
-    if response.status_code != 200:
-        problem = answer.get("error", {})
-        raise PipelineError(
-            str(problem.get("code", "service_failed")), str(problem.get("message", "The service refused."))
-        )
-    return answer

@@ -1,12 +1,13 @@
 """Perceptual fingerprints: a clip is found again after re-encoding, scaling and small central crops."""
 
 from guard.fingerprints.compute import compute
-from guard.fingerprints.fingerprint import ALGORITHM, Fingerprint, FingerprintError, FrameHash
+from guard.fingerprints.fingerprint import ALGORITHM, WHOLE, Fingerprint, FingerprintError, FrameHash
 from guard.fingerprints.index import Found, Index
 from guard.fingerprints.match import Match, compare
 
 __all__ = [
     "ALGORITHM",
+    "WHOLE",
     "Fingerprint",
     "FingerprintError",
     "Found",
