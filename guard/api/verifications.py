@@ -96,7 +96,7 @@ def verification_object(verified: Verified, *, full: bool) -> dict[str, Any]:
         "limits": verdict.limits,
         "revoked": verdict.revoked,
         "releases": list(verdict.release_ids),
-        "results": [_evidence(item, full=full) for item in verdict.evidence],
+        "evidence": [_evidence(item, full=full) for item in verdict.evidence],
         "file": {"sha256": seen.sha256, "size": seen.size, "media": seen.info.to_json()},
         "retention": {"media_deleted_at": rfc3339(verified.created)},
     }
