@@ -18,7 +18,7 @@ import resource
 import statistics
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ import av
 import c2pa
 import numpy as np
 
+from benchmarks.table import Goal, finish, goal, show_rows
 from guard.credentials import (
     AnchorList,
     CredentialsReport,
@@ -46,16 +47,6 @@ from guard.credentials.manifest import definition
 STATES = {"trusted": "Trusted", "valid": "Valid", "invalid": "Invalid", "absent": "none"}
 READ_LIMIT = 10.0  # seconds a single read may take before it counts as a hang
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@dataclass(frozen=True)
-class Goal:
-    """One line of the table; `value` None was not measured."""
-
-    name: str
-    goal: str
-    value: float | None
-    met: bool | None
 
 
 def read_as_json(path: str, trust: str) -> tuple[str, float]:
@@ -252,28 +243,19 @@ def goals(found: dict[str, Any]) -> list[Goal]:
     for name in ("official list", "anchors given"):
         entry = lists.get(name)
         share = entry["agree"] / entry["files"] if entry else None
-        lines.append(Goal(f"agreement under {name}", "= 1", share, None if share is None else share == 1))
+        lines.append(goal(f"agreement under {name}", "= 1", share))
     slowest = found.get("agreement", {}).get("slowest_s")
-    lines.append(
-        Goal(
-            "slowest public file, s",
-            f"<= {READ_LIMIT:g}",
-            slowest,
-            None if slowest is None else slowest <= READ_LIMIT,
-        )
-    )
-    overhead = max(
-        row["overhead"] for row in found["cost"] if row["MB"] == max(r["MB"] for r in found["cost"])
-    )
-    lines.append(Goal("overhead of our checks, largest file", "<= 0.2", overhead, overhead <= 0.2))
+    lines.append(goal("slowest public file, s", f"<= {READ_LIMIT:g}", slowest))
+    largest = max(row["MB"] for row in found["cost"])
+    overhead = max(row["overhead"] for row in found["cost"] if row["MB"] == largest)
     memory = max(row["ours MB above idle"] for row in found["cost"])
-    lines.append(Goal("memory of one operation, MB", "<= 1024", memory, memory <= 1024))
-    growth = found["growth_mb"]
-    lines.append(Goal("growth over all cycles, MB", "<= 5", growth, growth <= 5))
+    lines.append(goal("overhead of our checks, largest file", "<= 0.2", overhead))
+    lines.append(goal("memory of one operation, MB", "<= 1024", memory))
+    lines.append(goal("growth over all cycles, MB", "<= 5", found["growth_mb"]))
     return lines
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -296,17 +278,9 @@ def main() -> None:
         for key in ("disagreements", "with broken ingredients", "not fully protected"):
             for line in entry[key]:
                 print(f"  {key}: {line}")
-    for row in found["cost"]:
-        print("  ".join(f"{key} {value}" for key, value in row.items()))
-    table = goals(found)
-    for goal in table:
-        met = "not measured" if goal.met is None else "met" if goal.met else "MISSED"
-        print(
-            f"{goal.name:45} {goal.goal:10} {'' if goal.value is None else round(goal.value, 4)!s:10} {met}"
-        )
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps({**found, "goals": [asdict(goal) for goal in table]}, indent=1))
+    show_rows("cost", found["cost"])
+    return finish(goals(found), found, arguments.json)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -206,7 +206,8 @@ def _frames(media: FrameSource) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
 def _first(
     media: FrameSource, span: tuple[float, float] | None
 ) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
-    for chunk in media.chunks(span=span):
+    every = max(1, round(float(media.info.fps) * _SPAN_SECONDS))  # converts few more pictures than the one
+    for chunk in media.chunks(every=every, span=span):
         if len(chunk.frames):
             yield round(float(chunk.times[0]) * 1000), chunk.frames[0]
             return

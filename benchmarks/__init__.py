@@ -1,0 +1,1 @@
+"""Quality and speed against goals and peers; never part of the tests."""
