@@ -17,7 +17,7 @@ from guard import fingerprints, marks
 from guard.credentials import CredentialsDetector, CredentialsReport, Trust
 from guard.fingerprints import Fingerprint
 from guard.marks import MarkKey, Reading
-from guard.marks.embed import MIN_SIDE
+from guard.marks.front import MIN_SIDE
 from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 

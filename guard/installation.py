@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,13 +27,17 @@ from guard.pipeline.engine import Engine
 from guard.pipeline.jobs import VideoJobs, utc_now
 from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
-from guard.services import Services
+from guard.services import Encoding, Services
 from guard.settings import Backend, DiffusersBackend, Settings
-from guard.store import Database, Objects, Vault
+from guard.store import Database, Objects, StoreError, Vault
 from policies import Judge
 
 APPLICATION = "Guard"
 LOCK = "worker.lock"
+LEFT_AFTER = timedelta(hours=1)
+"""Age from which nobody can still be working on an upload."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,18 @@ class Installation:
             self.paths.lock,
             concurrency=self.settings.worker_threads,
         )
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what a killed process left: uploads under examination, objects half stored, erased rows."""
+        try:
+            for path in self.paths.uploads.iterdir():
+                if path.stat().st_mtime < (utc_now() - LEFT_AFTER).timestamp():
+                    path.unlink(missing_ok=True)
+            self.services.objects.discard_uploads(before=utc_now() - LEFT_AFTER)
+            self.services.database.scrub()
+        except (OSError, StoreError) as error:
+            _log.warning("not_tidied", error=type(error).__name__)
 
     def close(self) -> None:
         """Let go of workflow engine and database."""
@@ -129,8 +146,8 @@ def open_installation(settings: Settings) -> Installation:
     vault = Vault(keyfiles.load_or_create(paths.keys / "prompts.key"))
     mark_keys = keyfiles.mark_keys(paths.keys)
     trust = Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists)
+    encoder = settings.encoder
     services = Services(
-        settings=settings,
         application=Software(APPLICATION, __version__),
         database=database,
         objects=Objects(settings.objects_url or paths.data / "objects"),
@@ -151,6 +168,10 @@ def open_installation(settings: Settings) -> Installation:
         ),
         work=paths.work,
         training_mining=_mining(settings.training_mining),
+        mark_preset=settings.mark.preset,
+        encoding=Encoding(encoder.name, encoder.crf, encoder.preset, encoder.threads),
+        model_aliases=settings.model_aliases,
+        review_expires=timedelta(hours=settings.review.expires_hours),
     )
     _announce(services, paths.signing)
     jobs = VideoJobs(database, vault, log, review_expires=services.review_expires)

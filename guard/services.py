@@ -13,11 +13,21 @@ from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Log
 from guard.marks import MarkKey
+from guard.media.writing import Encoder
 from guard.pipeline.errors import PipelineError
 from guard.registry import StoredRegistry
-from guard.settings import Settings
 from guard.store import Database, Objects, Vault
 from policies import Judge
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The finished file's video codec, as :func:`guard.media.encode` takes it."""
+
+    name: Encoder
+    crf: int
+    preset: str
+    threads: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +35,6 @@ class Services:
     """The parts of one installation.
 
     Attributes:
-        settings: what the operator set.
         application: name and version of this software, for manifests.
         database: of everything but objects.
         objects: released files.
@@ -39,9 +48,12 @@ class Services:
         inspector: how files are read back.
         work: folder of jobs under way.
         training_mining: entries of the manifest's training and mining assertion.
+        mark_preset: strength of the first attempt at a watermark.
+        encoding: of the finished file.
+        model_aliases: names that clients ask for, and the models that serve them.
+        review_expires: how long a hold for review lasts.
     """
 
-    settings: Settings
     application: Software
     database: Database
     objects: Objects
@@ -55,11 +67,10 @@ class Services:
     inspector: Inspector
     work: Path
     training_mining: Mapping[str, Use]
-
-    @property
-    def review_expires(self) -> timedelta:
-        """How long a hold for review lasts."""
-        return timedelta(hours=self.settings.review.expires_hours)
+    mark_preset: str
+    encoding: Encoding
+    model_aliases: Mapping[str, str]
+    review_expires: timedelta
 
     def model_named(self, name: str) -> str:
         """The model that serves a request for ``name``, aliases resolved.
@@ -67,9 +78,9 @@ class Services:
         Raises:
             PipelineError: ``model_not_found``.
         """
-        resolved = self.settings.model_aliases.get(name, name)
+        resolved = self.model_aliases.get(name, name)
         if resolved not in self.generators:
-            known = ", ".join(sorted({*self.generators, *self.settings.model_aliases}))
+            known = ", ".join(sorted({*self.generators, *self.model_aliases}))
             raise PipelineError(
                 "model_not_found", f"There is no model of this name here; use one of {known}.", param="model"
             )

@@ -52,7 +52,7 @@ def caller_of(request: Request) -> Caller | None:
     state = state_of(request)
     header = request.headers.get("authorization")
     if header is None:
-        rate = state.services.settings.rate.anonymous
+        rate = state.settings.rate.anonymous
         host = None if request.client is None else request.client.host
         _charge(request, state, f"address {address_of(host)}", rate)
         return None
@@ -60,7 +60,7 @@ def caller_of(request: Request) -> Caller | None:
     caller = _identify(state, key.strip()) if kind.lower() == "bearer" else None
     if caller is None:
         raise _unauthorised("The API key is unknown or revoked; check the Authorization header.")
-    _charge(request, state, caller.tenant_id, state.services.settings.rate.tenant)
+    _charge(request, state, caller.tenant_id, state.settings.rate.tenant)
     return caller
 
 

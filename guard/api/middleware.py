@@ -96,6 +96,8 @@ class _Exchange:
                 await self._drain()
             self.status, self._answered = message["status"], True
             headers = MutableHeaders(scope=message)
+            if self._unread:
+                headers["connection"] = "close"  # or the server would read the rest, however long it is
             for name, value in self._headers().items():
                 headers.setdefault(name, value)
         await self._send(message)

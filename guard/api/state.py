@@ -15,6 +15,7 @@ from guard.api.limits import RateLimiter
 from guard.api.metrics import Metrics
 from guard.installation import Installation
 from guard.services import Services
+from guard.settings import Settings
 
 UPLOADS_PER_EXAMINATION = 8
 """Uploads that may be on their way or waiting for each examination that may run."""
@@ -42,12 +43,17 @@ class State:
     _uploads: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.examinations = asyncio.Semaphore(self.services.settings.uploads.concurrent)
+        self.examinations = asyncio.Semaphore(self.settings.uploads.concurrent)
 
     @property
     def services(self) -> Services:
         """The installation's parts."""
         return self.installation.services
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator set."""
+        return self.installation.settings
 
     @contextmanager
     def upload_slot(self) -> Iterator[None]:
@@ -56,7 +62,7 @@ class State:
         Raises:
             ApiError: ``busy``.
         """
-        most = self.services.settings.uploads.concurrent * UPLOADS_PER_EXAMINATION
+        most = self.settings.uploads.concurrent * UPLOADS_PER_EXAMINATION
         if self._uploads >= most:
             raise ApiError(
                 503, "busy", "Too many files are being examined; try again.", headers={"retry-after": "5"}

@@ -59,7 +59,7 @@ async def examine_upload(request: Request, guard: State, tenant_id: str | None) 
         ApiError: the form or its file cannot be taken.
         MediaError: the file cannot be examined.
     """
-    limits = guard.services.settings.uploads
+    limits = guard.settings.uploads
     with guard.upload_slot():
         async with read_body(
             request,

@@ -57,7 +57,7 @@ async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any
         request,
         guard.installation.paths.uploads,
         file_field="input_reference",
-        max_file_bytes=guard.services.settings.uploads.max_bytes,
+        max_file_bytes=guard.settings.uploads.max_bytes,
     ) as body:
         values = body.values
         if body.file is not None or values.get("input_reference") is not None:
@@ -69,7 +69,7 @@ async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any
             )
         fields.only_known(values, _CREATE)
         prompt = fields.required_text(values, "prompt")
-        model = fields.text(values, "model", most=200) or guard.services.settings.generators[0].model
+        model = fields.text(values, "model", most=200) or guard.settings.generators[0].model
         info = (await run_in_threadpool(guard.services.generator, model)).info
         sizes = [f"{width}x{height}" for width, height in info.sizes]
         seconds = fields.whole(values, "seconds")

@@ -20,6 +20,8 @@ class PipelineError(Exception):
         self.passing = passing
 
 
+_OURS = frozenset({"detectors", "generator", "guard", "policies"})
+
 PASSING_CODES = frozenset(
     {
         "database_unavailable",
@@ -29,6 +31,8 @@ PASSING_CODES = frozenset(
         "object_store_unavailable",
         "out_of_memory",
         "signer_failed",
+        "signer_mismatch",
+        "storage_failed",
         "work_folder_unwritable",
     }
 )
@@ -39,10 +43,10 @@ def as_outcome(error: Exception) -> tuple[str, str, bool]:
     """Code, message and whether it may pass, of any exception.
 
     Messages of our own errors are written for people and hold no secrets; a foreign exception's text may quote a
-    prompt or a path, so only its type is told.
+    prompt or a path, so only its type is told. Foreign exceptions may have a ``code`` too (SQLAlchemy's do).
     """
     code = getattr(error, "code", None)
-    if isinstance(code, str):
+    if isinstance(code, str) and type(error).__module__.partition(".")[0] in _OURS:
         passing = code in PASSING_CODES or getattr(error, "passing", False) is True
         return code, str(error), passing
     if isinstance(error, OSError):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from guard.fingerprints import Fingerprint
 from guard.ledger import Log
-from guard.store import Database, Vault
+from guard.store import Database, StoreError, Vault
 from guard.store import decisions as decision_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
@@ -180,6 +180,21 @@ class VideoJobs:
         """Jobs that somebody should be working on."""
         with self._database.read() as session:
             return video_rows.due_videos(session, now=self._now())
+
+    def over(self, video_id: str) -> bool:
+        """Whether the job has ended, one way or another; not so for one that is unknown here."""
+        try:
+            with self._database.read() as session:
+                return video_rows.get_video(session, video_id).status not in ("queued", "in_progress")
+        except StoreError as error:
+            if error.code != "not_found":
+                raise
+            return False
+
+    def released(self, video_id: str) -> bool:
+        """Whether the registry has a release of it."""
+        with self._database.read() as session:
+            return release_rows.find_release(session, video_id=video_id) is not None
 
     def expire_reviews(self) -> int:
         """Fail what was held for too long."""

@@ -6,6 +6,7 @@ database. A later step trusts neither memory nor arguments, only those two.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -26,6 +27,7 @@ from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import Job, VideoJobs
 from guard.pipeline.workflow import Outcome
 from guard.services import Services
+from guard.store import StoreError
 from guard.store.releases import NewRelease
 
 DONE: Outcome = {"state": "done"}
@@ -82,7 +84,7 @@ class VideoSteps:
 
     def presets(self) -> tuple[str, ...]:
         """The configured watermark preset and the next stronger one."""
-        first = self._services.settings.mark.preset
+        first = self._services.mark_preset
         second = marks.stronger(first)
         return (first,) if second is None else (first, second)
 
@@ -95,8 +97,7 @@ class VideoSteps:
         """Prompt to raw clip; a clip that an earlier run has finished is taken as it is."""
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        noted = folder.noted("raw")
-        if noted is not None and folder.raw.exists() and _digest(folder.raw) == noted["digest"]:
+        if _intact(folder.raw, folder.noted("raw")):
             return DONE
         model = self._services.generator(job.model)
         request = GenerationRequest(
@@ -112,14 +113,23 @@ class VideoSteps:
         return DONE
 
     def examine_output(self, video_id: str) -> Outcome:
-        """The output policy on one frame a second; a reviewer's approval stands."""
+        """The output policy on one frame a second; a reviewer's approval stands, for the clip that was held."""
         job = self._jobs.load(video_id)
+        folder = self._folder(video_id)
+        raw = _require(folder.raw, folder.noted("raw"))
         if self._jobs.approved(video_id, "output"):
-            return DONE
-        source = VideoFile(self._folder(video_id).raw)
+            if folder.noted("held") == raw:
+                return DONE
+            return {
+                "state": "failed",
+                "code": "approved_clip_lost",
+                "message": "The clip that the reviewer approved is gone; ask for the video again.",
+            }
+        source = VideoFile(folder.raw)
         decision = self._services.judge.judge_frames(_sampled(source), stage="output")
         decision_id = self._jobs.decide(job, decision)
         if decision.action == "review":
+            folder.note("held", raw)
             self._jobs.hold(job, "output", decision_id, decision.reason)
             return {"state": "held", "code": decision.reason}
         if decision.action == "block":
@@ -127,14 +137,21 @@ class VideoSteps:
         return DONE
 
     def mark(self, video_id: str, preset: str) -> Outcome:
-        """Raw clip to watermarked mp4, one streaming pass."""
+        """Raw clip to watermarked mp4, one streaming pass; a file that an earlier run has finished is taken as it is.
+
+        The clip must be the one that was judged: a damaged one is made and judged again.
+        """
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        _require(folder.noted("raw"))
-        source = VideoFile(folder.raw)
+        _require(folder.raw, folder.noted("raw"))
         key = self._services.mark_keys[0]
+        made_so = {"preset": preset, "key_id": key.id}
+        noted = folder.noted("marked")
+        if noted is not None and made_so.items() <= noted.items() and _intact(folder.marked, noted):
+            return DONE
+        source = VideoFile(folder.raw)
         embedder = marks.Embedder(key, self._jobs.payload(job), source.info.width, source.info.height, preset)
-        encoder = self._services.settings.encoder
+        encoder = self._services.encoding
         encode(
             source,
             folder.marked,
@@ -145,12 +162,13 @@ class VideoSteps:
             threads=encoder.threads,
             progress=self._progress(video_id, 60, 85),
         )
-        folder.note("marked", {"preset": preset, "key_id": key.id})
+        folder.note("marked", {**made_so, "digest": _digest(folder.marked)})
         return DONE
 
     def fingerprint(self, video_id: str) -> Outcome:
         """Hashes of the pictures as they will be seen."""
         folder = self._folder(video_id)
+        _require(folder.marked, folder.noted("marked"))
         found = fingerprints.compute(VideoFile(folder.marked))
         folder.note("fingerprint", found.to_json())
         self._jobs.progress(video_id, 88)
@@ -161,6 +179,7 @@ class VideoSteps:
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
         info = self._services.generator(job.model).info
+        _require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
         spec = credentials.ManifestSpec(
             title=f"{video_id}.mp4",
@@ -173,7 +192,7 @@ class VideoSteps:
             training_mining=self._services.training_mining,
             human_validated=self._jobs.approved(video_id, "output"),
         )
-        signed = credentials.sign(folder.marked, folder.signed, spec, self._services.identity())
+        signed = credentials.sign(folder.marked, folder.signed, spec, self._identity())
         folder.note(
             "signed",
             {
@@ -185,6 +204,12 @@ class VideoSteps:
         )
         self._jobs.progress(video_id, 92)
         return DONE
+
+    def _identity(self) -> credentials.Identity:
+        try:
+            return self._services.identity()
+        except credentials.CredentialsError as error:  # the operator can repair it
+            raise PipelineError(error.code, str(error), passing=True) from None
 
     def self_check(self, video_id: str) -> Outcome:
         """Read manifest, mark and fingerprint back off the finished file, in a process of its own."""
@@ -199,7 +224,7 @@ class VideoSteps:
         return {"state": "failed", "code": code, "message": message}
 
     def _fault(self, job: Job, folder: WorkFolder, seen: Inspection) -> tuple[str, str] | None:
-        signed = _require(folder.noted("signed"))
+        signed = _noted(folder.noted("signed"))
         if seen.sha256 != signed["digest"].removeprefix("sha256:"):
             return "self_check_failed", "The finished file changed on disk."
         report = seen.credentials
@@ -224,8 +249,8 @@ class VideoSteps:
         if job.status == "completed":
             return self._cleaned(video_id)
         folder = self._folder(video_id)
-        signed = _require(folder.noted("signed"))
-        marked = _require(folder.noted("marked"))
+        signed = _require(folder.signed, folder.noted("signed"))
+        marked = _require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
         if self._services.registry.blocks(found):
             return {
@@ -235,6 +260,8 @@ class VideoSteps:
             }
         info = self._services.generator(job.model).info
         key = f"videos/{video_id}/{signed['digest'].removeprefix('sha256:')}.mp4"
+        self._forget_object(folder, except_key=key)
+        folder.note("object", {"key": key})
         self._services.objects.put(key, folder.signed)
         self._jobs.release(
             job,
@@ -259,12 +286,27 @@ class VideoSteps:
     def fail(self, video_id: str, code: str, message: str) -> Outcome:
         """The job is over; what it made is destroyed."""
         self._jobs.fail(video_id, code, message)
+        self._forget_object(self._folder(video_id))
         return self._cleaned(video_id)
 
     def stall(self, video_id: str, code: str, message: str) -> Outcome:
         """The job waits for a cause to pass; what it made stays."""
         self._jobs.stall(video_id, code, message)
         return DONE
+
+    def sweep(self) -> None:
+        """Destroy what jobs left that ended elsewhere: rejected, held for too long, or released just before a crash."""
+        for root in self._services.work.glob("video_*"):
+            if self._jobs.over(root.name):
+                if not self._jobs.released(root.name):
+                    self._forget_object(WorkFolder(root))
+                shutil.rmtree(root, ignore_errors=True)
+
+    def _forget_object(self, folder: WorkFolder, *, except_key: str = "") -> None:
+        """Remove an object that an earlier run stored and that no release came to point to."""
+        noted = folder.noted("object")
+        if noted is not None and noted["key"] != except_key:
+            self._services.objects.delete(noted["key"])
 
     def _cleaned(self, video_id: str) -> Outcome:
         shutil.rmtree(self._services.work / video_id, ignore_errors=True)
@@ -274,7 +316,7 @@ class VideoSteps:
         return WorkFolder(self._services.work / video_id)
 
     def _fingerprint(self, folder: WorkFolder) -> fingerprints.Fingerprint:
-        return fingerprints.Fingerprint.from_json(_require(folder.noted("fingerprint")))
+        return fingerprints.Fingerprint.from_json(_noted(folder.noted("fingerprint")))
 
     def _progress(self, video_id: str, start: int, end: int) -> Callable[[float], None]:
         """A callback that writes whole per cents, twice a second at most."""
@@ -284,7 +326,9 @@ class VideoSteps:
             nonlocal last
             if (now := time.monotonic()) - last >= _PROGRESS_EVERY:
                 last = now
-                self._jobs.progress(video_id, start + round((end - start) * min(max(share, 0.0), 1.0)))
+                percent = start + round((end - start) * min(max(share, 0.0), 1.0))
+                with contextlib.suppress(StoreError):  # not worth losing a clip over
+                    self._jobs.progress(video_id, percent)
 
         return report
 
@@ -301,9 +345,24 @@ def _digest(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
-def _require(noted: dict[str, Any] | None) -> dict[str, Any]:
+def _intact(path: Path, noted: dict[str, Any] | None) -> bool:
+    return noted is not None and path.is_file() and _digest(path) == noted["digest"]
+
+
+def _require(path: Path, noted: dict[str, Any] | None) -> dict[str, Any]:
+    """What is noted of a file that is still the one it was noted of."""
+    if not _intact(path, noted):
+        raise _missing()
+    return _noted(noted)
+
+
+def _noted(noted: dict[str, Any] | None) -> dict[str, Any]:
     if noted is None:
-        raise PipelineError(
-            "work_files_missing", "The job's work files are gone; it has to start again.", passing=True
-        )
+        raise _missing()
     return noted
+
+
+def _missing() -> PipelineError:
+    return PipelineError(
+        "work_files_missing", "The job's work files are gone or damaged; they are made again.", passing=True
+    )

@@ -73,6 +73,10 @@ class Steps(Protocol):
         """Store, register, log: only now is the file reachable."""
         ...
 
+    def sweep(self) -> None:
+        """Destroy what jobs left that ended outside of a run."""
+        ...
+
     def presets(self) -> tuple[str, ...]:
         """Watermark presets to try, in order."""
         ...
