@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 
 import structlog
 from fastapi import FastAPI
@@ -21,6 +20,7 @@ from guard.installation import Installation, open_installation
 from guard.marks.warm import warm_up
 from guard.pipeline.errors import PipelineError, as_outcome
 from guard.settings import Settings
+from guard.web import router as pages
 
 _log = structlog.get_logger(__name__)
 
@@ -56,10 +56,7 @@ def create_app(
     app.add_middleware(RequestEnvelope, metrics=metrics)
     errors.install(app)
     routes.include(app)
-    if find_spec("guard.web") is not None:
-        from guard.web import router
-
-        app.include_router(router)
+    app.include_router(pages)
     return app
 
 

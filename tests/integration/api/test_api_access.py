@@ -66,8 +66,7 @@ def test_rates_are_kept_per_tenant_and_per_address(
     installation: Installation = api.state.installation
     rate = installation.settings.rate.model_copy(update={"tenant": 3, "anonymous": 1})
     settings = installation.settings.model_copy(update={"rate": rate})
-    services = dataclasses.replace(installation.services, settings=settings)
-    monkeypatch.setattr(api.state, "installation", dataclasses.replace(installation, services=services))
+    monkeypatch.setattr(api.state, "installation", dataclasses.replace(installation, settings=settings))
     key, other = new_key("videos", tenant="busy"), new_key("videos", tenant="calm")
     statuses = [api("POST", "/v1/videos/edits", key=key).status_code for _ in range(4)]
     assert statuses == [400, 400, 400, 429]
