@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 import c2pa
 
@@ -22,6 +24,9 @@ from guard.credentials.manifest import Ingredient, ManifestSpec, definition, ing
 from guard.credentials.media_type import media_type
 from guard.credentials.reading import read
 from guard.credentials.trust import Trust, anchors_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Sig
         descriptor, name = tempfile.mkstemp(prefix=".signing-", dir=out.parent)
         temporary = Path(name)
         try:
-            with os.fdopen(descriptor, "w+b") as destination:  # the library reads back what it wrote
+            with _Draft(io.FileIO(descriptor, "r+b")) as destination:  # the library reads back what it wrote
                 manifest = _embed(source, kind, destination, spec, identity)
                 destination.flush()
                 os.fsync(destination.fileno())
@@ -89,6 +94,32 @@ def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Sig
             "storage_failed", f"The signed file could not be written to {out.parent}: {error.strerror}."
         ) from None
     return Signed(manifest_id, "sha256:" + sha256(manifest).hexdigest(), size, manifest)
+
+
+class _Draft(io.BufferedRandom):
+    """A file that remembers that the disk failed, since the library tells only that something did."""
+
+    fault: OSError | None = None
+
+    def write(self, data: Buffer) -> int:
+        with self._remembering():
+            return super().write(data)
+
+    def flush(self) -> None:
+        with self._remembering():
+            super().flush()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with self._remembering():
+            return super().seek(offset, whence)
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.fault = error
+            raise
 
 
 def has_manifest(path: Path) -> bool:
@@ -114,7 +145,7 @@ def _checked_type(path: Path) -> str:
     return kind
 
 
-def _embed(source: Path, kind: str, destination: IO[bytes], spec: ManifestSpec, identity: Identity) -> bytes:
+def _embed(source: Path, kind: str, destination: _Draft, spec: ManifestSpec, identity: Identity) -> bytes:
     failures: list[CredentialsError] = []
 
     def answer(data: bytes) -> bytes:
@@ -147,6 +178,8 @@ def _embed(source: Path, kind: str, destination: IO[bytes], spec: ManifestSpec, 
         detail = clean(str(error)) or type(error).__name__
     if failures:
         raise failures[0]
+    if destination.fault is not None:
+        raise destination.fault
     raise CredentialsError("signing_failed", f"The C2PA library could not sign {source.name}: {detail[:200]}")
 
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -126,6 +126,23 @@ class Objects:
                 obstore.delete(self._store, key)
             except (exceptions.NotFoundError, FileNotFoundError):
                 return
+
+    def discard_uploads(self, *, before: datetime) -> None:
+        """Remove what a killed process left half-way of :meth:`put`, where it is older than that.
+
+        Raises:
+            StoreError: ``object_store_unavailable``.
+        """
+        with _translated():
+            if self._folder is not None:  # where parts of files lie that the store does not list
+                for path in (self._folder / _UPLOADS).glob("*"):
+                    if path.stat().st_mtime < before.timestamp():
+                        path.unlink(missing_ok=True)
+                return
+            for batch in obstore.list(self._store, prefix=_UPLOADS):
+                for found in batch:
+                    if found["last_modified"] < before:
+                        obstore.delete(self._store, found["path"])
 
     def check(self) -> None:
         """Whether the store answers.
