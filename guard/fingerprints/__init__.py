@@ -2,7 +2,6 @@
 
 from guard.fingerprints.compute import compute
 from guard.fingerprints.fingerprint import ALGORITHM, WHOLE, Fingerprint, FingerprintError, FrameHash
-from guard.fingerprints.index import Found, Index
 from guard.fingerprints.match import Match, compare
 
 __all__ = [
@@ -10,9 +9,7 @@ __all__ = [
     "WHOLE",
     "Fingerprint",
     "FingerprintError",
-    "Found",
     "FrameHash",
-    "Index",
     "Match",
     "compare",
     "compute",

@@ -9,7 +9,7 @@ import pdqhash
 import pytest
 from PIL import Image
 
-from guard.fingerprints import Fingerprint, Index, compare, compute
+from guard.fingerprints import Fingerprint, compare, compute
 from guard.media import VideoFile
 from tests import media
 
@@ -117,51 +117,3 @@ def test_plain_pictures_are_never_called_a_match(original: Fingerprint, tmp_path
     plain = upload(media.write_clip(tmp_path / "plain.mp4", grey))
     for found in (compare(plain, plain), compare(plain, original), compare(original, plain)):
         assert (found.matched, found.reason, found.median_distance) == (False, "too_plain", 256)
-    index = Index()
-    index.add("plain", plain)
-    assert index.search(plain) == []
-
-
-def test_the_index_finds_what_compare_finds(
-    original: Fingerprint, others: list[Fingerprint], pictures_360: np.ndarray, tmp_path: Path
-) -> None:
-    index = Index()
-    for number, fingerprint in enumerate([*others, original]):
-        index.add(f"clip-{number}", fingerprint)
-    pictures, _ = edit("crop 90", pictures_360)
-    asked = upload(media.write_clip(tmp_path / "edited.mp4", pictures, crf=26))
-    (found,) = index.search(asked)
-    assert (found.id, found.match) == ("clip-20", compare(asked, original))
-    for number, fingerprint in enumerate(others):
-        assert [item.id for item in index.search(fingerprint)] == [f"clip-{number}"]
-    assert index.remove("clip-20")
-    assert not index.remove("clip-20")
-    assert index.search(asked) == []
-    index.add("clip-3", original)  # replaces the one before
-    assert len(index) == 20
-    assert [item.id for item in index.search(asked)] == ["clip-3"]
-    assert index.search(others[3]) == []
-    assert [item.id for item in index.search(others[4])] == ["clip-4"]
-
-
-def test_the_index_agrees_with_brute_force_on_random_bits() -> None:
-    rng = np.random.default_rng(8)
-
-    def clip(rows: np.ndarray) -> Fingerprint:
-        from guard.fingerprints import FrameHash
-
-        hashes = (FrameHash(float(i), np.packbits(row).tobytes().hex(), 90) for i, row in enumerate(rows))
-        return Fingerprint(tuple(hashes))
-
-    rows = rng.integers(0, 2, (400, 8, 256), np.uint8)
-    index = Index()
-    for number in range(400):
-        index.add(str(number), clip(rows[number]))
-    for number, flips, expected in ((7, 31, ["7"]), (399, 32, []), (0, 0, ["0"])):
-        changed = rows[number].copy()
-        for row in changed:
-            row[rng.choice(256, flips, replace=False)] ^= 1
-        found = index.search(clip(changed))
-        assert [item.id for item in found] == expected
-        if found:
-            assert found[0].match.median_distance == flips
