@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from generator._loading import quiet_loading
 from generator._torchvision import prepare
 from generator.embedded import weights_digest
 from generator.errors import GeneratorError
@@ -80,7 +81,8 @@ class DiffusersGenerator:
         kind = pipeline_class or DiffusionPipeline
         place = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            self._pipeline = kind.from_pretrained(model, dtype=dtype, revision=revision).to(place)
+            with quiet_loading():
+                self._pipeline = kind.from_pretrained(model, dtype=dtype, revision=revision).to(place)
         except (OSError, ValueError) as error:
             raise GeneratorError("weights_missing", "the pipeline could not be loaded") from error
         except (RuntimeError, MemoryError) as error:

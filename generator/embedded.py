@@ -11,6 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from generator._loading import quiet_loading
 from generator.errors import GeneratorError
 from generator.pipeline import GUIDANCE, STEPS, SceneVideoPipeline, nearest_canvas
 from generator.types import Frames, GeneratedClip, GenerationRequest, GeneratorInfo, Progress, check_request
@@ -47,7 +48,8 @@ class EmbeddedGenerator:
         card = folder / "training.json"
         if not (folder / "model_index.json").is_file() or not card.is_file():
             raise GeneratorError("weights_missing", "there is no saved pipeline")
-        self._pipeline = SceneVideoPipeline.from_pretrained(folder, dtype=torch.float32).to(device)
+        with quiet_loading():
+            self._pipeline = SceneVideoPipeline.from_pretrained(folder, dtype=torch.float32).to(device)
         self._pipeline.set_progress_bar_config(disable=True)
         self._threads = threads
         facts = json.loads(card.read_text(encoding="utf-8"))

@@ -65,6 +65,7 @@ def verify(
 @app.command("export")
 def export(
     folder: Annotated[Path, typer.Argument(help="Where to; grown, if it holds an older export.")],
+    as_json: JsonFlag = False,
 ) -> None:
     """Write the log in the public layout (C2SP tlog-tiles), for others to check.
 
@@ -73,7 +74,10 @@ def export(
     with installation() as opened, opened.services.database.read() as session:
         checkpoint = opened.services.log.export(session.connection(), folder)
         key = opened.services.log.public_key
-    out.print(f"{checkpoint.size} leaves in {folder}; public key: {key}", markup=False)
+    if as_json:
+        show_json({"folder": str(folder), "size": checkpoint.size, "public_key": str(key)})
+    else:
+        out.print(f"{checkpoint.size} leaves in {folder}\npublic key: {key}", markup=False, highlight=False)
 
 
 @app.command("key")

@@ -7,13 +7,15 @@ import locale
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import structlog
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from guard.settings import load_settings
 
@@ -47,6 +49,20 @@ def language(chosen: str) -> Language:
 def show_json(value: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns of text. Nothing is cut off, however narrow the terminal: ids are there to be copied."""
+    lines = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(line[column]) for line in [list(headers), *lines]) for column in range(len(headers))]
+    for number, line in enumerate([list(headers), *lines]):
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        out.print(Text("  ".join(cells).rstrip(), style="bold" if number == 0 else ""))
+
+
+def when(moment: datetime) -> str:
+    """A time as RFC 3339, UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def quiet_logs() -> None:

@@ -11,9 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from guard.cli.common import FELL_SHORT, JsonFlag, LangOption, err, installation, language, out, show_json
+from guard.cli.common import (
+    FELL_SHORT,
+    JsonFlag,
+    LangOption,
+    err,
+    installation,
+    language,
+    out,
+    show_json,
+    show_table,
+    when,
+)
 
 if TYPE_CHECKING:
     from guard.installation import Installation
@@ -188,7 +198,7 @@ def list_videos(
 
     with installation() as opened, opened.services.database.read() as session:
         found, _ = videos.list_videos(session, None, limit=limit)
-        rows = [
+        rows: list[dict[str, Any]] = [
             {
                 "id": video.id,
                 "status": video.status,
@@ -198,21 +208,24 @@ def list_videos(
                 "hold": video.hold,
                 "stalled": video.stalled_code,
                 "error": video.error_code,
-                "created": video.created.isoformat(timespec="seconds"),
+                "created": when(video.created),
             }
             for video in found
         ]
     if as_json:
         show_json(rows)
         return
-    table = Table("id", "status", "%", "size", "s", "note", "created")
-    for row in rows:
-        note = row["error"] or row["stalled"] or (f"held: {row['hold']}" if row["hold"] else "")
-        table.add_row(
-            str(row["id"]), str(row["status"]), str(row["progress"]), str(row["size"]), str(row["seconds"]),
-            str(note), str(row["created"]),
-        )  # fmt: skip
-    out.print(table)
+    if not rows:
+        out.print("No videos yet: guard generate makes one.")
+        return
+    columns = ("id", "status", "progress", "size", "seconds", "created")
+    cells = [[*(row[column] for column in columns), _note(row)] for row in rows]
+    show_table(["id", "status", "%", "size", "s", "created", "note"], cells)
+
+
+def _note(row: dict[str, Any]) -> str:
+    held = f"held: {row['hold']}" if row["hold"] else ""
+    return str(row["error"] or row["stalled"] or held)
 
 
 @videos_app.command("resume")

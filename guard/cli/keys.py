@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from guard.cli.common import JsonFlag, installation, out, show_json
+from guard.cli.common import JsonFlag, installation, out, show_json, show_table, when
 
 api_keys_app = typer.Typer(help="Keys of API clients.", no_args_is_help=True)
 keys_app = typer.Typer(help="Signing keys of the Content Credentials.", no_args_is_help=True)
@@ -62,8 +61,8 @@ def list_api_keys(as_json: JsonFlag = False) -> None:
                 "name": row.name,
                 "prefix": row.prefix,
                 "scopes": row.scopes,
-                "created": row.created.isoformat(timespec="seconds"),
-                "last_used": None if row.last_used is None else row.last_used.isoformat(timespec="seconds"),
+                "created": when(row.created),
+                "last_used": None if row.last_used is None else when(row.last_used),
                 "revoked": row.revoked_at is not None,
             }
             for row in tenants.list_api_keys(session)
@@ -71,17 +70,21 @@ def list_api_keys(as_json: JsonFlag = False) -> None:
     if as_json:
         show_json(rows)
         return
-    table = Table("id", "name", "begins", "scopes", "last used", "state")
-    for row in rows:
-        table.add_row(
-            row["id"], row["name"], row["prefix"], " ".join(row["scopes"]), row["last_used"] or "never",
-            "revoked" if row["revoked"] else "valid",
-        )  # fmt: skip
-    out.print(table)
+    if not rows:
+        out.print("No keys yet: guard api-keys create NAME makes one.")
+        return
+    cells = [
+        [row["id"], row["name"], row["prefix"], row["last_used"] or "never",
+         "revoked" if row["revoked"] else "valid", " ".join(row["scopes"])]
+        for row in rows
+    ]  # fmt: skip
+    show_table(["id", "name", "begins", "last used", "state", "scopes"], cells)
 
 
 @api_keys_app.command("revoke")
-def revoke_api_key(key_id: Annotated[str, typer.Argument(help="The key's id.")]) -> None:
+def revoke_api_key(
+    key_id: Annotated[str, typer.Argument(help="The key's id.")], as_json: JsonFlag = False
+) -> None:
     """Make a key worthless.
 
     Example: `guard api-keys revoke key_01…`
@@ -91,7 +94,10 @@ def revoke_api_key(key_id: Annotated[str, typer.Argument(help="The key's id.")])
 
     with installation() as opened, opened.services.database.write() as session:
         tenants.revoke_api_key(session, key_id, now=utc_now())
-    out.print(f"{key_id} revoked", markup=False)
+    if as_json:
+        show_json({"id": key_id, "revoked": True})
+    else:
+        out.print(f"{key_id} revoked", markup=False)
 
 
 @keys_app.command("status")
@@ -129,10 +135,11 @@ def rotate(as_json: JsonFlag = False) -> None:
 
 @keys_app.command("import")
 def import_keys(
-    chain: Annotated[Path, typer.Option(help="PEM chain, leaf first.", exists=True)],
-    key: Annotated[Path, typer.Option(help="PEM private key.", exists=True)],
+    chain: Annotated[Path, typer.Option(help="PEM chain, leaf first.", exists=True, dir_okay=False)],
+    key: Annotated[Path, typer.Option(help="PEM private key.", exists=True, dir_okay=False)],
     anchor: Annotated[
-        Path | None, typer.Option(help="PEM of the authority that verifiers should trust.")
+        Path | None,
+        typer.Option(help="PEM of the authority that verifiers should trust.", exists=True, dir_okay=False),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -156,7 +163,7 @@ def _show_status(folder: Path, as_json: bool) -> None:
     from guard import credentials
 
     found = credentials.status(folder)
-    values = {**asdict(found), "expires": found.expires.isoformat(timespec="seconds")}
+    values = {**asdict(found), "expires": when(found.expires)}
     if as_json:
         show_json(values)
         return

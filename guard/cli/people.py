@@ -6,9 +6,8 @@ import getpass
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
-from guard.cli.common import JsonFlag, installation, out, show_json
+from guard.cli.common import JsonFlag, installation, out, show_json, show_table, when
 
 review_app = typer.Typer(help="Videos held for a person to look at.", no_args_is_help=True)
 release_app = typer.Typer(help="Released files.", no_args_is_help=True)
@@ -37,14 +36,11 @@ def list_reviews(
         show_json(rows)
         return
     if not rows:
-        out.print("Nothing is held.")
+        out.print("Nothing is held." if state == "open" else "There are none.")
         return
-    table = Table("review", "video", "stage", "state", "reason", "expires")
-    for row in rows:
-        table.add_row(
-            row["id"], row["video_id"], row["stage"], row["state"], row["reason"], row["expires_at"]
-        )
-    out.print(table)
+    columns = ("id", "video_id", "stage", "state", "expires_at", "reason")
+    cells = [[row[column] for column in columns] for row in rows]
+    show_table(["review", "video", "stage", "state", "expires", "reason"], cells)
 
 
 @review_app.command("show")
@@ -182,8 +178,8 @@ def _review(review: Any) -> dict[str, Any]:
         "state": review.state,
         "reason": review.reason,
         "reviewer": review.reviewer,
-        "created": review.created.isoformat(timespec="seconds"),
-        "expires_at": review.expires_at.isoformat(timespec="seconds"),
+        "created": when(review.created),
+        "expires_at": when(review.expires_at),
     }
 
 
@@ -195,10 +191,8 @@ def _release(release: Any) -> dict[str, Any]:
         "manifest_id": release.manifest_id,
         "mark": f"{release.mark_algorithm} ({release.mark_preset}, {release.mark_key_id})",
         "model": f"{release.model_name} {release.model_revision}",
-        "created": release.created.isoformat(timespec="seconds"),
+        "created": when(release.created),
         "log_index": release.ledger_index,
-        "revoked_at": None
-        if release.revoked_at is None
-        else release.revoked_at.isoformat(timespec="seconds"),
+        "revoked_at": None if release.revoked_at is None else when(release.revoked_at),
         "revoke_reason": release.revoke_reason,
     }

@@ -14,7 +14,7 @@ TIMEOUT = 300.0
 
 
 def verify_remotely(url: str, file: Path, api_key: str) -> dict[str, Any]:
-    """A service's verdict on a file, in the form of :class:`detectors.Verdict` as JSON.
+    """A service's verdict on a file: what :class:`detectors.Verdict` is as JSON, and what only a service adds.
 
     Args:
         url: of the service.
@@ -44,4 +44,4 @@ def verify_remotely(url: str, file: Path, api_key: str) -> dict[str, Any]:
             str(problem.get("code", "service_failed")),
             str(problem.get("message", "The service refused.")),
         )
-    return {**answer, "evidence": answer["results"]}
+    return answer

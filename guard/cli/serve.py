@@ -11,8 +11,10 @@ from guard.settings import load_settings
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 if not set.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 8080 if not set.", min=0, max=65535)
+    ] = None,
 ) -> None:
     """Start the service: the API, the page at /verify, and the worker.
 
@@ -26,7 +28,8 @@ def serve(
     from guard.bootstrap import first_key
 
     settings = load_settings()
-    host, port = host or settings.host, port or settings.port
+    host = settings.host if host is None else host
+    port = settings.port if port is None else port
     with installation() as opened:
         key = first_key(opened)
     if key is not None:

@@ -27,9 +27,15 @@ def verify(
         bool, typer.Option("--offline", help="As a stranger: without data folder, service or network.")
     ] = False,
     anchor: Annotated[
-        list[Path] | None, typer.Option(help="Public CA certificate(s) to trust, PEM. With --offline.")
+        list[Path] | None,
+        typer.Option(
+            help="Public CA certificate(s) to trust, PEM. With --offline.", exists=True, dir_okay=False
+        ),
     ] = None,
-    proof: Annotated[Path | None, typer.Option(help="The file's .tlog-proof. With --offline.")] = None,
+    proof: Annotated[
+        Path | None,
+        typer.Option(help="The file's .tlog-proof. With --offline.", exists=True, dir_okay=False),
+    ] = None,
     log_key: Annotated[
         str, typer.Option(help="The log's public key, or a file that holds it. With --offline.")
     ] = "",
