@@ -69,7 +69,8 @@ def run(prompt: str, folder: Path) -> None:
     """
     spoken = language("")
     settings = load_settings()
-    opened = open_installation(settings)
+    with out.status("opening the installation"):
+        opened = open_installation(settings)
     try:
         out.print(Rule("1  decide, generate, mark, sign, check, release"))
         made = _make(opened, prompt, folder)
@@ -78,7 +79,8 @@ def run(prompt: str, folder: Path) -> None:
     finally:
         opened.close()
     out.print(Rule("2  verify as a stranger, offline"))
-    stranger = _as_stranger(made, public)
+    with out.status("examining the file in a new process"):
+        stranger = _as_stranger(made, public)
     print_verdict(out, stranger, spoken)
     _expect(stranger, {"registry": "own_release", "c2pa": "declares_ai"}, "the stranger's verification")
     if _outcome(stranger, "watermark") != "unavailable":
