@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -230,7 +231,14 @@ def _loader(backend: Backend) -> Callable[[], Generator]:
 
         return load_embedded(threads=backend.threads)
 
-    return load
+    # A cache alone would let two threads load it at the same time.
+    lock = threading.Lock()
+
+    def load_once() -> Generator:
+        with lock:
+            return load()
+
+    return load_once
 
 
 def _diffusers(backend: DiffusersBackend) -> Generator:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,8 @@ class Server:
 
     Args:
         data: data folder; the API key is kept beside it, so that a restart knows it.
-        module: what to run; it takes data folder, port and changes to the settings as arguments.
-        changes: to the settings, JSON-able.
+        changes: to the settings of `tests.serve_stub`, JSON-able.
+        command: something else to run, with ``{port}`` where the port goes.
         environment: further environment variables.
         wait: seconds until it must answer.
     """
@@ -40,15 +42,17 @@ class Server:
         self,
         data: Path,
         *,
-        module: str = "tests.serve_stub",
         changes: dict[str, Any] | None = None,
+        command: Sequence[str] | None = None,
         environment: dict[str, str] | None = None,
         wait: float = 120.0,
     ) -> None:
         self.data = data
         self.port = free_port()
-        self._module, self._changes, self._wait = module, changes or {}, wait
+        self._wait = wait
         self._environment = environment or {}
+        stub = [sys.executable, "-m", "tests.serve_stub", str(data), "{port}", json.dumps(changes or {})]
+        self._command = [part.replace("{port}", str(self.port)) for part in command or stub]
         self._process: subprocess.Popen[bytes] | None = None
         self.log = data.parent / f"{data.name}.log"
         self.api_key = ""
@@ -75,14 +79,7 @@ class Server:
         single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    self._module,
-                    str(self.data),
-                    str(self.port),
-                    json.dumps(self._changes),
-                ],
+                self._command,
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
@@ -151,8 +148,5 @@ class Server:
         raise AssertionError(f"the server does not answer:\n{self.log.read_text()[-4000:]}")
 
     def _printed_key(self) -> str:
-        for line in self.log.read_text().splitlines():
-            if line.startswith('{"api_key"'):
-                key: str = json.loads(line)["api_key"]
-                return key
-        return ""
+        found = re.search(r"gk_[\w-]{43}", self.log.read_text())
+        return "" if found is None else found[0]

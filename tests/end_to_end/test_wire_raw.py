@@ -16,6 +16,7 @@ import pytest
 
 from guard.ledger import VerifyKey, verify_proof
 from guard.media import strip_metadata
+from tests.media import zero_png
 from tests.server import Server
 
 FIGURES = (
@@ -154,6 +155,15 @@ def test_files_that_are_no_media(server: Server, content: bytes, codes: set[str]
     assert response.status_code == 400, response.text
     assert response.json()["error"]["code"] in codes
     assert time.monotonic() - started < 30
+    assert list((server.data / "uploads").iterdir()) == []
+
+
+def test_a_clip_cut_off_half_way_and_a_bomb(server: Server, clip_360: Path, tmp_path: Path) -> None:
+    data = clip_360.read_bytes()
+    bomb = zero_png(tmp_path / "bomb.png", 30_000, 30_000)
+    for content, code in ((data[: len(data) // 2], "media_truncated"), (bomb.read_bytes(), "media_bomb")):
+        response = server.request("POST", "/verifications", key=None, files={"file": ("clip.mp4", content)})
+        assert (response.status_code, response.json()["error"]["code"]) == (400, code)
     assert list((server.data / "uploads").iterdir()) == []
 
 
