@@ -24,14 +24,17 @@ def report(
     as_json: JsonFlag = False,
     lang: LangOption = "",
 ) -> None:
-    """Write what happened in a period, and the log checkpoint that it rests on. The last 30 days if not told.
+    """Write what happened in a period, and the log checkpoint that it rests on; by default of the last 30 days.
 
     Example: `guard report --from 2026-11-01 --to 2026-12-01`
     """
     from guard.reports import write_report
 
-    last = (end or datetime.now(UTC) + timedelta(days=1)).replace(tzinfo=UTC)
+    tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    last = (end or tomorrow).replace(tzinfo=UTC)
     first = (start or last - timedelta(days=30)).replace(tzinfo=UTC)
+    if first >= last:
+        raise typer.BadParameter("the period must end after it starts", param_hint="--to")
     with installation() as opened:
         files = write_report(opened.services, first, last, folder, language=language(lang))
     if as_json:

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from guard import __version__
 from guard.ledger import KeyEntry, Log, PolicyEntry, from_leaf, open_checkpoint
 from guard.ledger.tables import entries
-from guard.store import Database, audit, count
+from guard.reports.wording import WORDS
+from guard.store import Database, audit, count, gaps
 
 
 class _Model(BaseModel):
@@ -26,7 +27,7 @@ class Figure(_Model):
         name: key of its label in :mod:`guard.reports.wording`.
         value: the number.
         parts: the same by stage, category, outcome or verdict, where it has parts.
-        how: how it was counted, in terms of the store's tables.
+        how: how it was counted, in terms of the store's tables; on pages in their language.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Foundation(_Model):
 
 
 class Event(_Model):
-    """A policy or key that came into force in the period."""
+    """A policy or key that came into force in the period, or was in force when it began."""
 
     time: str
     what: str
@@ -75,6 +76,7 @@ class Report(_Model):
     software: str
     tenant_id: str | None
     figures: tuple[Figure, ...]
+    exceptions: tuple[Figure, ...]
     events: tuple[Event, ...]
     foundation: Foundation
 
@@ -123,6 +125,10 @@ def build_report(
             software=f"Guard {__version__}",
             tenant_id=tenant_id,
             figures=_figures(session, start, end, tenant_id),
+            exceptions=tuple(
+                _figure(f"lack_{name}", number)
+                for name, number in gaps(session, start, end, tenant_id=tenant_id).items()
+            ),
             events=_events(session, start, end),
             foundation=_foundation(session, sources.log),
         )
@@ -131,47 +137,49 @@ def build_report(
 def _figures(session: Session, start: datetime, end: datetime, tenant_id: str | None) -> tuple[Figure, ...]:
     found = count(session, start, end, tenant_id=tenant_id)
 
-    def total(name: str, parts: dict[str, int], how: str) -> Figure:
-        return Figure(name=name, value=sum(parts.values()), parts=parts, how=how)
-
     return (
-        Figure(name="requested", value=found.requested, how="videos by created"),
-        Figure(
-            name="generated",
-            value=found.generated,
-            how="distinct videos with a decision at stage output, by the decision's created",
-        ),
-        total("blocked", found.blocked, "decisions with action block, by created, per stage"),
-        Figure(
-            name="blocked_categories",
-            value=len(found.blocked_categories),
-            parts=found.blocked_categories,
-            how="the same decisions per category; one decision may count under several",
-        ),
-        total("reviewed", found.reviewed, "reviews by decided_at, per outcome"),
-        Figure(name="released", value=found.released, how="releases by created"),
-        Figure(name="revoked", value=found.revoked, how="releases by revoked_at, whenever they were made"),
-        total("failed", found.failed, "videos with an error code, by created, per code"),
-        total("verified", found.verified, "verifications by created, per verdict"),
+        _figure("requested", found.requested),
+        _figure("generated", found.generated),
+        _figure("blocked", found.blocked),
+        # One decision may count under several categories, so the parts do not add up.
+        _figure("blocked_categories", len(found.blocked_categories), found.blocked_categories),
+        _figure("reviewed", found.reviewed),
+        _figure("released", found.released),
+        _figure("revoked", found.revoked),
+        _figure("failed", found.failed),
+        _figure("verified", found.verified),
     )
+
+
+def _figure(name: str, value: int | dict[str, int], parts: dict[str, int] | None = None) -> Figure:
+    if isinstance(value, dict):
+        value, parts = sum(value.values()), value
+    return Figure(name=name, value=value, parts=parts or {}, how=WORDS["en"][f"how_{name}"])
 
 
 def _events(session: Session, start: datetime, end: datetime) -> tuple[Event, ...]:
     query = (
         select(entries.c.leaf)
-        .where(entries.c.kind.in_(("policy", "key")), entries.c.created >= start, entries.c.created < end)
+        .where(entries.c.kind.in_(("policy", "key")), entries.c.created < end)
         .order_by(entries.c.leaf_index)
     )
-    events = []
+    before: dict[str, Event] = {}
+    within = []
     for leaf in session.scalars(query):
         entry, time = from_leaf(leaf)
         if isinstance(entry, PolicyEntry):
-            subject = f"{entry.policy_id}@{entry.policy_version}"
-            events.append(Event(time=_iso(time), what="policy", subject=subject, digest=entry.policy_digest))
+            subject, digest = f"{entry.policy_id}@{entry.policy_version}", entry.policy_digest
+            event = Event(time=_iso(time), what="policy", subject=subject, digest=digest)
         elif isinstance(entry, KeyEntry):
             what = f"key_{entry.purpose}_{entry.event}"
-            events.append(Event(time=_iso(time), what=what, subject=entry.key_id, digest=entry.public_digest))
-    return tuple(events)
+            event = Event(time=_iso(time), what=what, subject=entry.key_id, digest=entry.public_digest)
+        else:
+            continue
+        if time < start:
+            before[event.what] = event
+        else:
+            within.append(event)
+    return (*before.values(), *within)
 
 
 def _foundation(session: Session, log: Log) -> Foundation:

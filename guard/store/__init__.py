@@ -6,6 +6,7 @@ from guard.store.database import Database
 from guard.store.decisions import decisions_of, get_decision, record_decision
 from guard.store.errors import StoreError
 from guard.store.fingerprints import like_pictures, read_fingerprint
+from guard.store.gaps import gaps
 from guard.store.idempotency import find_request, forget_requests, recent_request, remember_request
 from guard.store.ids import new_id
 from guard.store.models import (
@@ -96,6 +97,7 @@ __all__ = [
     "find_request",
     "find_tenant",
     "forget_requests",
+    "gaps",
     "get_decision",
     "get_release",
     "get_review",
