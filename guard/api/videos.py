@@ -18,6 +18,7 @@ from guard.api.wire import video_object
 from guard.pipeline import afterwards
 from guard.pipeline.submit import Submission, submit
 from guard.store import StoreError, Video
+from guard.store import releases as release_rows
 from guard.store import videos as video_rows
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ DEFAULT_SIZE = "1280x720"
 DEFAULT_SECONDS = 4
 POLL_AFTER_MS = 2000
 MOST_LISTED = 100
+MOST_REFERENCE = 20 * 1024 * 1024
 _MOST_KEY = 255
 
 _WITHOUT_EFFECT = ("metadata", "safety_identifier", "user")
@@ -57,7 +59,7 @@ async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any
         request,
         guard.installation.paths.uploads,
         file_field="input_reference",
-        max_file_bytes=guard.settings.uploads.max_bytes,
+        max_file_bytes=MOST_REFERENCE,
     ) as body:
         values = body.values
         if body.file is not None or values.get("input_reference") is not None:
@@ -166,8 +168,11 @@ def owned(session: Session, video_id: str, caller: Caller) -> Video:
 def _finished(guard: State, caller: Caller, video_id: str) -> Video:
     with guard.services.database.read() as session:
         video = owned(session, video_id, caller)
-    if video.status != "completed":
+        release = release_rows.find_release(session, video_id=video.id)
+    if video.status != "completed" or release is None:
         raise ApiError(400, "video_not_ready", "Only a completed video can be remixed.")
+    if release.revoked_at is not None:
+        raise ApiError(410, "video_revoked", "This video was revoked and cannot be remixed.")
     return video
 
 

@@ -225,6 +225,8 @@ def test_a_revoked_video_is_gone_and_says_so(server: Server, tmp_path: Path) -> 
     for variant in ("video", "thumbnail", "spritesheet"):
         gone = server.request("GET", f"/videos/{video['id']}/content?variant={variant}")
         assert (gone.status_code, gone.json()["error"]["code"]) == (410, "video_revoked")
+    remix = server.request("POST", f"/videos/{video['id']}/remix", json={"prompt": "A harbour at night"})
+    assert (remix.status_code, remix.json()["error"]["code"]) == (410, "video_revoked")
     answer = verified(server, clip, key=None)
     assert (answer["verdict"], answer["revoked"]) == ("generated_here", True)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -193,6 +194,14 @@ def test_an_idempotency_key_stands_for_one_video(api: Api) -> None:
     )
     long = {"idempotency-key": "x" * 256}
     assert api.error("POST", "/v1/videos", json=SMALL, headers=long) == (400, "invalid_value")
+
+
+def test_the_same_request_at_the_same_moment_makes_one_video(api: Api) -> None:
+    headers = {"idempotency-key": "order-2"}
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: api("POST", "/v1/videos", json=SMALL, headers=headers), range(6)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["id"] for answer in answers}) == 1
 
 
 def test_a_retry_without_a_key_is_recognised_and_a_second_request_is_not(api: Api) -> None:
