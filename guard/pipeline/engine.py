@@ -19,7 +19,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, SetWorkflowID
 
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.serialization import JsonSerializer
-from guard.pipeline.workflow import INSTANCE, WORKFLOW, Pipeline, Steps
+from guard.pipeline.workflow import INSTANCE, WORKFLOW, Pipeline, Steps, pipeline
 
 APPLICATION = "guard"
 VERSION = "pipeline-1"
@@ -97,7 +97,8 @@ class Engine:
         )
         DBOS(config=config)
         self._steps = steps
-        self._pipeline = Pipeline(steps)
+        self._pipeline = pipeline()
+        self._pipeline.works_with(steps)
         DBOS.launch()
         DBOS.register_queue(QUEUE, worker_concurrency=concurrency, polling_interval_sec=0.2)
         self.resume()
@@ -171,7 +172,7 @@ class Engine:
             try:
                 self.resume()
                 if self._steps is not None:
-                    self._steps.sweep()
+                    self._steps.upkeep()
             except Exception as error:  # noqa: BLE001 - the watch must outlive a database that is away
                 _log.warning("resume_failed", error=type(error).__name__)
 

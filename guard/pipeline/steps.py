@@ -294,8 +294,12 @@ class VideoSteps:
         self._jobs.stall(video_id, code, message)
         return DONE
 
-    def sweep(self) -> None:
-        """Destroy what jobs left that ended elsewhere: rejected, held for too long, or released just before a crash."""
+    def upkeep(self) -> None:
+        """Sign the newest entries of the log; destroy what jobs left that ended elsewhere.
+
+        Those are the ones that a person rejected, that were held for too long, or that ended just before a crash.
+        """
+        self._jobs.sign_log()
         for root in self._services.work.glob("video_*"):
             if self._jobs.over(root.name):
                 if not self._jobs.released(root.name):

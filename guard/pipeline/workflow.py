@@ -10,6 +10,7 @@ Arguments and outcomes are ids, digests and codes: the engine stores them in its
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NotRequired, Protocol, TypedDict
 
 import structlog
@@ -73,8 +74,8 @@ class Steps(Protocol):
         """Store, register, log: only now is the file reachable."""
         ...
 
-    def sweep(self) -> None:
-        """Destroy what jobs left that ended outside of a run."""
+    def upkeep(self) -> None:
+        """What is due from time to time, besides jobs."""
         ...
 
     def presets(self) -> tuple[str, ...]:
@@ -92,10 +93,14 @@ class Steps(Protocol):
 
 @DBOS.dbos_class("Pipeline")
 class Pipeline(DBOSConfiguredInstance):
-    """Runs the steps durably."""
+    """Runs the steps durably. The engine knows an instance as long as the process lives: use :func:`pipeline`."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self) -> None:
         super().__init__(INSTANCE)
+        self._steps: Steps
+
+    def works_with(self, steps: Steps) -> None:
+        """What the steps are done with from now on."""
         self._steps = steps
 
     @DBOS.workflow(name=WORKFLOW)
@@ -151,6 +156,12 @@ class Pipeline(DBOSConfiguredInstance):
                 break
             DBOS.sleep(delay)
         return outcome
+
+
+@cache
+def pipeline() -> Pipeline:
+    """This process's one pipeline."""
+    return Pipeline()
 
 
 def _guarded(step: Callable[..., Outcome], video_id: str, arguments: tuple[str, ...]) -> Outcome:
