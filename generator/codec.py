@@ -23,7 +23,7 @@ class _Residual(nn.Module):
         return x + cast(Tensor, self.second(F.silu(self.first(F.silu(x)))))
 
 
-class ClipCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class ClipCodec(ModelMixin, ConfigMixin):
     """A convolutional autoencoder over groups of frames.
 
     `encode` takes frames at the native size and reduces them eightfold each way; `decode` returns them

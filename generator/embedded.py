@@ -95,7 +95,7 @@ class EmbeddedGenerator:
     def _chunks(self, request: GenerationRequest, progress: Progress) -> Iterator[Frames]:
         if self._threads:
             torch.set_num_threads(self._threads)
-        steps = request.steps or STEPS
+        steps = max(1, request.steps or STEPS)
         guidance = GUIDANCE if request.guidance is None else request.guidance
         windows = request.seconds // self._seconds_per_window
         random = torch.Generator("cpu").manual_seed(request.seed)

@@ -32,13 +32,13 @@ GUIDANCE: Final = 2.5
 
 
 @dataclass
-class VideoOutput(BaseOutput):  # type: ignore[misc]
+class VideoOutput(BaseOutput):
     """`frames`: (clips, frames, height, width, 3) float32 in 0..1."""
 
     frames: np.ndarray[Any, np.dtype[np.float32]]
 
 
-class SceneVideoPipeline(DiffusionPipeline):  # type: ignore[misc]
+class SceneVideoPipeline(DiffusionPipeline):
     """Text to video: flow matching in the codec's latents, longer clips four seconds at a time."""
 
     model_cpu_offload_seq = "text_encoder->transformer->codec->upsampler"

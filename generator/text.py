@@ -17,7 +17,7 @@ from torch import Tensor, nn
 _WORD = re.compile(r"[^\W\d_]+")
 
 
-class SlotTextEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class SlotTextEncoder(ModelMixin, ConfigMixin):
     """Reads a caption into one feature vector per slot of a scene (shape, colour, motion, place, time).
 
     A word is the scaled sum of its hashed letter n-grams (3 to 5 letters and the word itself), so there is no

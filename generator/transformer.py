@@ -60,7 +60,7 @@ def _rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
 
 
-class ClipTransformer(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class ClipTransformer(ModelMixin, ConfigMixin):
     """Predicts the clean latents of a clip from noisy ones.
 
     One token a place; all time groups are channels of the token. Beside the noisy latents a token carries the

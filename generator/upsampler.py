@@ -11,7 +11,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 
-class FrameUpsampler(ModelMixin, ConfigMixin):  # type: ignore[misc]
+class FrameUpsampler(ModelMixin, ConfigMixin):
     """Twice the size, frame by frame: bilinear interpolation and a learned correction."""
 
     @register_to_config  # type: ignore[untyped-decorator]

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pydantic import JsonValue
+
 from detectors import Claim, Evidence, EvidenceType, Outcome, Strength, Subject
 from guard.fingerprints import Fingerprint, Match, compare
 from guard.marks import ALGORITHM, Reading
@@ -54,7 +56,7 @@ class Registry(Protocol):
         ...
 
 
-def _details(release: Recorded) -> dict[str, object]:
+def _details(release: Recorded) -> dict[str, JsonValue]:
     return {
         "release_id": release.release_id,
         "video_id": release.video_id,
@@ -63,7 +65,7 @@ def _details(release: Recorded) -> dict[str, object]:
     }
 
 
-def _match_details(match: Match) -> dict[str, object]:
+def _match_details(match: Match) -> dict[str, JsonValue]:
     return {
         "fraction_of_upload": round(match.fraction_of_upload, 3),
         "fraction_of_recorded": round(match.fraction_of_recorded, 3),
@@ -88,7 +90,7 @@ class ExactRelease:
                 self._evidence(
                     None,
                     "This exact file is not among the releases of this service.",
-                    "Genau diese Datei gehört nicht zu den Veröffentlichungen dieses Dienstes.",
+                    "Genau diese Datei gehört nicht zu den Freigaben dieses Dienstes.",
                 )
             ]
         if release.revoked:
@@ -96,14 +98,14 @@ class ExactRelease:
                 self._evidence(
                     release,
                     "This exact file was released here and has been revoked since.",
-                    "Genau diese Datei wurde hier veröffentlicht und seitdem widerrufen.",
+                    "Genau diese Datei wurde hier freigegeben und seitdem widerrufen.",
                 )
             ]
         return [
             self._evidence(
                 release,
                 "This exact file was released by this service.",
-                "Genau diese Datei wurde von diesem Dienst veröffentlicht.",
+                "Genau diese Datei wurde von diesem Dienst freigegeben.",
             )
         ]
 
@@ -119,7 +121,7 @@ class ExactRelease:
             strength=Strength.CRYPTOGRAPHIC,
             claim=claim,
             summary={"en": en, "de": de},
-            details={} if release is None else _details(release),  # type: ignore[arg-type]
+            details={} if release is None else _details(release),
         )
 
 
@@ -152,7 +154,7 @@ class OwnMark:
                     Claim.OWN_MARK_UNREADABLE,
                     {},
                     "A watermark of this service is present, but too damaged to say which release it belongs to.",
-                    "Ein Wasserzeichen dieses Dienstes ist vorhanden, aber zu beschädigt, um es einer Veröffentlichung"
+                    "Ein Wasserzeichen dieses Dienstes ist vorhanden, aber zu beschädigt, um es einer Freigabe"
                     " zuzuordnen.",
                 )
             ]
@@ -163,7 +165,7 @@ class OwnMark:
                     Claim.OWN_MARK_UNRESOLVED,
                     {},
                     "A watermark of this service was read, but no release with its identifier is known.",
-                    "Ein Wasserzeichen dieses Dienstes wurde gelesen, aber zu seiner Kennung ist keine Veröffentlichung"
+                    "Ein Wasserzeichen dieses Dienstes wurde gelesen, aber zu seiner Kennung ist keine Freigabe"
                     " bekannt.",
                 )
             ]
@@ -180,16 +182,16 @@ class OwnMark:
                 Claim.OWN_MARK_RESOLVED,
                 details,
                 "The watermark names a release of this service, and the pictures match it.",
-                "Das Wasserzeichen nennt eine Veröffentlichung dieses Dienstes, und die Bilder stimmen damit überein.",
+                "Das Wasserzeichen nennt eine Freigabe dieses Dienstes, und die Bilder stimmen damit überein.",
             )
         return self._evidence(
             Claim.OWN_MARK_COPIED,
             details,
             "The watermark names a release of this service, but the pictures are not that release's.",
-            "Das Wasserzeichen nennt eine Veröffentlichung dieses Dienstes, aber die Bilder gehören nicht zu ihr.",
+            "Das Wasserzeichen nennt eine Freigabe dieses Dienstes, aber die Bilder gehören nicht zu ihr.",
         )
 
-    def _evidence(self, claim: Claim | None, details: dict[str, object], en: str, de: str) -> Evidence:
+    def _evidence(self, claim: Claim | None, details: dict[str, JsonValue], en: str, de: str) -> Evidence:
         return Evidence(
             type=EvidenceType.WATERMARK,
             detector=self.id,
@@ -198,8 +200,12 @@ class OwnMark:
             strength=Strength.STATISTICAL,
             claim=claim,
             summary={"en": en, "de": de},
-            details={"algorithm": ALGORITHM, "p_value": self.reading.p_value, "frames": self.reading.frames}
-            | details,  # type: ignore[operator]
+            details={
+                "algorithm": ALGORITHM,
+                "p_value": self.reading.p_value,
+                "frames": self.reading.frames,
+                **details,
+            },
         )
 
 
@@ -231,7 +237,7 @@ class OwnFingerprint:
                     Outcome.NOT_DETECTED,
                     {},
                     "The pictures match no release of this service.",
-                    "Die Bilder stimmen mit keiner Veröffentlichung dieses Dienstes überein.",
+                    "Die Bilder stimmen mit keiner Freigabe dieses Dienstes überein.",
                 )
             ]
         release, match = found[0]
@@ -240,11 +246,11 @@ class OwnFingerprint:
                 Outcome.DETECTED,
                 _details(release) | _match_details(match),
                 "The pictures match a release of this service.",
-                "Die Bilder stimmen mit einer Veröffentlichung dieses Dienstes überein.",
+                "Die Bilder stimmen mit einer Freigabe dieses Dienstes überein.",
             )
         ]
 
-    def _evidence(self, outcome: Outcome, details: dict[str, object], en: str, de: str) -> Evidence:
+    def _evidence(self, outcome: Outcome, details: dict[str, JsonValue], en: str, de: str) -> Evidence:
         return Evidence(
             type=EvidenceType.FINGERPRINT,
             detector=self.id,
@@ -253,5 +259,5 @@ class OwnFingerprint:
             strength=Strength.STATISTICAL,
             claim=Claim.FINGERPRINT_MATCH if outcome is Outcome.DETECTED else None,
             summary={"en": en, "de": de},
-            details=details,  # type: ignore[arg-type]
+            details=details,
         )

@@ -54,6 +54,8 @@ def _chunks(
         canvas += cv2.resize(noise, (canvas.shape[1], canvas.shape[0]), interpolation=cv2.INTER_CUBIC) / 3
     picture = np.clip(canvas * 255, 0, 255).astype(np.uint8)
     for start in range(0, frames, INFO.fps):
-        yield np.stack([picture[i : i + height, 2 * i : 2 * i + width] for i in range(start, start + INFO.fps)])
+        yield np.stack(
+            [picture[i : i + height, 2 * i : 2 * i + width] for i in range(start, start + INFO.fps)]
+        )
         if progress is not None:
             progress((start + INFO.fps) / frames)

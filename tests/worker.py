@@ -1,8 +1,8 @@
 """A worker process for tests that kill it: ``python -m tests.worker DATA KILL_AT [VIDEO]``.
 
-Without VIDEO it submits one. It prints the video's id, works until the job has ended, and prints how. ``KILL_AT`` names a
-moment (``mark:middle``, ``sign:after``, ``release:object``…) at which it ends as ``kill -9`` would end it; ``-`` for none.
-The moments are in this file, not in the software.
+Without VIDEO it submits one. It prints the video's id, works until the job has ended, and prints how. ``KILL_AT``
+names a moment (``mark:middle``, ``sign:after``, ``release:object``…) at which it ends as ``kill -9`` would end it;
+``-`` for none. The moments are in this file, not in the software.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def _figures(session: Session, start: datetime, end: datetime, tenant_id: str | 
 
 def _figure(name: str, value: int | dict[str, int], parts: dict[str, int] | None = None) -> Figure:
     if isinstance(value, dict):
-        value, parts = sum(value.values()), value
+        parts, value = value, sum(value.values())
     return Figure(name=name, value=value, parts=parts or {}, how=WORDS["en"][f"how_{name}"])
 
 
