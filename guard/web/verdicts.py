@@ -39,9 +39,9 @@ def check_name(language: Language, kind: EvidenceType, *, capital: bool = False)
 
 
 def limits_of(language: Language, verdict: Verdict) -> tuple[str, ...]:
-    """What a verdict does not show; on the page always with what an absence does not show, and first.
+    """What a verdict does not show; on the page always with what an absence does not show.
 
     The page lists signals that were not found beside every verdict, so the warning belongs to all of them.
     """
-    absence = LIMITS[Limit.ABSENCE][language]
-    return absence, *(limit for limit in verdict.limits[language] if limit != absence)
+    absence, limits = LIMITS[Limit.ABSENCE][language], verdict.limits[language]
+    return limits if absence in limits else (*limits, absence)

@@ -14,11 +14,10 @@
 
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const size = (bytes) => {
-    const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
     const step = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
-    return new Intl.NumberFormat(texts.language, {
-      style: "unit", unit: units[step], maximumFractionDigits: step ? 1 : 0,
-    }).format(bytes / 1000 ** step);
+    const digits = { minimumFractionDigits: step ? 1 : 0, maximumFractionDigits: step ? 1 : 0 };
+    const number = new Intl.NumberFormat(texts.language, digits).format(bytes / 1000 ** step);
+    return `${number} ${["B", "kB", "MB", "GB"][step]}`;
   };
 
   function showChoice() {

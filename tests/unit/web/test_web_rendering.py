@@ -1,0 +1,292 @@
+"""Results as pages: every verdict, trees, timelines, and hostile names."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from fractions import Fraction
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import guard.web
+from detectors import Claim, Evidence, EvidenceType, Outcome, Segment, Strength, Verdict, VerdictName
+from detectors.wording import LIMITS, SUMMARIES, Limit
+from guard.credentials import CredentialsReport
+from guard.credentials.report import ClaimedAction, IngredientReport, ManifestClaims
+from guard.media import ClipInfo
+from guard.web.language import LANGUAGES, Language
+from guard.web.rendering import MEDIA_TYPES, page, static_address, static_file
+from guard.web.verdicts import tone_of
+
+STATIC = Path(guard.web.__file__).parent / "static"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+def evidence(**changes: Any) -> Evidence:
+    values: dict[str, Any] = {
+        "type": EvidenceType.LEARNED,
+        "detector": "test.detector",
+        "version": "1",
+        "outcome": Outcome.DETECTED,
+        "strength": Strength.STATISTICAL,
+        "claim": Claim.SCORE_GENERATED,
+        "summary": {"en": "An English sentence.", "de": "Ein deutscher Satz."},
+        "details": {"p_value": 0.0123456},
+    }
+    return Evidence(**(values | changes))
+
+
+def verdict_of(name: VerdictName, *found: Evidence, revoked: bool = False) -> Verdict:
+    return Verdict(
+        verdict=name,
+        basis=tuple(dict.fromkeys(item.type for item in found)),
+        summary=SUMMARIES[name],
+        notes={"en": ("A note.",), "de": ("Eine Anmerkung.",)},
+        limits={language: (LIMITS[Limit.SOUND][language],) for language in LANGUAGES},
+        revoked=revoked,
+        release_ids=(),
+        evidence=found,
+    )
+
+
+def render(
+    language: Language, verdict: Verdict, *, credentials: CredentialsReport | None = None, kind: str = "video"
+) -> str:
+    info = ClipInfo(
+        width=640,
+        height=360,
+        fps=Fraction(30000, 1001),
+        frames=60,
+        duration=2.0,
+        codec="h264",
+        container="mov,mp4",
+        audio=False,
+        kind=kind,  # type: ignore[arg-type]
+    )
+    inspection = SimpleNamespace(sha256="ab" * 32, size=1234, info=info, credentials=credentials)
+    verified = SimpleNamespace(
+        id="verification_1",
+        created=datetime(2026, 3, 3, 8, 5, tzinfo=UTC),
+        found=SimpleNamespace(verdict=verdict, inspection=inspection),
+    )
+    response = page(
+        "verify.html",
+        language,
+        path="/verify",
+        most_bytes=1000,
+        most_seconds=600.0,
+        verified=verified,
+        problem=None,
+    )
+    return bytes(response.body).decode()
+
+
+class Balance(HTMLParser):
+    """Checks that elements close in order; collects attributes."""
+
+    VOID = frozenset({"meta", "link", "input", "img", "br"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def parsed(html: str) -> Balance:
+    parser = Balance()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", VerdictName)
+def test_every_verdict_has_a_page(language: Language, name: VerdictName) -> None:
+    html = render(language, verdict_of(name, evidence()))
+    parsed(html)
+    heading = re.search(r'<h2 id="outcome-heading"[^>]*>(.*?)</h2>', html)
+    assert heading is not None
+    assert heading[1] == SUMMARIES[name][language].replace("'", "&#39;")
+    # What an absence does not show stands beside every verdict; nowhere else does a page speak of real or authentic.
+    absence = LIMITS[Limit.ABSENCE][language]
+    assert html.count(absence) == 1
+    words = re.sub(r"<[^>]+>", " ", html.replace(absence, "")).lower()
+    assert not re.search(r"\b(real|authentic|genuine|echt\w*|authentisch\w*)\b", words)
+    assert "p_value" not in html
+    assert "0.0123" not in html
+    assert f"tone-{tone_of(verdict_of(name))}" in html
+
+
+def test_what_was_revoked_is_a_warning() -> None:
+    assert tone_of(verdict_of(VerdictName.GENERATED_HERE, revoked=True)) == "warn"
+    assert tone_of(verdict_of(VerdictName.GENERATED_HERE)) == "ours"
+
+
+@pytest.mark.parametrize("outcome", [item for item in Outcome if item is not Outcome.DETECTED])
+def test_a_check_without_finding_says_how_it_ended(outcome: Outcome) -> None:
+    texts = {"not_detected": "Nicht gefunden", "inconclusive": "Unklar", "unavailable": "Nicht verfügbar"}
+    texts["error"] = "Fehlgeschlagen"
+    html = render("de", verdict_of(VerdictName.INCONCLUSIVE, evidence(outcome=outcome, claim=None)))
+    assert f'<span class="badge outcome-{outcome}">{texts[outcome]}</span>' in html
+    assert "Statistisch" not in html
+
+
+def test_segments_become_a_timeline() -> None:
+    found = evidence(
+        segments=(
+            Segment(track="visual", start_ms=500, end_ms=1500),
+            Segment(track="audio", start_ms=0, end_ms=4000),
+        )
+    )
+    html = render("de", verdict_of(VerdictName.LIKELY_GENERATED, found))
+    assert "Bild, 0,5 s bis 1,5 s" in html
+    assert "Ton, 0,0 s bis 4,0 s" in html
+    bars = [attributes for tag, attributes in parsed(html).tags if tag == "rect"]
+    assert [(bar["class"], float(bar["x"] or 0), float(bar["width"] or 0)) for bar in bars] == [
+        ("track", 0, 1000),
+        ("visual", 125, 250),  # of 4 s: a segment may outlast what the container says
+        ("audio", 0, 1000),
+    ]
+
+
+def credentials(title: str) -> CredentialsReport:
+    camera = IngredientReport(
+        title="shot.mov",
+        relationship="parentOf",
+        state="invalid",
+        failures=("assertion.dataHash.mismatch",),
+        claims=ManifestClaims(issuer="A camera maker", digital_source_types=("http://example.org/odd",)),
+        ingredients=(IngredientReport(title=None, relationship="other", state="unknown"),),
+    )
+    claims = ManifestClaims(
+        manifest_id="urn:c2pa:1",
+        title=title,
+        issuer=title,
+        signer="Signer",
+        signed_at="2026-03-03T08:05:00Z",
+        actions=(ClaimedAction(action="c2pa.edited", software_agent=title), ClaimedAction(action=title)),
+        digital_source_types=(
+            "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia",
+        ),
+    )
+    return CredentialsReport(
+        state="valid", claims=claims, ingredients=(camera,), truncated=True, library="test"
+    )
+
+
+def test_the_tree_shows_every_node_with_its_own_state() -> None:
+    html = render("en", verdict_of(VerdictName.INCONCLUSIVE), credentials=credentials("cut.mp4"))
+    parsed(html)
+    order = [
+        "<strong>cut.mp4</strong>",
+        "Intact, unknown issuer",
+        "Partly generated by a trained model",
+        "3 March 2026, 08:05 UTC",
+        "Edited with cut.mp4",
+        "<strong>shot.mov</strong>",
+        "Original",
+        "Does not hold",
+        "<dd>odd</dd>",
+        "assertion.dataHash.mismatch",
+        "<strong>Untitled</strong>",
+        "Not recorded",
+        "The tree is larger",
+    ]
+    places = [html.index(text) for text in order]
+    assert places == sorted(places)
+
+
+def test_names_from_the_file_stay_text() -> None:
+    html = render("en", verdict_of(VerdictName.INCONCLUSIVE), credentials=credentials(HOSTILE))
+    tags = parsed(html).tags
+    assert [attributes.get("src") for tag, attributes in tags if tag == "img"] == [
+        static_address("guard.svg")
+    ]
+    scripts = [attributes["src"] for tag, attributes in tags if tag == "script"]
+    assert scripts == [static_address("htmx.min.js"), static_address("app.js")]
+
+
+@pytest.mark.parametrize("kind", ["image", "audio"])
+def test_other_media_have_a_page_too(kind: str) -> None:
+    html = render("de", verdict_of(VerdictName.INCONCLUSIVE), kind=kind)
+    assert ("640 × 360 Pixel" in html) is (kind == "image")
+    assert "<dt>Ton</dt>" not in html
+
+
+def test_pages_carry_no_inline_script_or_style_and_strict_headers() -> None:
+    for language in LANGUAGES:
+        html = render(language, verdict_of(VerdictName.INCONCLUSIVE, evidence()))
+        assert f'<html lang="{language}">' in html
+        for tag, attributes in parsed(html).tags:
+            assert tag != "style"
+            assert "style" not in attributes
+            assert not [name for name in attributes if name.startswith(("on", "hx-on"))]
+            for name in ("src", "href", "action", "hx-post"):
+                address = attributes.get(name)
+                assert address is None or address.startswith(("/", "#")), address
+    headers = page("landing.html", "en", path="/").headers
+    policy = headers["content-security-policy"]
+    assert "unsafe" not in policy
+    for rule in ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"):
+        assert rule in policy
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-language"] == "en"
+    assert "set-cookie" not in headers
+
+
+def test_static_files_are_exactly_the_listed_ones() -> None:
+    shipped = {path.name for path in STATIC.iterdir()}
+    assert shipped - set(MEDIA_TYPES) == {"htmx.LICENSE.txt"}
+    for name, media_type in MEDIA_TYPES.items():
+        found = static_file(name)
+        assert found is not None
+        assert found.headers["content-type"] == media_type
+        assert found.body == (STATIC / name).read_bytes()
+    assert static_file("htmx.LICENSE.txt") is None
+    assert static_file("../pages.py") is None
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_colours_have_enough_contrast_in_both_schemes() -> None:
+    css = (STATIC / "guard.css").read_text("utf-8")
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", block))
+        for block in re.findall(r":root \{(.*?)\}", css, re.DOTALL)
+    )
+    assert set(dark) == set(light)
+    for scheme in (light, dark):
+        for ground in ("page", "card"):
+            for ink in ("ink", "soft", "accent", "ours", "ai", "warn", "capture", "unknown"):
+                assert contrast(scheme[ink], scheme[ground]) >= 4.5, (ink, ground, scheme)
+            assert contrast(scheme["focus"], scheme[ground]) >= 3, (ground, scheme)
+        assert contrast(scheme["accent-ink"], scheme["accent"]) >= 4.5
+        assert contrast(scheme["warn"], scheme["warn-pale"]) >= 4.5
+        assert contrast(scheme["ink"], scheme["accent-pale"]) >= 4.5
