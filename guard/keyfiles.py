@@ -8,6 +8,7 @@ Files are 0600 and made create-only, so that two processes starting at once agre
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -58,22 +59,16 @@ def load_or_create(path: Path) -> bytes:
     """The 32 bytes of a key file, made with fresh randomness if it does not exist.
 
     Raises:
-        KeyFileError: the file is unreadable or does not hold 64 hex digits.
+        KeyFileError: the file is unreadable, does not hold 64 hex digits, or cannot be made.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    if not path.exists():
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(_SIZE) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)  # appears whole, and never replaces a key that another process made first
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _create(path)
+    except OSError as error:
+        raise KeyFileError(
+            f"{path} cannot be made ({error.strerror}); check the folder's rights and the disk's space."
+        ) from None
     try:
         key = bytes.fromhex(path.read_text("ascii"))
     except (OSError, ValueError):
@@ -83,3 +78,17 @@ def load_or_create(path: Path) -> bytes:
     if len(key) != _SIZE:
         raise KeyFileError(f"{path} does not hold a key of 64 hex digits; restore it from a backup.")
     return key
+
+
+def _create(path: Path) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(_SIZE) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another process made one first, and that one is the key
+            os.link(draft, path)  # appears whole, and replaces nothing
+    finally:
+        draft.unlink(missing_ok=True)

@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pydantic_settings
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -181,3 +183,13 @@ def load_settings(**overrides: object) -> Settings:
             f"{'.'.join(str(part) for part in entry['loc'])}: {entry['msg']}" for entry in error.errors()
         )
         raise SettingsError("settings_invalid", f"The settings are not usable. {reasons}.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f" at line {mark.line + 1}"
+        raise SettingsError(
+            "settings_unreadable", f"{path or CONFIG_FILE} is no valid YAML{where}."
+        ) from None
+    except (OSError, UnicodeDecodeError, pydantic_settings.SettingsError) as error:
+        raise SettingsError(
+            "settings_unreadable", f"A source of the settings cannot be read ({type(error).__name__})."
+        ) from None

@@ -1,0 +1,138 @@
+"""Opening a data folder: what is missing is made, what is there is kept, what does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from guard import keyfiles
+from guard.bootstrap import default_tenant, first_key
+from guard.installation import LEFT_AFTER, Installation, open_installation
+from guard.ledger import LedgerError, from_leaf
+from guard.ledger.tables import entries
+from guard.settings import DiffusersBackend, EmbeddedBackend, Settings
+from guard.store import audit, authenticate
+from tests.house import write_policy
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("installed") / "data"
+
+
+@pytest.fixture(scope="module")
+def opened(data: Path) -> Iterator[Installation]:
+    found = open_installation(Settings(data=data))
+    yield found
+    found.close()
+
+
+def leaves(installation: Installation) -> list[str]:
+    """Kinds of the log's entries; of keys, their purpose too."""
+    with installation.services.database.read() as session:
+        logged = [
+            from_leaf(leaf)[0]
+            for leaf in session.scalars(select(entries.c.leaf).order_by(entries.c.leaf_index))
+        ]
+    return [f"{entry.type} {getattr(entry, 'purpose', '')}".strip() for entry in logged]
+
+
+def test_a_new_folder_is_made_private_and_says_in_its_log_what_is_in_force(
+    opened: Installation, data: Path
+) -> None:
+    assert leaves(opened) == ["policy", "key manifest", "key mark"]
+    with opened.services.database.read() as session:
+        report = audit(session, opened.services.log.public_key)
+    assert (report.problems, report.pending) == ([], 0)
+    for folder in (data, data / "keys", data / "work", data / "uploads", data / "objects"):
+        assert folder.stat().st_mode & 0o777 == 0o700, folder.name
+    secrets = [path for path in (data / "keys").rglob("*") if path.is_file() and path.suffix == ".key"]
+    assert len(secrets) >= 3
+    for path in secrets:
+        assert path.stat().st_mode & 0o777 == 0o600, path.name
+
+
+def test_opening_again_changes_nothing(opened: Installation, data: Path) -> None:
+    before = {path: path.read_bytes() for path in (data / "keys").rglob("*") if path.is_file()}
+    again = open_installation(Settings(data=data))
+    try:
+        assert leaves(again) == leaves(opened)
+        assert again.services.mark_keys == opened.services.mark_keys
+        assert str(again.services.log.public_key) == str(opened.services.log.public_key)
+    finally:
+        again.close()
+    assert {path: path.read_bytes() for path in (data / "keys").rglob("*") if path.is_file()} == before
+
+
+def test_another_policy_and_a_rotated_key_are_logged_once(tmp_path: Path) -> None:
+    settings = Settings(data=tmp_path / "data", policy=write_policy(tmp_path / "policy.yaml"))
+    open_installation(Settings(data=tmp_path / "data")).close()
+    keyfiles.rotate_mark_key(tmp_path / "data" / "keys")
+    for _ in range(2):
+        found = open_installation(settings)
+        assert leaves(found) == ["policy", "key manifest", "key mark", "policy", "key mark"]
+        assert [key.id for key in found.services.mark_keys] == ["mark-2", "mark-1"]
+        found.close()
+
+
+def test_a_log_keeps_its_name(opened: Installation, data: Path) -> None:
+    with pytest.raises(LedgerError) as refused:
+        open_installation(Settings(data=data, log_origin="guard.example/other"))
+    assert refused.value.code == "key_invalid"
+
+
+def test_models_are_known_by_name_and_alias_before_they_are_loaded(
+    opened: Installation, tmp_path: Path
+) -> None:
+    assert opened.services.model_named("sora-2") == "guard-scenes-1"
+    big = DiffusersBackend(backend="diffusers", model="big", path="/nowhere", licence="Apache-2.0")
+    found = open_installation(Settings(data=tmp_path / "data", generators=(EmbeddedBackend(), big)))
+    assert sorted(found.services.generators) == ["big", "guard-scenes-1"]
+    found.close()
+
+
+def test_the_first_key_is_shown_once_and_opens_everything(opened: Installation) -> None:
+    secret = first_key(opened)
+    assert secret is not None
+    assert first_key(opened) is None
+    with opened.services.database.read() as session:
+        found = authenticate(session, secret)
+        assert found is not None
+        assert found.tenant_id == default_tenant(opened)
+    for path in opened.paths.data.rglob("*"):
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes(), path.name
+
+
+def test_secrets_do_not_show_in_the_parts(opened: Installation) -> None:
+    shown = f"{opened!r} {opened.services!r}"
+    for key in opened.services.mark_keys:
+        assert key.secret.hex() not in shown
+        assert json.dumps(list(key.secret)) not in shown
+    prompts = (opened.paths.keys / "prompts.key").read_text().strip()
+    assert prompts not in shown
+
+
+def test_a_new_worker_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    found = open_installation(Settings(data=tmp_path / "data"))
+    old, new = (found.paths.uploads / name for name in ("upload-old", "upload-new"))
+    half = tmp_path / "data" / "objects" / "uploads" / "half#1"
+    half.parent.mkdir(parents=True)
+    for path in (old, new, half):
+        path.write_bytes(b"half of a file")
+    before = time.time() - LEFT_AFTER.total_seconds() - 60
+    for path in (old, half):
+        os.utime(path, (before, before))
+    try:
+        found.work()
+        assert not old.exists()
+        assert not half.exists()
+        assert new.exists()
+    finally:
+        found.close()
