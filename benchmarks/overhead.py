@@ -150,15 +150,18 @@ def _processor() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
+def _taken(opened: Installation, size: tuple[int, int], seconds: int) -> str:
+    request = Submission(default_tenant(opened), PROMPT, MODEL, seconds, f"{size[0]}x{size[1]}", seed=1)
+    return submit(opened.services, Unqueued(), request).id  # type: ignore[arg-type]
+
+
 def one_run(opened: Installation, size: tuple[int, int], seconds: int) -> dict[str, Cost]:
     """One clip through the whole pipeline, and encoded without it."""
     services = opened.services
     steps = VideoSteps(services, opened.jobs)
-    request = Submission(default_tenant(opened), PROMPT, MODEL, seconds, f"{size[0]}x{size[1]}", seed=1)
-    video = submit(services, Unqueued(), request)  # type: ignore[arg-type]
-    video_id = video.id
+    video_id = _taken(opened, size, seconds)
     folder, plain = services.work / video_id, services.work / f"{video_id}.plain.mp4"
-    encoder = services.settings.encoder
+    encoder = opened.settings.encoder
     costs = {"prompt": spent(lambda: services.judge.judge_text(PROMPT))}
     steps.examine_inputs(video_id)
     costs["raw clip"] = spent(lambda: steps.generate(video_id))
@@ -173,7 +176,7 @@ def one_run(opened: Installation, size: tuple[int, int], seconds: int) -> dict[s
             threads=encoder.threads,
         )
     )
-    marked = spent(lambda: steps.mark(video_id, services.settings.mark.preset))
+    marked = spent(lambda: steps.mark(video_id, opened.settings.mark.preset))
     costs["mark"] = marked - costs["encoding"]
     costs["fingerprint"] = spent(lambda: steps.fingerprint(video_id))
     costs["sign"] = spent(lambda: steps.sign(video_id))
@@ -184,6 +187,18 @@ def one_run(opened: Installation, size: tuple[int, int], seconds: int) -> dict[s
     costs["verification"] = spent(lambda: verify(services.inspector, services.registry, plain))
     plain.unlink()
     return costs
+
+
+def whole_job(opened: Installation, size: tuple[int, int], seconds: int) -> None:
+    """One clip from prompt to release."""
+    steps = VideoSteps(opened.services, opened.jobs)
+    video_id = _taken(opened, size, seconds)
+    spent(lambda: steps.examine_inputs(video_id))
+    spent(lambda: steps.generate(video_id))
+    spent(lambda: steps.examine_output(video_id))
+    spent(lambda: steps.mark(video_id, opened.settings.mark.preset))
+    for step in (steps.fingerprint, steps.sign, steps.self_check, steps.release):
+        spent(lambda step=step: step(video_id))  # type: ignore[misc]
 
 
 def cost(clip: Path, size: tuple[int, int], seconds: int, runs: int) -> list[dict[str, Any]]:
@@ -218,7 +233,7 @@ def _work(clip: str, size: tuple[int, int], seconds: int, talk: Connection) -> N
         opened = _opened(Path(name), Path(clip), seconds)
         talk.send("idle")
         talk.recv()
-        one_run(opened, size, seconds)
+        whole_job(opened, size, seconds)
         opened.close()
     talk.send("done")
 
@@ -274,15 +289,8 @@ def goals(found: dict[str, Any]) -> list[Goal]:
     lines = []
     for name in SIZES:
         rows = {row["part"]: row["s"] for row in found["cost"].get(name, ())}
-        allowed = None if not rows else 0.25 * rows["encoding"] + 2
-        value = None if not rows else rows["marking"]
-        wanted = "<= 25 % + 2 s" if allowed is None else f"<= {allowed:.3f}"
-        lines.append(
-            dataclasses.replace(
-                goal(f"marking at {name}, s (25 % of encoding + 2 s)", f"<= {allowed or 0}", value),
-                goal=wanted,
-            )
-        )
+        over = None if not rows else rows["marking"] - 0.25 * rows["encoding"]
+        lines.append(goal(f"marking at {name}, s beyond 25 % of encoding", "<= 2", over))
     for name in SIZES:
         rows = {row["part"]: row["s"] for row in found["cost"].get(name, ())}
         lines.append(goal(f"judging at {name}, s (the clip's length)", f"<= {SECONDS}", rows.get("judging")))

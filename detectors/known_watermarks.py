@@ -33,6 +33,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,7 @@ FRAME_POSITIONS = (0.1, 0.5, 0.9)
 """Where in a clip frames are taken, as shares of its duration."""
 
 _SPAN_SECONDS = 1.0
+_ONE_PASS_SECONDS = 15.0  # up to here, decoding once beats seeking thrice to a distant key frame
 _BLOCK_PIXELS = 8
 _LOSSLESS_CODECS = frozenset({"png", "bmp", "tiff"})
 
@@ -195,12 +197,24 @@ def _frames(media: FrameSource) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
     else:
         spans = tuple((at * info.duration, at * info.duration + _SPAN_SECONDS) for at in FRAME_POSITIONS)
     empty = True
-    for span in spans:
-        for first in _first(media, span):
-            empty = False
-            yield first
+    short = len(spans) > 1 and info.duration <= _ONE_PASS_SECONDS
+    for frame in _in_one_pass(media) if short else chain.from_iterable(_first(media, span) for span in spans):
+        empty = False
+        yield frame
     if empty and spans != (None,):  # very few frames, all outside the spans
         yield from _first(media, None)
+
+
+def _in_one_pass(media: FrameSource) -> Iterator[tuple[int, npt.NDArray[np.uint8]]]:
+    """The frames at the positions, which are equally far apart."""
+    info = media.info
+    first, second, last = FRAME_POSITIONS
+    every = max(1, round((second - first) * info.duration * float(info.fps)))
+    left = len(FRAME_POSITIONS)
+    for chunk in media.chunks(every=every, span=(first * info.duration, (last + first) * info.duration)):
+        for time, frame in zip(chunk.times[:left], chunk.frames[:left], strict=True):
+            yield round(float(time) * 1000), frame
+        left -= min(left, len(chunk.times))
 
 
 def _first(

@@ -22,6 +22,7 @@ from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 
 _TARGET = "guard.inspection:inspect"
+_CROPS = (fingerprints.WHOLE,)  # the recorded fingerprints hold the crops
 _SECRET = "mark_keys"  # noqa: S105 - the name of a field
 
 
@@ -65,8 +66,13 @@ class Inspection:
     evidence: tuple[Evidence, ...]
 
 
-def inspect_file(inspector: Inspector, path: Path) -> Inspection:
+def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> Inspection:
     """Inspect a file in a fresh child process.
+
+    Args:
+        inspector: how.
+        path: the file; it is only read.
+        foreign: also look for what others leave in files: known watermarks, declared metadata.
 
     Raises:
         MediaError: the file is empty, damaged, no medium, too large, or its reading took too long.
@@ -77,6 +83,7 @@ def inspect_file(inspector: Inspector, path: Path) -> Inspection:
             "path": str(path),
             "trust": inspector.trust.model_dump(mode="json"),
             "limits": asdict(inspector.reading),
+            "foreign": foreign,
         },
         limits=inspector.limits,
         readable=[path],
@@ -110,9 +117,9 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     pictures = media.info.kind != "audio"
     subject = Subject(path=path, media=media if pictures else None, size=size, sha256=sha256)
     credentials = CredentialsDetector(Trust.model_validate(arguments["trust"]))
-    evidence = examine(subject, [credentials, KnownWatermarks(), DeclaredMetadata()])
-    reading = _read_mark(media, secrets.get(_SECRET, "")) if pictures else None
-    fingerprint = fingerprints.compute(media, crops=(fingerprints.WHOLE,)) if pictures else None
+    foreign = (KnownWatermarks(), DeclaredMetadata()) if arguments["foreign"] else ()
+    evidence = examine(subject, [credentials, *foreign])
+    reading, fingerprint = _look(media, secrets.get(_SECRET, "")) if pictures else (None, None)
     report = credentials.last_report
     return {
         "sha256": sha256,
@@ -125,12 +132,14 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     }
 
 
-def _read_mark(media: VideoFile, keys: str) -> Reading | None:
+def _look(media: VideoFile, keys: str) -> tuple[Reading | None, Fingerprint]:
+    """Watermark and fingerprint, from one pass over the pictures."""
     parsed = [
         MarkKey(name, bytes.fromhex(secret))
         for name, _, secret in (k.partition(":") for k in keys.split(","))
         if name
     ]
     if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
-        return None
-    return marks.read(media.chunks(), parsed)
+        return None, fingerprints.compute(media, crops=_CROPS)
+    taker = fingerprints.Taker(fingerprints.sampling(media.info), crops=_CROPS)
+    return marks.read(taker.watch(media.chunks()), parsed), taker.fingerprint()

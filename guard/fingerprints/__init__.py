@@ -1,6 +1,6 @@
 """Perceptual fingerprints: a clip is found again after re-encoding, scaling and small central crops."""
 
-from guard.fingerprints.compute import compute
+from guard.fingerprints.compute import Taker, compute, sampling
 from guard.fingerprints.fingerprint import ALGORITHM, WHOLE, Fingerprint, FingerprintError, FrameHash
 from guard.fingerprints.match import Match, compare
 
@@ -11,6 +11,8 @@ __all__ = [
     "FingerprintError",
     "FrameHash",
     "Match",
+    "Taker",
     "compare",
     "compute",
+    "sampling",
 ]

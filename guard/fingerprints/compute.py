@@ -7,7 +7,7 @@ central crops three per cent apart, so that any central crop down to 84 % lies w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from guard.fingerprints.fingerprint import WHOLE, Fingerprint, FingerprintError, FrameHash
-from guard.media import ClipInfo, Frames, FrameSource
+from guard.media import Chunk, ClipInfo, Frames, FrameSource
 
 CROPS = (WHOLE, 97, 94, 91, 88, 85)
 LEAST_FRAMES = 8
@@ -39,13 +39,48 @@ def compute(source: FrameSource, *, crops: Sequence[int] = CROPS) -> Fingerprint
         FingerprintError: ``fingerprint_no_frames``.
         MediaError: what reading the source raises.
     """
-    found: list[FrameHash] = []
+    taker = Taker(1, crops=crops)
     for chunk in source.chunks(every=sampling(source.info)):
+        taker.add(chunk)
+    return taker.fingerprint()
+
+
+class Taker:
+    """Takes a fingerprint of pictures that something else is reading, so that they are decoded once.
+
+    Args:
+        every: hash every n-th picture; see :func:`sampling`.
+        crops: as for :func:`compute`.
+    """
+
+    def __init__(self, every: int, *, crops: Sequence[int] = CROPS) -> None:
+        self._every = every
+        self._crops = crops
+        self._seen = 0
+        self._found: list[FrameHash] = []
+
+    def add(self, chunk: Chunk) -> None:
+        """The next pictures of the clip."""
         for time, frame in zip(chunk.times, chunk.frames, strict=True):
-            found += _hashes(round(max(0.0, float(time)), 3), frame, crops)
-    if not found:
-        raise FingerprintError("fingerprint_no_frames", "There is no picture to take a fingerprint of.")
-    return Fingerprint(tuple(found))
+            if self._seen % self._every == 0:
+                self._found += _hashes(round(max(0.0, float(time)), 3), frame, self._crops)
+            self._seen += 1
+
+    def watch(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """The same chunks, each added as it passes."""
+        for chunk in chunks:
+            self.add(chunk)
+            yield chunk
+
+    def fingerprint(self) -> Fingerprint:
+        """What has been taken.
+
+        Raises:
+            FingerprintError: ``fingerprint_no_frames``.
+        """
+        if not self._found:
+            raise FingerprintError("fingerprint_no_frames", "There is no picture to take a fingerprint of.")
+        return Fingerprint(tuple(self._found))
 
 
 def sampling(info: ClipInfo) -> int:

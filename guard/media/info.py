@@ -14,7 +14,9 @@ Frames = NDArray[np.uint8]
 """RGB pictures, shape (n, height, width, 3) or one of shape (height, width, 3)."""
 
 CHUNK_FRAMES = 32
-CHUNK_BYTES = 96 * 2**20
+# Below the 32 MiB at which the C library hands every buffer back to the system: at 720p, taking fresh pages for
+# each chunk costs half as much again as decoding and converting its pictures.
+CHUNK_BYTES = 24 * 2**20
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class VideoFile:
         self.info = stills.describe(self.path, self.limits) if self.is_still else self._describe()
 
     def chunks(self, *, every: int = 1, span: tuple[float, float] | None = None) -> Iterator[Chunk]:
-        """Pictures in order of presentation, at most 32 (and about 96 MiB) at a time.
+        """Pictures in order of presentation, at most 32 (and about 24 MiB) at a time.
 
         Args:
             every: keep each `every`-th picture, counted from the first one of the clip or of `span`.

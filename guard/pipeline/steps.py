@@ -215,7 +215,7 @@ class VideoSteps:
         """Read manifest, mark and fingerprint back off the finished file, in a process of its own."""
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        seen = inspect_file(self._services.inspector, folder.signed)
+        seen = inspect_file(self._services.inspector, folder.signed, foreign=False)
         fault = self._fault(job, folder, seen)
         if fault is None:
             self._jobs.progress(video_id, 96)

@@ -137,13 +137,20 @@ def test_short_payloads_need_a_picture_as_generated(codec: str, width: int) -> N
     assert [item.outcome for item in examine(marked, codec=codec)] == [Outcome.NOT_DETECTED]
 
 
-def test_three_frames_of_a_clip_are_read(sdxl: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    ("half", "at_ms", "asked"),
+    [(25, [2500, 4500], [0.5]), (100, [10_000, 18_000], [2.0, 10.0, 18.0])],
+    ids=["short: one pass", "long: three seeks"],
+)
+def test_three_frames_of_a_clip_are_read(
+    sdxl: np.ndarray, half: int, at_ms: list[int], asked: list[float]
+) -> None:
     plain = texture(1)
-    clip = Frames(np.stack([plain] * 25 + [sdxl] * 25), codec="ffv1", kind="video", fps=10)
+    clip = Frames(np.stack([plain] * half + [sdxl] * half), codec="ffv1", kind="video", fps=10)
     found = KnownWatermarks().examine(subject(clip))
     assert found[0].details["frames_examined"] == 3
-    assert found[0].details["frames_at_ms"] == [2500, 4500]
-    assert [span and round(span[0], 3) for span in clip.asked] == [0.5, 2.5, 4.5]
+    assert found[0].details["frames_at_ms"] == at_ms
+    assert [span and round(span[0], 3) for span in clip.asked] == asked
 
 
 @pytest.mark.parametrize("duration", [0.0, -1.0, float("nan"), float("inf")])
