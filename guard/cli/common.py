@@ -98,6 +98,8 @@ def errors_explained(*, debug: bool) -> Iterator[None]:
         code = getattr(error, "code", None)
         if isinstance(code, str):
             err.print(f"error [{code}]: {error}", style="red", markup=False)
+        elif isinstance(error, OSError) and error.strerror:
+            err.print(f"error [file]: {error.strerror}: {error.filename}", style="red", markup=False)
         else:
             err.print(f"unexpected {type(error).__name__}; run again with --debug to see where", style="red")
         raise SystemExit(FELL_SHORT) from None

@@ -77,7 +77,9 @@ def generate(
                 show_json({"decision_id": error.decision_id, **error.decision.model_dump(mode="json")})
             else:
                 err.print(
-                    f"blocked [{error.decision.reason}]: {error.decision.user_text[spoken]}", style="red"
+                    f"blocked [{error.decision.reason}]: {error.decision.user_text[spoken]}",
+                    style="red",
+                    markup=False,
                 )
             raise typer.Exit(FELL_SHORT) from None
         if video.hold is not None:
