@@ -17,7 +17,7 @@
     const step = Math.min(3, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
     const digits = { minimumFractionDigits: step ? 1 : 0, maximumFractionDigits: step ? 1 : 0 };
     const number = new Intl.NumberFormat(texts.language, digits).format(bytes / 1000 ** step);
-    return `${number} ${["B", "kB", "MB", "GB"][step]}`;
+    return `${number}\u00a0${["B", "kB", "MB", "GB"][step]}`;
   };
 
   function showChoice() {
