@@ -16,6 +16,10 @@ from detectors.wording import CHECKS, LIMITS, NOT_EXAMINED, NOTES, SUMMARIES, Li
 PART_OF_FILE_BELOW = 0.75
 """Share of the upload's pictures below which a match is said to concern a part of the file only."""
 
+MADE_HERE_FROM = 0.5
+"""Share of the upload's pictures from which a confirmed watermark says where the file comes from. Below, a few seconds
+of ours in somebody else's film would make the whole film ours."""
+
 
 class Verdict(BaseModel):
     """What the evidence comes to.
@@ -57,9 +61,11 @@ class _Case:
     def __init__(self, evidence: Iterable[Evidence]) -> None:
         self.detected = tuple(item for item in evidence if item.outcome is Outcome.DETECTED)
         self.exact = self.claiming(*_EXACT)
-        self.confirmed = self.claiming(Claim.OWN_MARK_RESOLVED)
+        resolved = self.claiming(Claim.OWN_MARK_RESOLVED)
+        self.confirmed = tuple(item for item in resolved if _share(item) >= MADE_HERE_FROM)
         self.unconfirmed = self.claiming(*_UNCONFIRMED)
-        self.matches = self.claiming(Claim.FINGERPRINT_MATCH)
+        excerpts = tuple(item for item in resolved if item not in self.confirmed)
+        self.matches = excerpts + self.claiming(Claim.FINGERPRINT_MATCH)
         self.payloads = self.claiming(Claim.KNOWN_AI_PAYLOAD)
         self.broken = self.claiming(*_BROKEN)
         self.stale = self.claiming(Claim.INGREDIENT_TAMPERED)
@@ -244,9 +250,14 @@ def _revoked(found: _Found) -> bool:
     )
 
 
-def _partial(item: Evidence) -> bool:
+def _share(item: Evidence) -> float:
+    """Share of the upload's pictures that match; all of them where the evidence does not say."""
     share = item.details.get("fraction_of_upload")
-    return isinstance(share, int | float) and share < PART_OF_FILE_BELOW
+    return float(share) if isinstance(share, int | float) else 1.0
+
+
+def _partial(item: Evidence) -> bool:
+    return _share(item) < PART_OF_FILE_BELOW
 
 
 def _order(item: Evidence) -> tuple[int, str]:

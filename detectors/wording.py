@@ -67,9 +67,10 @@ SUMMARIES: dict[VerdictName, Text] = {
         "de": "Der Inhalt dieser Datei wurde von diesem Dienst erzeugt und freigegeben.",
     },
     VerdictName.REGISTRY_MATCH: {
-        "en": "The pictures match a video released by this service; our watermark does not confirm it.",
-        "de": "Die Bilder stimmen mit einem hier freigegebenen Video überein; unser Wasserzeichen bestätigt "
-        "das nicht.",
+        "en": "Pictures of this file match a video released by this service; our watermark does not confirm "
+        "that the whole file comes from it.",
+        "de": "Bilder dieser Datei stimmen mit einem hier freigegebenen Video überein; unser Wasserzeichen "
+        "bestätigt nicht, dass die ganze Datei daraus stammt.",
     },
     VerdictName.DECLARED_AI_BY_ISSUER: {
         "en": "Signed credentials of a trusted issuer say that this file was made, wholly or in part, with "

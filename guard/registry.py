@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from guard.fingerprints import Fingerprint, FrameHash, Match, compare
+from guard.fingerprints.match import LEAST_QUALITY
 from guard.provenance import Recorded
 from guard.store import Database, like_pictures
 from guard.store import fingerprints as fingerprint_rows
@@ -57,7 +58,12 @@ class StoredRegistry:
     def _matching(self, fingerprint: Fingerprint, *, revoked_only: bool) -> list[tuple[Recorded, Match]]:
         with self._database.read() as session:
             candidates = like_pictures(
-                session, fingerprint.hashes, revoked_only=revoked_only, limit=_CANDIDATES
+                session,
+                fingerprint.hashes,
+                revoked_only=revoked_only,
+                # Plain frames are like all plain frames: they would crowd the right release out.
+                min_quality=LEAST_QUALITY,
+                limit=_CANDIDATES,
             )
             releases = [release_rows.get_release(session, release_id) for release_id, _ in candidates]
         found = [

@@ -20,6 +20,8 @@ from guard.media import Chunk, ClipInfo, Frames, FrameSource
 
 CROPS = (WHOLE, 97, 94, 91, 88, 85)
 LEAST_FRAMES = 8
+MOST_FRAMES = 1200
+"""However long a clip is, and however few pictures its header admits to: beyond this every other one is dropped."""
 
 # PDQ's reference reduces pictures to 512 x 512 first. Crops are taken at 128, whose hashes differ from those
 # at 512 by 4 bits (median) and 10 (most) and cost a twentieth.
@@ -57,13 +59,16 @@ class Taker:
         self._every = every
         self._crops = crops
         self._seen = 0
-        self._found: list[FrameHash] = []
+        self._found: list[tuple[FrameHash, ...]] = []
 
     def add(self, chunk: Chunk) -> None:
         """The next pictures of the clip."""
         for time, frame in zip(chunk.times, chunk.frames, strict=True):
             if self._seen % self._every == 0:
-                self._found += _hashes(round(max(0.0, float(time)), 3), frame, self._crops)
+                self._found.append(tuple(_hashes(round(max(0.0, float(time)), 3), frame, self._crops)))
+                if len(self._found) > MOST_FRAMES:
+                    self._found = self._found[::2]
+                    self._every *= 2
             self._seen += 1
 
     def watch(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
@@ -80,7 +85,7 @@ class Taker:
         """
         if not self._found:
             raise FingerprintError("fingerprint_no_frames", "There is no picture to take a fingerprint of.")
-        return Fingerprint(tuple(self._found))
+        return Fingerprint(tuple(item for frame in self._found for item in frame))
 
 
 def sampling(info: ClipInfo) -> int:

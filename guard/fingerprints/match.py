@@ -27,7 +27,9 @@ class Match:
             texture. A plain frame's hash is noise about its median and matches anything plain, so no looser
             rule is tried.
         fraction_of_upload: share of the upload's usable frames that match.
-        fraction_of_recorded: share of the recorded clip's usable frames that are matched.
+        fraction_of_recorded: share of the recorded clip that the upload shows: usable frames that are matched,
+            and no more seconds of them than the upload's matching frames stand for. Else one picture out of a
+            calm scene, where every frame is like every other, would count as the whole clip.
         median_distance: bits between each usable frame of the upload and the nearest recorded hash, median;
             256 where nothing is usable.
     """
@@ -54,9 +56,22 @@ def compare(upload: Fingerprint, recorded: Fingerprint) -> Match:
     close = distances.min(axis=0) <= THRESHOLD
     times = np.array([recorded.hashes[index].time for index in kept])
     of_upload = float(np.mean(nearest <= THRESHOLD))
-    of_recorded = len(np.unique(times[close])) / len(np.unique(times))
+    seen, there = len(np.unique(times[close])), len(np.unique(times))
+    of_recorded = min(seen, _shown(upload, int(np.sum(nearest <= THRESHOLD)), recorded)) / there
     matched = max(of_upload, of_recorded) >= LEAST_SHARE
     return Match(matched, "match" if matched else "no_match", of_upload, of_recorded, int(np.median(nearest)))
+
+
+def _shown(upload: Fingerprint, frames: int, recorded: Fingerprint) -> float:
+    """How many of the recorded clip's sampled frames last as long as so many of the upload's."""
+    apart = _apart(recorded)
+    return frames * (_apart(upload) or apart) / apart if apart else float(frames)
+
+
+def _apart(fingerprint: Fingerprint) -> float:
+    """Mean distance of the sampled frames in seconds; 0 for a single one."""
+    times = np.unique([item.time for item in fingerprint.hashes])
+    return float(times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
 
 
 def usable_whole(fingerprint: Fingerprint) -> list[int]:

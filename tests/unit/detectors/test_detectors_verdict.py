@@ -22,6 +22,8 @@ PRINT = positive(EvidenceType.FINGERPRINT, Claim.FINGERPRINT_MATCH)
 OTHER_PRINT = positive(EvidenceType.FINGERPRINT, Claim.FINGERPRINT_MATCH, release_id="video_2")
 RESOLVED = positive(MARK, Claim.OWN_MARK_RESOLVED)
 OTHER_RESOLVED = positive(MARK, Claim.OWN_MARK_RESOLVED, release_id="video_2")
+HALF = positive(MARK, Claim.OWN_MARK_RESOLVED, fraction_of_upload=0.5)
+EXCERPT = positive(MARK, Claim.OWN_MARK_RESOLVED, fraction_of_upload=0.1)
 COPIED = positive(MARK, Claim.OWN_MARK_COPIED)
 UNRESOLVED = positive(MARK, Claim.OWN_MARK_UNRESOLVED)
 UNREADABLE = positive(MARK, Claim.OWN_MARK_UNREADABLE)
@@ -69,6 +71,10 @@ TABLE: list[tuple[Sequence[Evidence], VerdictName, str]] = [
     ([CAPTURE, UNCOVERED], V.CREDENTIALS_INVALID_OR_TAMPERED, "c2pa"),
     ([CAPTURE, STALE], V.CREDENTIALS_INVALID_OR_TAMPERED, "c2pa"),
     ([CAPTURE, TAMPERED, RESOLVED], V.GENERATED_HERE, "watermark"),
+    ([HALF], V.GENERATED_HERE, "watermark"),
+    ([EXCERPT], V.REGISTRY_MATCH, "watermark"),
+    ([EXCERPT, PRINT, META_AI], V.REGISTRY_MATCH, "watermark fingerprint"),
+    ([CAPTURE, EXCERPT], V.CONFLICT, "c2pa watermark"),
     ([PRINT], V.REGISTRY_MATCH, "fingerprint"),
     ([PRINT, OTHER_PRINT], V.REGISTRY_MATCH, "fingerprint"),
     ([OTHER_PRINT, COPIED], V.REGISTRY_MATCH, "fingerprint"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pdqhash
 import pytest
 from PIL import Image
 
-from guard.fingerprints import Fingerprint, compare, compute
-from guard.media import VideoFile
+from guard.fingerprints import Fingerprint, FrameHash, Taker, compare, compute
+from guard.fingerprints.compute import MOST_FRAMES
+from guard.media import Chunk, VideoFile
 from tests import media
 
 
@@ -117,3 +119,40 @@ def test_plain_pictures_are_never_called_a_match(original: Fingerprint, tmp_path
     plain = upload(media.write_clip(tmp_path / "plain.mp4", grey))
     for found in (compare(plain, plain), compare(plain, original), compare(original, plain)):
         assert (found.matched, found.reason, found.median_distance) == (False, "too_plain", 256)
+
+
+def calm_scene(source: random.Random) -> Fingerprint:
+    """Four seconds in which hardly anything moves: every frame is like every other."""
+    scene = source.getrandbits(256)
+    return Fingerprint(tuple(FrameHash(n / 2, f"{scene ^ (7 << 3 * n):064x}", 100) for n in range(8)))
+
+
+def film(source: random.Random, inserted: Fingerprint, seconds: int) -> Fingerprint:
+    """A minute of other pictures, one a second, of which some are out of another clip."""
+    frames = [f"{source.getrandbits(256):064x}" for _ in range(60)]
+    frames[30 : 30 + seconds] = [item.hash for item in inserted.hashes[::2]][:seconds]
+    return Fingerprint(tuple(FrameHash(float(n), value, 100) for n, value in enumerate(frames)))
+
+
+@pytest.mark.parametrize(("seconds", "matched"), [(0, False), (1, False), (2, False), (3, True), (4, True)])
+def test_a_clip_within_a_longer_film_counts_by_the_seconds_that_are_shown(
+    seconds: int, matched: bool
+) -> None:
+    source = random.Random(5)
+    ours = calm_scene(source)
+    found = compare(film(source, ours, seconds), ours)
+    assert found.matched is matched
+    assert found.fraction_of_recorded == seconds / 4
+    assert found.fraction_of_upload == seconds / 60
+
+
+def test_the_number_of_hashes_is_bounded_whatever_a_header_says() -> None:
+    picture = np.zeros((1, 32, 32, 3), np.uint8)
+    taker = Taker(1, crops=(100, 85))
+    for number in range(3 * MOST_FRAMES):
+        taker.add(Chunk(np.array([float(number)]), ("I",), picture))
+    times = [item.time for item in taker.fingerprint().hashes if item.crop == 100]
+    assert MOST_FRAMES / 2 <= len(times) <= MOST_FRAMES
+    assert times == [4.0 * n for n in range(len(times))]
+    assert times[-1] == 3 * MOST_FRAMES - 4
+    assert len(taker.fingerprint().hashes) == 2 * len(times)
