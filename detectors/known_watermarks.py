@@ -215,6 +215,8 @@ def _in_one_pass(media: FrameSource) -> Iterator[tuple[int, npt.NDArray[np.uint8
         for time, frame in zip(chunk.times[:left], chunk.frames[:left], strict=True):
             yield round(float(time) * 1000), frame
         left -= min(left, len(chunk.times))
+    for at in FRAME_POSITIONS[len(FRAME_POSITIONS) - left :]:  # the container overstates its rate
+        yield from _first(media, (at * info.duration, at * info.duration + _SPAN_SECONDS))
 
 
 def _first(

@@ -83,6 +83,7 @@ class Frames:
     kind: Literal["video", "image", "audio"] = "image"
     fps: int = 25
     duration: float | None = None
+    rate: int | None = None  # what the container says, if not the truth
     asked: list[tuple[float, float] | None] = field(default_factory=list)
 
     @property
@@ -90,7 +91,7 @@ class Frames:
         count, height, width = self.pictures.shape[:3]
         known = 0.0 if self.kind == "image" else count / self.fps
         duration = known if self.duration is None else self.duration
-        return Info(width, height, self.codec, self.kind, duration)
+        return Info(width, height, self.codec, self.kind, duration, Fraction(self.rate or self.fps))
 
     def chunks(self, *, every: int = 1, span: tuple[float, float] | None = None) -> Iterator[Piece]:
         self.asked.append(span)

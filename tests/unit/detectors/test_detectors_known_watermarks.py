@@ -153,6 +153,11 @@ def test_three_frames_of_a_clip_are_read(
     assert [span and round(span[0], 3) for span in clip.asked] == asked
 
 
+def test_a_clip_whose_container_overstates_its_rate_is_read_at_three_places(sdxl: np.ndarray) -> None:
+    clip = Frames(np.stack([texture(1)] * 25 + [sdxl] * 25), codec="ffv1", kind="video", fps=10, rate=240)
+    assert KnownWatermarks().examine(subject(clip))[0].details["frames_examined"] == 3
+
+
 @pytest.mark.parametrize("duration", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_clip_of_unknown_length_is_read_from_its_start(sdxl: np.ndarray, duration: float) -> None:
     clip = Frames(sdxl[None], codec="ffv1", kind="video", duration=duration)
