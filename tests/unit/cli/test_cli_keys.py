@@ -1,0 +1,103 @@
+"""`guard keys` and `guard api-keys`, each on an installation of its own."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+from guard.credentials import create_development_ca
+from guard.store import Database, authenticate
+
+STATUS = {
+    "id", "name", "organisation", "alg", "expires", "days_left", "development", "profile", "due"
+}  # fmt: skip
+
+
+def test_init_makes_an_identity_for_development_and_says_so(guard: Any, tmp_path: Path) -> None:
+    first = guard("--data", tmp_path / "data", "keys", "init", "--json")
+    assert first.code == 0
+    assert first.json.keys() == STATUS
+    assert first.json["development"] is True
+    assert first.json["profile"] == []
+    assert stat.S_IMODE((tmp_path / "data" / "keys").stat().st_mode) == 0o700
+    again = guard("--data", tmp_path / "data", "keys", "status")
+    assert "for development only: bring your own with guard keys import" in again.out
+    assert first.json["name"] in again.out
+
+
+def test_rotate_changes_the_certificate_and_keeps_the_authority(guard: Any, tmp_path: Path) -> None:
+    before = guard("keys", "status", "--json").json
+    anchor = (tmp_path / ".guard/keys/signing/ca.pem").read_bytes()
+    after = guard("keys", "rotate", "--json").json
+    assert after["id"] != before["id"]
+    assert (tmp_path / ".guard/keys/signing/ca.pem").read_bytes() == anchor
+    assert guard("keys", "status", "--json").json["id"] == after["id"]
+
+
+def test_rotation_is_logged_at_the_next_start(guard: Any) -> None:
+    guard("keys", "rotate")
+    guard("keys", "status")
+    verified = guard("audit", "verify", "--json")
+    assert verified.json["problems"] == []
+    assert verified.json["size"] >= 4  # policy, first signing key, watermark key, second signing key
+
+
+def test_import_takes_a_chain_that_its_anchor_vouches_for(guard: Any, tmp_path: Path) -> None:
+    paths = create_development_ca(tmp_path / "theirs")
+    ran = guard(
+        "keys", "import", "--chain", paths.chain, "--key", paths.key, "--anchor", paths.anchor, "--json"
+    )
+    assert ran.code == 0
+    assert ran.json["id"] == guard("keys", "status", "--json").json["id"]
+    keys = tmp_path / ".guard/keys"
+    assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in keys.rglob("*key*.pem"))
+
+
+def test_import_refuses_what_does_not_fit(guard: Any, tmp_path: Path) -> None:
+    ours, other = (create_development_ca(tmp_path / name) for name in ("ours", "other"))
+    before = guard("keys", "status", "--json").json["id"]
+    mixed = guard("keys", "import", "--chain", ours.chain, "--key", other.key, "--anchor", ours.anchor)
+    assert mixed.code == 1
+    assert mixed.err.startswith("error [")
+    unknown = guard("keys", "import", "--chain", ours.chain, "--key", ours.key, "--anchor", other.anchor)
+    assert (unknown.code, unknown.err.split("]")[0]) == (1, "error [anchor_mismatch")
+    assert "PRIVATE KEY" not in mixed.err + unknown.err
+    assert guard("keys", "status", "--json").json["id"] == before
+
+
+def test_an_api_key_is_shown_once_works_and_can_be_revoked(guard: Any, tmp_path: Path) -> None:
+    made = guard("api-keys", "create", "render-farm", "--scope", "videos", "--tenant", "studio", "--json")
+    assert made.code == 0
+    assert (made.json["scopes"], made.json["tenant"]) == (["videos"], "studio")
+    database = Database(f"sqlite:///{tmp_path / '.guard' / 'guard.db'}")
+    with database.read() as session:
+        row = authenticate(session, made.json["key"])
+    assert row is not None
+    assert row.id == made.json["id"]
+    listed = guard("api-keys", "list", "--json")
+    assert [(entry["name"], entry["revoked"]) for entry in listed.json] == [("render-farm", False)]
+    assert made.json["key"] not in listed.out
+    assert guard("api-keys", "revoke", made.json["id"]).out == f"{made.json['id']} revoked\n"
+    with database.read() as session:
+        assert authenticate(session, made.json["key"]) is None
+    database.close()
+    table = guard("api-keys", "list").out
+    assert "revoked" in table
+    assert "never" in table
+
+
+def test_a_key_has_every_scope_but_admin_unless_told(guard: Any) -> None:
+    assert guard("api-keys", "create", "all", "--json").json["scopes"] == [
+        "videos", "moderations", "verifications", "reviews",
+    ]  # fmt: skip
+    assert "Keep it: it is stored nowhere." in guard("api-keys", "create", "other").out
+
+
+def test_wrong_scopes_and_unknown_keys_are_refused(guard: Any) -> None:
+    wrong = guard("api-keys", "create", "x", "--scope", "everything")
+    assert wrong.code == 2
+    assert "unknown: everything" in wrong.err
+    missing = guard("api-keys", "revoke", "key_none")
+    assert (missing.code, missing.out) == (1, "")
+    assert "error [not_found]" in missing.err

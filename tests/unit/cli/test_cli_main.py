@@ -1,0 +1,103 @@
+"""What holds for every command: help, exit codes, error lines, languages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from guard import __version__
+from guard.cli.common import language
+from guard.cli.main import app
+
+COMMAND = typer.main.get_command(app)
+
+
+def leaves(command: Any, *path: str) -> list[tuple[str, ...]]:
+    """Paths of all commands that do something."""
+    if not hasattr(command, "commands"):
+        return [path]
+    return [leaf for name, sub in command.commands.items() for leaf in leaves(sub, *path, name)]
+
+
+LEAVES = leaves(COMMAND)
+
+
+def test_there_is_a_command_for_everything() -> None:
+    assert {leaf[0] for leaf in LEAVES} == {
+        "api-keys", "audit", "generate", "keys", "policy", "release", "report", "review", "serve", "train",
+        "verify", "videos",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=" ".join)
+def test_every_command_explains_itself_with_an_example(leaf: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(app, [*leaf, "--help"])
+    assert answer.exit_code == 0
+    words = " ".join(re.sub(r"[^\w./ -]", " ", answer.output).split())
+    assert re.search(r"Examples? guard " + " ".join(leaf), words), words
+
+
+@pytest.mark.parametrize("leaf", LEAVES, ids=" ".join)
+def test_every_option_says_what_it_does(leaf: tuple[str, ...]) -> None:
+    command: Any = COMMAND
+    for name in leaf:
+        command = command.commands[name]
+    for parameter in command.params:
+        if parameter.name != "help":
+            assert parameter.help, parameter.name
+
+
+def test_version(guard: Any) -> None:
+    assert guard("--version").out.strip() == __version__
+
+
+def test_unknown_commands_and_options_are_usage_errors(guard: Any) -> None:
+    for arguments in (("frobnicate",), ("verify", "--nonsense"), ("verify", "no-such-file.mp4")):
+        ran = guard(*arguments)
+        assert ran.code == 2
+        assert ran.out == ""
+        assert "Usage" in ran.err
+
+
+def test_an_error_of_ours_is_one_line_with_its_code(guard: Any) -> None:
+    ran = guard("--config", "missing.yaml", "keys", "status")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error [settings_unreadable]: GUARD_CONFIG names missing.yaml")
+    assert ran.err.count("\n") == 1
+
+
+def test_wrong_settings_are_named_without_their_values(guard: Any, tmp_path: Path) -> None:
+    (tmp_path / "guard.yaml").write_text("database_url: 17\nreviw: {}\n")
+    ran = guard("keys", "status")
+    assert ran.code == 1
+    assert "error [settings_invalid]" in ran.err
+    assert "reviw" in ran.err
+    assert "17" not in ran.err
+
+
+def test_a_defect_says_so_and_debug_shows_it(guard: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("secret text")
+
+    monkeypatch.setattr("guard.cli.common.load_settings", broken)
+    ran = guard("keys", "status")
+    assert (ran.code, ran.out) == (1, "")
+    assert "unexpected ZeroDivisionError; run again with --debug" in ran.err
+    assert "secret text" not in ran.err
+    with pytest.raises(ZeroDivisionError):
+        guard("--debug", "keys", "status")
+
+
+def test_language_is_what_was_asked_for_or_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_AT.UTF-8")
+    assert (language(""), language("en"), language("de")) == ("de", "en", "de")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert language("") == "en"
+    with pytest.raises((typer.BadParameter, click.exceptions.BadParameter)):
+        language("fr")

@@ -1,0 +1,106 @@
+"""`guard generate`, `guard videos` and `guard verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.policy import BLOCKED_RULE, BLOCKED_WORD, HELD_WORD
+
+
+def test_generate_saves_the_released_file_and_its_proof(here: Any, tmp_path: Path) -> None:
+    ran = here(
+        "generate", "a boat on a lake", "--seconds", 2, "--size", "640x360", "--seed", 3,
+        "--out", tmp_path / "made", "--json",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert ran.json.keys() == {"video_id", "release_id", "file", "proof", "log_index"}
+    verdict = here("verify", ran.json["file"], "--json").json
+    assert verdict["verdict"] == "generated_here"
+    assert Path(ran.json["proof"]).read_text() == here("audit", "proof", ran.json["video_id"]).out
+    listed = {row["id"]: row for row in here("videos", "list", "--json").json}
+    assert listed[ran.json["video_id"]]["status"] == "completed"
+    assert ran.json["video_id"] in here("videos", "list", "--limit", 50).out
+
+
+@pytest.mark.parametrize(("lang", "word"), [("en", "Please"), ("de", "Bitte")])
+def test_a_blocked_prompt_makes_no_job(here: Any, lang: str, word: str) -> None:
+    before = here("videos", "list", "--json").json
+    ran = here("generate", f"a {BLOCKED_WORD} grazes", "--size", "640x360", "--lang", lang)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"blocked [rule.{BLOCKED_RULE}]: ")
+    assert word in ran.err
+    assert BLOCKED_WORD not in ran.err
+    as_json = here("generate", f"a {BLOCKED_WORD} grazes", "--size", "640x360", "--json")
+    assert (as_json.code, as_json.json["action"]) == (1, "block")
+    assert as_json.json["decision_id"].startswith("decision_")
+    assert BLOCKED_WORD not in as_json.out
+    assert here("videos", "list", "--json").json == before
+
+
+def test_a_held_prompt_waits_for_a_reviewer(here: Any) -> None:
+    ran = here("generate", f"an {HELD_WORD} grazes", "--seconds", 2, "--size", "640x360", "--json")
+    assert ran.code == 1
+    assert (ran.json["status"], ran.json["hold"]) == ("in_progress", "prompt")
+    reviews = here("review", "list", "--json").json
+    assert ran.json["video_id"] in {row["video_id"] for row in reviews}
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--size", "17x17"), "size_unsupported"),
+        (("--size", "640x360", "--seconds", 3), "seconds_unsupported"),
+        (("--model", "nobody"), "model_not_found"),
+    ],
+)
+def test_what_the_model_cannot_do_is_said(here: Any, options: tuple[object, ...], code: str) -> None:
+    ran = here("generate", "a boat", *options)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(f"error [{code}]: ")
+
+
+def test_verify_tells_verdict_basis_and_limits(here: Any, prepared: Any) -> None:
+    found = here("verify", prepared.made.file, "--json")
+    assert found.code == 0
+    assert found.json["verdict"] == "generated_here"
+    assert {"registry", "c2pa", "watermark"} <= {item["type"] for item in found.json["evidence"]}
+    german = here("verify", prepared.made.file, "--lang", "de").out
+    assert german.startswith("Ergebnis: generated_here\n")
+    assert "Grenzen:" in german
+
+
+def test_a_stranger_verifies_with_anchor_key_and_proof(here: Any, guard: Any, prepared: Any) -> None:
+    key = here("audit", "key").out.strip()
+    public = ("--offline", "--anchor", prepared.anchor)
+    ran = guard(
+        "verify", prepared.made.file, *public, "--proof", prepared.made.proof, "--log-key", key, "--json"
+    )
+    assert ran.code == 0
+    outcomes = {item["type"]: item["outcome"] for item in ran.json["evidence"]}
+    assert outcomes["c2pa"] == "detected"
+    assert outcomes["watermark"] == "unavailable"
+    assert ran.json["verdict"] != "inconclusive"
+    assert guard("verify", prepared.made.file, *public, "--proof", prepared.made.proof).code == 2
+
+
+def test_a_proof_of_another_file_does_not_hold(here: Any, guard: Any, prepared: Any, clip_360: Path) -> None:
+    key = here("audit", "key").out.strip()
+    ran = guard("verify", clip_360, "--offline", "--proof", prepared.made.proof, "--log-key", key, "--json")
+    assert ran.code == 1
+    assert "proof_other_file" in ran.out
+
+
+def test_a_file_that_is_no_medium_is_an_error_line(here: Any, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a clip")
+    ran = here("verify", tmp_path / "notes.txt")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error [media_unreadable]: ")
+
+
+def test_a_service_that_does_not_answer_is_an_error_line(guard: Any, clip_360: Path) -> None:
+    ran = guard("verify", clip_360, "--url", "http://127.0.0.1:9")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("error [service_unreachable]: http://127.0.0.1:9 did not answer")
