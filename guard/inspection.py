@@ -18,7 +18,7 @@ from guard.credentials import CredentialsDetector, CredentialsReport, Trust
 from guard.fingerprints import Fingerprint
 from guard.marks import MarkKey, Reading
 from guard.marks.front import MIN_SIDE
-from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
+from guard.media import ClipInfo, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 
 _TARGET = "guard.inspection:inspect"
@@ -108,10 +108,8 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
         MediaError: as above.
     """
     path = Path(arguments["path"])
-    size = path.stat().st_size
-    if size == 0:
-        raise MediaError("media_empty", "The file is empty; upload it again.")
     media = VideoFile(path, limits=ReadLimits(**arguments["limits"]))
+    size = path.stat().st_size
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     pictures = media.info.kind != "audio"
