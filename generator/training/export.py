@@ -34,7 +34,12 @@ def export(
     shutil.rmtree(fresh, ignore_errors=True)
 
     def half(part: nn.Module) -> Any:
-        return copy.deepcopy(part).eval().half()
+        halved = copy.deepcopy(part).eval().half()
+        for (name, buffer), (_, exact) in zip(halved.named_buffers(), part.named_buffers(), strict=True):
+            if buffer.is_floating_point():  # running variances can exceed what half precision holds
+                owner, _, key = name.rpartition(".")
+                setattr(halved.get_submodule(owner), key, exact.detach().clone())
+        return halved
 
     SceneVideoPipeline(
         half(text),

@@ -1,8 +1,13 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from generator import EmbeddedGenerator, GenerationRequest
+from generator.codec import ClipCodec
+from generator.embedded import WEIGHTS
+from generator.scenes import Scene
+from generator.training.evaluate import codec_ceiling
 from generator.training.recipe import Recipe, train
 
 
@@ -28,3 +33,9 @@ def test_the_recipe_goes_from_nothing_to_a_pipeline_that_makes_clips(tmp_path: P
     again = (tmp_path / "work" / "transformer" / "diffusion_pytorch_model.safetensors").stat().st_mtime_ns
     assert made == again
     assert EmbeddedGenerator(tmp_path / "again").info.digest == generator.info.digest
+
+
+def test_the_shipped_codec_still_encodes() -> None:
+    codec = ClipCodec.from_pretrained(WEIGHTS / "codec", dtype=torch.float32).eval()
+    scene = Scene("star", "yellow", "bounce", "city", "day")
+    assert codec_ceiling(codec, [scene]).all_slots == 1.0
