@@ -163,12 +163,17 @@ def _show_status(folder: Path, as_json: bool) -> None:
     from guard import credentials
 
     found = credentials.status(folder)
-    values = {**asdict(found), "expires": when(found.expires)}
+    values = {
+        **asdict(found),
+        "expires": when(found.expires),
+        "anchor": str(credentials.initialise(folder).anchor),
+    }
     if as_json:
         show_json(values)
         return
     out.print(f"{found.name} ({found.organisation}), {found.alg}", markup=False)
     out.print(f"expires {values['expires']} (in {found.days_left} days)", markup=False)
+    out.print(f"anchor for those who verify: {values['anchor']}", markup=False, highlight=False)
     if found.development:
         out.print("for development only: bring your own with guard keys import", style="yellow")
     for problem in found.profile:
