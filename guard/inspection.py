@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
     Raises:
         MediaError: the file is empty, damaged, no medium, too large, or its reading took too long.
     """
+    if inspector.mark_keys:
+        _compile_once()
     answer = sandbox.call(
         _TARGET,
         {
@@ -99,6 +102,12 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
         fingerprint=None if fingerprint is None else Fingerprint.from_json(fingerprint),
         evidence=tuple(Evidence.model_validate(item) for item in answer["evidence"]),
     )
+
+
+@cache
+def _compile_once() -> None:
+    """Fill the cache of compiled functions, which the child may only read: else each would compile for seconds."""
+    marks.warm_up()
 
 
 def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
