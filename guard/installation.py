@@ -243,8 +243,12 @@ def _loader(backend: Backend) -> Callable[[], Generator]:
 
 def _diffusers(backend: DiffusersBackend) -> Generator:
     import torch
+    from diffusers.utils import logging as diffusers_logging
 
     from generator import DiffusersGenerator, Offer
+
+    # It writes past our logging, and its warnings quote the part of a prompt that a model is too small for.
+    diffusers_logging.set_verbosity_error()
 
     sizes = [size.partition("x") for size in backend.sizes]
     return DiffusersGenerator(

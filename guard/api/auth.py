@@ -52,13 +52,12 @@ def caller_of(request: Request) -> Caller | None:
     state = state_of(request)
     header = request.headers.get("authorization")
     if header is None:
-        rate = state.settings.rate.anonymous
-        host = None if request.client is None else request.client.host
-        _charge(request, state, f"address {address_of(host)}", rate)
+        _charge_address(request, state)
         return None
     kind, _, key = header.partition(" ")
     caller = _identify(state, key.strip()) if kind.lower() == "bearer" else None
     if caller is None:
+        _charge_address(request, state)  # guessing is not free either
         raise _unauthorised("The API key is unknown or revoked; check the Authorization header.")
     _charge(request, state, caller.tenant_id, state.settings.rate.tenant)
     return caller
@@ -102,6 +101,11 @@ def _identify(state: State, key: str) -> Caller | None:
 
 def _unauthorised(message: str, code: str = "invalid_api_key") -> ApiError:
     return ApiError(401, code, message, headers={"www-authenticate": "Bearer"})
+
+
+def _charge_address(request: Request, state: State) -> None:
+    host = None if request.client is None else request.client.host
+    _charge(request, state, f"address {address_of(host)}", state.settings.rate.anonymous)
 
 
 def _charge(request: Request, state: State, caller: str, per_minute: int) -> None:

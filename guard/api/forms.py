@@ -20,6 +20,9 @@ from guard.api.multipart import MOST_FIELD_BYTES, Parts, ReceivedFile, read_mult
 
 CHUNK_SECONDS = 30.0
 """How long a client may pause within its body."""
+SLOWEST = 16 * 1024
+"""Bytes a second that a body must come to on the whole, after `CHUNK_SECONDS`; a trickle would hold its place for
+hours."""
 _DEPTH = 4
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _NAME = re.compile(r"[^\[\]]+(\[[^\[\]]*\])*")
@@ -164,15 +167,18 @@ def _check_declared(request: Request, most: int, error: ApiError) -> None:
 
 async def _chunks(request: Request) -> AsyncIterator[bytes]:
     stream = request.stream()
+    loop = asyncio.get_running_loop()
+    start, received = loop.time(), 0
     while True:
         try:
-            async with asyncio.timeout(CHUNK_SECONDS):
+            async with asyncio.timeout_at(min(loop.time(), start + received / SLOWEST) + CHUNK_SECONDS):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return
         except TimeoutError:
-            raise ApiError(408, "upload_stalled", "The body stopped arriving; send it again.") from None
+            raise ApiError(408, "upload_stalled", "The body arrives too slowly; send it again.") from None
         except ClientDisconnect:
             raise ApiError(400, "client_disconnected", "The connection was closed within the body.") from None
+        received += len(chunk)
         if chunk:
             yield chunk

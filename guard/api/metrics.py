@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable
 
 import structlog
@@ -13,9 +15,11 @@ from prometheus_client.registry import Collector
 from guard.installation import Installation
 from guard.pipeline.jobs import utc_now
 from guard.store import StoreError
-from guard.store.totals import totals
+from guard.store.totals import Totals, totals
 
 _log = structlog.get_logger(__name__)
+_FRESH_SECONDS = 5.0
+"""Age of the totals: counting goes over whole tables, and anybody may ask."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -53,6 +57,17 @@ class Metrics:
 class _Totals(Collector):
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
+        self._lock = threading.Lock()
+        self._found: Totals | None = None
+        self._counted = 0.0
+
+    def _totals(self) -> Totals:
+        with self._lock:
+            if self._found is None or time.monotonic() - self._counted > _FRESH_SECONDS:
+                with self._installation.services.database.read() as session:
+                    self._found = totals(session)
+                self._counted = time.monotonic()
+            return self._found
 
     def describe(self) -> Iterable[Metric]:
         """Nothing beforehand, so that registering asks no database."""
@@ -61,8 +76,7 @@ class _Totals(Collector):
     def collect(self) -> Iterable[Metric]:
         services = self._installation.services
         try:
-            with services.database.read() as session:
-                found = totals(session)
+            found = self._totals()
         except StoreError as error:
             _log.warning("metrics_incomplete", code=error.code)
             return

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
 
@@ -18,7 +18,7 @@ from guard.services import Services
 from guard.settings import Settings
 
 UPLOADS_PER_EXAMINATION = 8
-"""Uploads that may be on their way or waiting for each examination that may run."""
+"""Uploads that may be on their way or waiting for each examination that may run; of callers without a key, half."""
 
 
 @dataclass
@@ -40,10 +40,15 @@ class State:
     worker: Literal["here", "elsewhere"] = "here"
     models: dict[str, str] = field(default_factory=dict)
     examinations: asyncio.Semaphore = field(init=False)
+    _anonymous_examinations: asyncio.Semaphore = field(init=False)
     _uploads: int = field(init=False, default=0)
+    _anonymous_uploads: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self.examinations = asyncio.Semaphore(self.settings.uploads.concurrent)
+        concurrent = self.settings.uploads.concurrent
+        self.examinations = asyncio.Semaphore(concurrent)
+        # Where two can run at once, strangers never have them all.
+        self._anonymous_examinations = asyncio.Semaphore(max(1, concurrent - 1))
 
     @property
     def services(self) -> Services:
@@ -56,22 +61,36 @@ class State:
         return self.installation.settings
 
     @contextmanager
-    def upload_slot(self) -> Iterator[None]:
+    def upload_slot(self, *, anonymous: bool) -> Iterator[None]:
         """A place for one upload, from its first byte to its verdict; they bound the disk that uploads take.
+
+        Args:
+            anonymous: of a caller without a key; these leave half of the places to the others.
 
         Raises:
             ApiError: ``busy``.
         """
         most = self.settings.uploads.concurrent * UPLOADS_PER_EXAMINATION
-        if self._uploads >= most:
+        if self._uploads >= most or (anonymous and self._anonymous_uploads >= most // 2):
             raise ApiError(
                 503, "busy", "Too many files are being examined; try again.", headers={"retry-after": "5"}
             )
         self._uploads += 1
+        self._anonymous_uploads += anonymous
         try:
             yield
         finally:
             self._uploads -= 1
+            self._anonymous_uploads -= anonymous
+
+    @asynccontextmanager
+    async def examination(self, *, anonymous: bool) -> AsyncIterator[None]:
+        """Wait for a turn to examine an upload; callers with a key need not wait for all the others."""
+        async with AsyncExitStack() as turns:
+            if anonymous:
+                await turns.enter_async_context(self._anonymous_examinations)
+            await turns.enter_async_context(self.examinations)
+            yield
 
 
 def state_of(request: Request) -> State:

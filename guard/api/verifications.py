@@ -60,7 +60,8 @@ async def examine_upload(request: Request, guard: State, tenant_id: str | None) 
         MediaError: the file cannot be examined.
     """
     limits = guard.settings.uploads
-    with guard.upload_slot():
+    anonymous = tenant_id is None
+    with guard.upload_slot(anonymous=anonymous):
         async with read_body(
             request,
             guard.installation.paths.uploads,
@@ -72,7 +73,7 @@ async def examine_upload(request: Request, guard: State, tenant_id: str | None) 
                     400, "missing_required_parameter", "Send the file as form field 'file'.", param="file"
                 )
             services = guard.services
-            async with guard.examinations:
+            async with guard.examination(anonymous=anonymous):
                 found = await run_in_threadpool(verify, services.inspector, services.registry, body.file.path)
     return await run_in_threadpool(_recorded, guard, tenant_id, found)
 

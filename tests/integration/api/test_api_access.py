@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from guard.api.limits import RateLimiter
 from guard.installation import Installation
 from guard.pipeline.jobs import utc_now
 from guard.store import tenants
@@ -78,3 +79,14 @@ def test_rates_are_kept_per_tenant_and_per_address(
     assert api("POST", "/v1/videos/edits", key=other).status_code == 400
     anonymous = [api("POST", "/v1/verifications", key=None).status_code for _ in range(2)]
     assert anonymous == [400, 429]
+
+
+def test_wrong_keys_are_counted_against_their_address(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    installation: Installation = api.state.installation
+    rate = installation.settings.rate.model_copy(update={"anonymous": 2})
+    settings = installation.settings.model_copy(update={"rate": rate})
+    monkeypatch.setattr(api.state, "installation", dataclasses.replace(installation, settings=settings))
+    monkeypatch.setattr(api.state, "limiter", RateLimiter())
+    statuses = [api("POST", "/v1/verifications", key="gk_nobody").status_code for _ in range(3)]
+    assert statuses == [401, 401, 429]
+    assert api("GET", "/v1/videos").status_code == 200

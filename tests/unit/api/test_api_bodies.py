@@ -197,3 +197,17 @@ def test_a_client_that_stops_sending_is_given_up(app: FastAPI, monkeypatch: pyte
         yield b""
 
     assert code(post(app, content=stalled(), headers=HEADERS)) == (408, "upload_stalled")
+
+
+def test_a_trickle_is_given_up_and_a_slow_line_is_not(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "CHUNK_SECONDS", 0.4)
+    monkeypatch.setattr(forms, "SLOWEST", 1000)
+    whole = form(part("a", b"x" * 2000))
+
+    async def sent(size: int) -> AsyncIterator[bytes]:
+        for start in range(0, len(whole), size):
+            yield whole[start : start + size]
+            await asyncio.sleep(0.1)
+
+    assert code(post(app, content=sent(10), headers=HEADERS)) == (408, "upload_stalled")
+    assert post(app, content=sent(200), headers=HEADERS).status_code == 200
