@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from guard.cli.common import FELL_SHORT, JsonFlag, installation, out, show_json
+from guard.cli.common import FELL_SHORT, JsonFlag, installation, log_key_text, out, show_json
 
 app = typer.Typer(help="The transparency log.", no_args_is_help=True)
 PreviousOption = Annotated[
@@ -20,13 +21,15 @@ def verify(
     folder: Annotated[
         Path | None, typer.Argument(help="An exported log to check instead of the local installation.")
     ] = None,
-    log_key: Annotated[str, typer.Option(help="The log's public key; needed for an exported log.")] = "",
+    log_key: Annotated[
+        str, typer.Option(help="The log's public key, or a file that holds it; for an exported log.")
+    ] = "",
     previous: PreviousOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Check signature, inclusion of every record, consistency, and a full replay. Exit code 1 on any problem.
 
-    Examples: `guard audit verify`, `guard audit verify ./exported --log-key "guard.example/log+…"`
+    Examples: `guard audit verify`, `guard audit verify ./exported --log-key log.pub`
     """
     from guard.ledger import verify_export
     from guard.store import audit
@@ -37,7 +40,7 @@ def verify(
             raise typer.BadParameter(
                 "an exported log is checked with the log's public key", param_hint="--log-key"
             )
-        report = verify_export(folder, log_key, previous_checkpoint=before)
+        report = verify_export(folder, log_key_text(log_key).strip(), previous_checkpoint=before)
     else:
         with installation() as opened, opened.services.database.read() as session:
             report = audit(session, opened.services.log.public_key, previous_checkpoint=before)
@@ -47,7 +50,7 @@ def verify(
         "root": report.root,
         "replayed": report.replayed,
         "checks": list(report.checks),
-        "problems": [str(problem) for problem in report.problems],
+        "problems": [asdict(problem) for problem in report.problems],
     }
     if as_json:
         show_json(shown)
@@ -56,8 +59,8 @@ def verify(
         for check in report.checks:
             out.print(f"  checked: {check}", markup=False)
         for problem in report.problems:
-            out.print(f"  PROBLEM: {problem}", style="red", markup=False)
-        out.print("no problem found" if not report.problems else f"{len(report.problems)} problems")
+            out.print(f"  PROBLEM [{problem.code}]: {problem.message}", style="red", markup=False)
+        out.print("no problem found" if not report.problems else f"problems: {len(report.problems)}")
     if report.problems:
         raise typer.Exit(FELL_SHORT)
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import structlog
@@ -63,6 +64,11 @@ def show_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None
 def when(moment: datetime) -> str:
     """A time as RFC 3339, UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def log_key_text(given: str) -> str:
+    """A log's public key, given as itself or as a file that holds it."""
+    return Path(given).read_text("utf-8") if Path(given).is_file() else given
 
 
 def quiet_logs() -> None:

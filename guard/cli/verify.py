@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from guard.cli.common import FELL_SHORT, JsonFlag, LangOption, installation, language, out, show_json
+from guard.cli.common import (
+    FELL_SHORT,
+    JsonFlag,
+    LangOption,
+    installation,
+    language,
+    log_key_text,
+    out,
+    show_json,
+)
 from guard.cli.verdicts import print_verdict
 
 FileArgument = Annotated[Path, typer.Argument(help="Video or picture.", exists=True, dir_okay=False)]
@@ -89,7 +98,6 @@ def _offline(file: Path, anchors: list[Path], proof: Path | None, log_key: str) 
         raise typer.BadParameter("a proof needs the log's public key, and the key needs a proof: give both")
     shown = None
     if proof is not None:
-        text = Path(log_key).read_text("utf-8") if Path(log_key).is_file() else log_key
-        shown = LogProof(proof.read_text("utf-8"), VerifyKey.parse(text))
+        shown = LogProof(proof.read_text("utf-8"), VerifyKey.parse(log_key_text(log_key)))
     verdict, _ = verify_offline(stranger(Trust.from_files(anchors)), file.absolute(), shown)
     return verdict.model_dump(mode="json")
