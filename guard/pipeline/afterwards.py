@@ -11,6 +11,7 @@ from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import utc_now
 from guard.services import Services
 from guard.store import Release, Review, StoreError, Video
+from guard.store import idempotency as idempotency_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
@@ -78,18 +79,22 @@ def delete(services: Services, video_id: str, *, tenant_id: str) -> Video:
         StoreError: ``not_found``, ``object_store_unavailable``.
     """
     now = utc_now()
-    with services.database.write() as session:
-        video = video_rows.get_video(session, video_id, tenant_id=tenant_id, lock=True)
-        if video.status in ("queued", "in_progress"):
-            raise PipelineError(
-                "video_in_progress", "This video is still being made; delete it when it has finished."
-            )
+    with services.database.read() as session:
+        video = video_rows.get_video(session, video_id, tenant_id=tenant_id)
         release = release_rows.find_release(session, video_id=video_id)
+    if video.status in ("queued", "in_progress"):
+        raise PipelineError(
+            "video_in_progress", "This video is still being made; delete it when it has finished."
+        )
+    # The file first: a video that is called deleted is never looked at again, and its file would stay for ever.
+    if release is not None:
+        services.objects.delete(release.object_key)
+    with services.database.write() as session:
         video = video_rows.delete_video(session, video_id, now=now)
         if video.prompt_id is not None:
             services.vault.erase(session, video.prompt_id, now=now)
-    if release is not None:
-        services.objects.delete(release.object_key)
+        # Their digests are of the prompt too, and whoever guesses it could tell.
+        idempotency_rows.forget_video(session, video_id)
     try:
         services.database.scrub()
     except StoreError as error:

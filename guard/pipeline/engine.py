@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Protocol
@@ -25,6 +26,8 @@ APPLICATION = "guard"
 VERSION = "pipeline-1"
 """Held fast, or an update of the software would orphan the jobs under way; change it with the workflow's shape."""
 QUEUE = "videos"
+_PATIENCE = 0.5
+"""Seconds; who asks whether there is a worker holds the lock for a moment, and must not keep one from starting."""
 _RUNNING = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 
 _log = structlog.get_logger(__name__)
@@ -83,7 +86,7 @@ class Engine:
         Raises:
             PipelineError: ``already_working`` if another process holds the lock.
         """
-        self._lock = _acquire(lock)
+        self._lock = _acquire(lock, patience=_PATIENCE)
         # The engine prints exceptions with their text; what is worth knowing is logged by the steps themselves.
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
         config = DBOSConfig(
@@ -186,15 +189,25 @@ def working_elsewhere(lock: Path) -> bool:
     return False
 
 
-def _acquire(lock: Path) -> IO[str]:
+def _acquire(lock: Path, *, patience: float = 0.0) -> IO[str]:
     lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = lock.open("a+")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    until = time.monotonic() + patience
+    while not _locked(file):
+        if time.monotonic() < until:
+            time.sleep(0.05)
+            continue
         file.close()
         raise PipelineError(
             "already_working", f"Another process is working in {lock.parent}; hand jobs to it instead."
-        ) from None
+        )
     lock.chmod(0o600)
     return file
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from guard.fingerprints import Fingerprint
 from guard.ledger import Log
+from guard.pipeline.errors import PipelineError
 from guard.store import Database, StoreError, Vault
 from guard.store import decisions as decision_rows
+from guard.store import idempotency as idempotency_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
@@ -21,6 +25,8 @@ QUEUE_GRACE = timedelta(seconds=60)
 """After a run is counted, how long it may take to show up in the engine before another is queued in its place."""
 STALL_FIRST = timedelta(seconds=30)
 STALL_LONGEST = timedelta(hours=1)
+REQUESTS_KEPT = timedelta(days=1)
+"""How long an idempotency key stands for its first request."""
 
 
 def utc_now() -> datetime:
@@ -36,6 +42,7 @@ class Job:
     tenant_id: str
     model: str
     status: str
+    hold: str | None
     seconds: int
     width: int
     height: int
@@ -86,6 +93,7 @@ class VideoJobs:
                 tenant_id=video.tenant_id,
                 model=video.model,
                 status=video.status,
+                hold=video.hold,
                 seconds=video.seconds,
                 width=int(width),
                 height=int(height),
@@ -120,10 +128,17 @@ class VideoJobs:
             return video_rows.allocate_payload(session, job.id)
 
     def decide(self, job: Job, decision: Decision) -> str:
-        """Record and log a decision on the job's output; of a run again, the first one stands."""
+        """Record and log a decision on the job's output; the same one again stays the first."""
+        made = (
+            decision.stage,
+            decision.action,
+            decision.reason,
+            decision.policy_digest,
+            decision.model_digest,
+        )
         with self._database.write() as session:
             for row in decision_rows.decisions_of(session, job.id):
-                if row.stage == decision.stage and row.reason == decision.reason:
+                if made == (row.stage, row.action, row.reason, row.policy_digest, row.model_digest):
                     return row.id
             row = decision_rows.record_decision(
                 session, job.tenant_id, decision, now=self._now(), video_id=job.id
@@ -150,11 +165,34 @@ class VideoJobs:
             return review_rows.approved(session, video_id, stage)
 
     def release(self, job: Job, new: release_rows.NewRelease, fingerprint: Fingerprint) -> None:
-        """Register, log and complete in one transaction; then sign the log as it stands."""
+        """Register, log and complete in one transaction; then sign the log as it stands.
+
+        The last gate: whatever happened before, nothing leaves that was not judged at both stages, that was blocked,
+        or that a person has yet to approve.
+
+        Raises:
+            PipelineError: ``not_cleared``.
+        """
         now = self._now()
         with self._database.write() as session:
+            self._require_clearance(session, job.id)
             release_rows.record_release(session, job.id, new, fingerprint.hashes, now=now)
             self._log.checkpoint(session.connection(), now=now)
+
+    @staticmethod
+    def _require_clearance(session: Session, video_id: str) -> None:
+        decisions = decision_rows.decisions_of(session, video_id)
+        judged = {"prompt", "output"} <= {row.stage for row in decisions}
+        blocked = any(row.action == "block" for row in decisions)
+        held = any(
+            row.action == "review" and not review_rows.approved(session, video_id, row.stage)
+            for row in decisions
+        )
+        if not judged or blocked or held:
+            raise PipelineError(
+                "not_cleared",
+                "The video lacks a decision or an approval, so it is not released; ask for it again.",
+            )
 
     def sign_log(self) -> None:
         """Sign the log as it stands, so that entries of decisions need not wait for the next release."""
@@ -205,6 +243,11 @@ class VideoJobs:
         """Fail what was held for too long."""
         with self._database.write() as session:
             return len(review_rows.expire_reviews(session, now=self._now()))
+
+    def forget_requests(self) -> None:
+        """Forget idempotency keys that nobody repeats any more."""
+        with self._database.write() as session:
+            idempotency_rows.forget_requests(session, before=self._now() - REQUESTS_KEPT)
 
 
 def random_seed() -> int:

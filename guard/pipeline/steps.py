@@ -117,6 +117,8 @@ class VideoSteps:
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
         raw = _require(folder.raw, folder.noted("raw"))
+        if job.hold is not None:  # by this step, whose end was not recorded; only a person may take it back
+            return {"state": "held", "code": f"held.{job.hold}"}
         if self._jobs.approved(video_id, "output"):
             if folder.noted("held") == raw:
                 return DONE
@@ -300,6 +302,7 @@ class VideoSteps:
         Those are the ones that a person rejected, that were held for too long, or that ended just before a crash.
         """
         self._jobs.sign_log()
+        self._jobs.forget_requests()
         for root in self._services.work.glob("video_*"):
             if self._jobs.over(root.name):
                 if not self._jobs.released(root.name):

@@ -56,6 +56,11 @@ def recent_request(session: Session, tenant_id: str, body_hash: str, *, since: d
     ).one_or_none()
 
 
+def forget_video(session: Session, video_id: str) -> None:
+    """Forget the keys that stand for this video."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.video_id == video_id))
+
+
 def forget_requests(session: Session, *, before: datetime) -> None:
     """Forget keys older than that."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created < before))

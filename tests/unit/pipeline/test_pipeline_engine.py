@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from guard.pipeline import engine
 from guard.pipeline.engine import Engine, working_elsewhere
 from guard.pipeline.errors import PipelineError
 from guard.store import open_review, record_decision
@@ -16,6 +18,7 @@ from tests.unit.pipeline.conftest import ORDER, Bench
 
 LOCKER = """
 import sys
+import threading
 from pathlib import Path
 from guard.pipeline.engine import _acquire
 held = _acquire(Path(sys.argv[1]))
@@ -32,6 +35,16 @@ def test_two_workers_never_share_a_data_folder(bench: Bench) -> None:
     assert not other.working
     other.close()
     assert working_elsewhere(bench.lock)
+
+
+def test_a_look_at_the_lock_keeps_no_worker_from_starting(tmp_path: Path) -> None:
+    lock = tmp_path / "worker.lock"
+    looking = engine._acquire(lock)
+    ended = threading.Timer(0.1, looking.close)
+    ended.start()
+    engine._acquire(lock, patience=5.0).close()
+    ended.join()
+    assert not working_elsewhere(lock)
 
 
 def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
