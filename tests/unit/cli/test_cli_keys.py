@@ -10,7 +10,7 @@ from guard.credentials import create_development_ca
 from guard.store import Database, authenticate
 
 STATUS = {
-    "id", "name", "organisation", "alg", "expires", "days_left", "development", "profile", "due"
+    "id", "name", "organisation", "alg", "expires", "days_left", "development", "profile", "due", "anchor"
 }  # fmt: skip
 
 
