@@ -8,6 +8,8 @@ from guard.store import StoreError
 from guard.store import tenants as tenant_rows
 
 DEFAULT_TENANT = "default"
+DEMONSTRATION = "demo"
+"""Name of the key that the demonstration makes for itself and shows to nobody."""
 SCOPES = ("videos", "moderations", "verifications", "reviews", "admin")
 
 
@@ -28,10 +30,10 @@ def default_tenant(installation: Installation) -> str:
 
 
 def first_key(installation: Installation) -> str | None:
-    """An API key with every scope, if there is none yet; it is stored nowhere, so show it at once."""
+    """An API key with every scope, if nobody was shown one yet; it is stored nowhere, so show it at once."""
     tenant_id = default_tenant(installation)
     with installation.services.database.write() as session:
-        if tenant_rows.list_api_keys(session, tenant_id):
+        if any(key.name != DEMONSTRATION for key in tenant_rows.list_api_keys(session, tenant_id)):
             return None
         _, secret = tenant_rows.create_api_key(session, tenant_id, name="first", scopes=SCOPES, now=utc_now())
         return secret

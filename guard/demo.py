@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 from rich.rule import Rule
 
-from guard.bootstrap import SCOPES, default_tenant
+from guard.bootstrap import DEMONSTRATION, default_tenant
 from guard.cli.common import errors_explained, language, out, quiet_logs
 from guard.cli.generate import Made, finish, submit
 from guard.cli.remote import verify_remotely
@@ -136,9 +136,11 @@ def _api_key(opened: Installation) -> str:
     tenant_id = default_tenant(opened)
     with opened.services.database.write() as session:
         for row in tenants.list_api_keys(session, tenant_id):
-            if row.name == "demo" and row.revoked_at is None:
+            if row.name == DEMONSTRATION and row.revoked_at is None:
                 tenants.revoke_api_key(session, row.id, now=utc_now())
-        _, secret = tenants.create_api_key(session, tenant_id, name="demo", scopes=SCOPES, now=utc_now())
+        _, secret = tenants.create_api_key(
+            session, tenant_id, name=DEMONSTRATION, scopes=("verifications",), now=utc_now()
+        )
     return secret
 
 

@@ -163,7 +163,9 @@ def open_installation(settings: Settings) -> Installation:
             trust=trust,
             mark_keys=mark_keys,
             limits=Limits(
-                seconds=settings.uploads.timeout_seconds, memory_bytes=settings.uploads.memory_bytes
+                seconds=settings.uploads.timeout_seconds,
+                cpu_seconds=max(Limits.cpu_seconds, settings.uploads.timeout_seconds),
+                memory_bytes=settings.uploads.memory_bytes,
             ),
             reading=ReadLimits(seconds=settings.uploads.max_seconds),
         ),

@@ -9,14 +9,15 @@ from typing import Any
 from guard.api.errors import ApiError
 
 _ID = re.compile(r"[a-z]{1,16}_[0-9a-z]{26}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _MAX_SEED = 2**31 - 1
 
 
 def text(values: dict[str, Any], name: str, *, most: int | None = None) -> str | None:
-    """An optional text.
+    """An optional text; of one with a length, which is kept as it is, also that it can be stored.
 
     Raises:
-        ApiError: ``invalid_type``, ``value_too_long``.
+        ApiError: ``invalid_type``, ``value_too_long``, ``invalid_value``.
     """
     value = values.get(name)
     if value is None:
@@ -25,6 +26,8 @@ def text(values: dict[str, Any], name: str, *, most: int | None = None) -> str |
         raise ApiError(400, "invalid_type", f"{name} must be a string.", param=name)
     if most is not None and len(value) > most:
         raise ApiError(400, "value_too_long", f"{name} may have at most {most} characters.", param=name)
+    if most is not None and _UNSTORABLE.search(value):
+        raise ApiError(400, "invalid_value", f"{name} holds characters that are no text.", param=name)
     return value
 
 

@@ -29,6 +29,14 @@ def test_what_is_no_text(value: Any) -> None:
     assert caught.value.code == "invalid_type"
 
 
+@pytest.mark.parametrize("value", ["a\x00b", "\ud800", "b\udfff"])
+def test_a_text_that_no_database_takes(value: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        fields.text({"note": value}, "note", most=10)
+    assert (caught.value.code, caught.value.param) == ("invalid_value", "note")
+    assert fields.text({"prompt": value}, "prompt") == value  # which the policy's own error says more about
+
+
 def test_a_text_that_is_missing_and_one_that_is_empty() -> None:
     with pytest.raises(ApiError) as caught:
         fields.required_text({}, "prompt")

@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import select
 
 from guard import keyfiles
-from guard.bootstrap import default_tenant, first_key
+from guard.bootstrap import DEMONSTRATION, default_tenant, first_key
 from guard.installation import LEFT_AFTER, Installation, open_installation
 from guard.ledger import LedgerError, from_leaf
 from guard.ledger.tables import entries
-from guard.settings import DiffusersBackend, EmbeddedBackend, Settings
-from guard.store import audit, authenticate
+from guard.pipeline.jobs import utc_now
+from guard.settings import DiffusersBackend, EmbeddedBackend, Settings, UploadLimits
+from guard.store import audit, authenticate, create_api_key, create_tenant
 from tests.house import write_policy
 
 
@@ -108,6 +109,24 @@ def test_the_first_key_is_shown_once_and_opens_everything(opened: Installation) 
     for path in opened.paths.data.rglob("*"):
         if path.is_file():
             assert secret.encode() not in path.read_bytes(), path.name
+
+
+def test_the_demonstrations_key_does_not_count_as_shown(tmp_path: Path) -> None:
+    found = open_installation(Settings(data=tmp_path / "data"))
+    with found.services.database.write() as session:
+        tenant_id = create_tenant(session, "default", now=utc_now()).id
+        create_api_key(session, tenant_id, name=DEMONSTRATION, scopes=("verifications",), now=utc_now())
+    assert default_tenant(found) == tenant_id
+    assert first_key(found) is not None
+    assert first_key(found) is None
+    found.close()
+
+
+def test_more_time_for_an_examination_is_more_time_to_compute(tmp_path: Path) -> None:
+    found = open_installation(Settings(data=tmp_path / "data", uploads=UploadLimits(timeout_seconds=600)))
+    limits = found.services.inspector.limits
+    assert (limits.seconds, limits.cpu_seconds) == (600, 600)
+    found.close()
 
 
 def test_secrets_do_not_show_in_the_parts(opened: Installation) -> None:
