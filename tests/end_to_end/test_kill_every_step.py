@@ -42,7 +42,9 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[st
     seen, video_id = [], ""
     for moment in MOMENTS:
         done = work(data, moment, *([video_id] if video_id else []))
-        assert done.returncode == -signal.SIGKILL, f"{moment}: {done.returncode} {done.stdout} {done.stderr[-2000:]}"
+        assert done.returncode == -signal.SIGKILL, (
+            f"{moment}: {done.returncode} {done.stdout} {done.stderr[-2000:]}"
+        )
         video_id = video_id or done.stdout.split()[0]
         seen.append(moment)
         if not moment.startswith("release"):
@@ -69,7 +71,9 @@ def test_there_is_one_release_one_leaf_and_one_object(killed: tuple[Path, str, l
             release = releases.find_release(session, video_id=video_id)
             assert audit(session, opened.services.log.public_key).problems == []
         assert release is not None
-        assert [path.relative_to(data / "objects").as_posix() for path in reachable(data)] == [release.object_key]
+        assert [path.relative_to(data / "objects").as_posix() for path in reachable(data)] == [
+            release.object_key
+        ]
         assert list((data / "work").iterdir()) == []
     finally:
         opened.close()
@@ -82,7 +86,9 @@ def test_the_released_file_is_marked_and_signed(killed: tuple[Path, str, list[st
         with opened.services.database.read() as session:
             release = releases.find_release(session, video_id=video_id)
         assert release is not None
-        found = verify(opened.services.inspector, opened.services.registry, data / "objects" / release.object_key)
+        found = verify(
+            opened.services.inspector, opened.services.registry, data / "objects" / release.object_key
+        )
         claims = {str(item.type): item.claim for item in found.verdict.evidence}
         assert found.verdict.verdict == "generated_here"
         assert claims["watermark"] == "own_mark_resolved"
