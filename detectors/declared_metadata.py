@@ -129,12 +129,20 @@ def _user_comment(comment: bytes) -> str:
     return text.decode("utf-16-le" if little else "utf-16-be", errors="replace")
 
 
+_CONTAINER_OPTIONS = {
+    "probesize": "1000000",
+    # A playlist would be followed to other files, whose tags are not this file's.
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,mxf,mp3,wav,flac,aac,gif",
+    "protocol_whitelist": "file",
+}
+
+
 def _container_tags(path: Path) -> list[tuple[str, str]]:
     """Tags of the container and its streams; none where it cannot be opened."""
     import av
 
     try:
-        with av.open(str(path), metadata_errors="replace", options={"probesize": "1000000"}) as container:
+        with av.open(str(path), metadata_errors="replace", options=_CONTAINER_OPTIONS) as container:
             groups = [container.metadata, *(stream.metadata for stream in container.streams)]
             return [(key, value) for tags in groups for key, value in tags.items() if len(value) <= MAX_ITEM]
     except (av.FFmpegError, ValueError, UnicodeError):

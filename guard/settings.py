@@ -131,7 +131,6 @@ class Settings(BaseSettings):
     """``s3://bucket/prefix`` and the like; a folder in the data folder if unset."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    public_url: str | None = None
     log_origin: str = "guard.example/log"
     """Name of the transparency log; choose a host name of yours and never change it."""
     policy: Path | None = None

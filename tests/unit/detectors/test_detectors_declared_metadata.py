@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from detectors import Claim, Evidence, Outcome, Strength, VerdictName, decide
+from detectors import Claim, Evidence, Outcome, Strength, VerdictName, decide, declared_metadata
 from detectors.declared_metadata import DeclaredMetadata
 from tests.unit.detectors.samples import subject
 
@@ -302,3 +302,18 @@ def test_strength_and_verdict(tmp_path: Path) -> None:
 def test_one_convention_in_two_chunks_is_said_once(tmp_path: Path) -> None:
     path = png(tmp_path / "a.png", prompt=json.dumps(SAMPLER), workflow=json.dumps(WORKFLOW))
     assert declared(path) == [(AI, "comfyui_graph")]
+
+
+def test_a_playlist_is_not_followed_to_other_files(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "other.ts"), "w", format="mpegts") as output:
+        stream = output.add_stream("mpeg2video", rate=25, width=64, height=64, pix_fmt="yuv420p")
+        for _ in range(4):
+            output.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        output.mux(stream.encode())
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n")
+    with av.open(str(playlist)) as followed:  # what opening it without care would do
+        assert followed.streams.video
+    with pytest.raises(av.FFmpegError), av.open(str(playlist), options=declared_metadata._CONTAINER_OPTIONS):
+        pass
+    assert declared_metadata._container_tags(playlist) == []
