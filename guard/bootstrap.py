@@ -11,6 +11,8 @@ DEFAULT_TENANT = "default"
 DEMONSTRATION = "demo"
 """Name of the key that the demonstration makes for itself and shows to nobody."""
 SCOPES = ("videos", "moderations", "verifications", "reviews", "admin")
+DEFAULT_SCOPES = ("videos", "moderations", "verifications")
+"""What a client needs; whoever may also review could approve what the policy holds of his own."""
 
 
 def default_tenant(installation: Installation) -> str:

@@ -6,6 +6,7 @@ The parent gets back plain values (:class:`Inspection`); what they mean, it deci
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,10 @@ from guard.media.sandbox import Limits
 
 _TARGET = "guard.inspection:inspect"
 _CROPS = (fingerprints.WHOLE,)  # the recorded fingerprints hold the crops
+FRAMES_OF_UPLOADS = 128
+"""At least so many frames are read for the watermark: more add little, and converting them is what takes time."""
+FRAMES_OF_OURS = 64
+"""The same for a file that just left our own encoder, whose mark nothing has worn."""
 _SECRET = "mark_keys"  # noqa: S105 - the name of a field
 
 
@@ -32,13 +37,13 @@ class Inspector:
     """How files are inspected.
 
     Attributes:
-        trust: whose signatures are believed.
+        trust: gives whose signatures are believed; asked for each file, so that a new key counts at once.
         mark_keys: keys to read the watermark with; none where the service is not at hand.
         limits: of the child process.
         reading: of what is decoded.
     """
 
-    trust: Trust
+    trust: Callable[[], Trust]
     mark_keys: tuple[MarkKey, ...] = field(repr=False)
     limits: Limits
     reading: ReadLimits
@@ -84,7 +89,7 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
         _TARGET,
         {
             "path": str(path),
-            "trust": inspector.trust.model_dump(mode="json"),
+            "trust": inspector.trust().model_dump(mode="json"),
             "limits": asdict(inspector.reading),
             "foreign": foreign,
         },
@@ -126,7 +131,9 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     credentials = CredentialsDetector(Trust.model_validate(arguments["trust"]))
     foreign = (KnownWatermarks(), DeclaredMetadata()) if arguments["foreign"] else ()
     evidence = examine(subject, [credentials, *foreign])
-    reading, fingerprint = _look(media, secrets.get(_SECRET, "")) if pictures else (None, None)
+    keys = secrets.get(_SECRET, "")
+    frames = FRAMES_OF_UPLOADS if arguments["foreign"] else FRAMES_OF_OURS
+    reading, fingerprint = _look(media, keys, frames) if pictures else (None, None)
     report = credentials.last_report
     return {
         "sha256": sha256,
@@ -139,8 +146,8 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     }
 
 
-def _look(media: VideoFile, keys: str) -> tuple[Reading | None, Fingerprint]:
-    """Watermark and fingerprint, from one pass over the pictures."""
+def _look(media: VideoFile, keys: str, frames: int) -> tuple[Reading | None, Fingerprint]:
+    """Watermark and fingerprint, from one pass over at least ``frames`` of the pictures, where there are as many."""
     parsed = [
         MarkKey(name, bytes.fromhex(secret))
         for name, _, secret in (k.partition(":") for k in keys.split(","))
@@ -148,5 +155,10 @@ def _look(media: VideoFile, keys: str) -> tuple[Reading | None, Fingerprint]:
     ]
     if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
         return None, fingerprints.compute(media, crops=_CROPS)
-    taker = fingerprints.Taker(fingerprints.sampling(media.info), crops=_CROPS)
-    return marks.read(taker.watch(media.chunks()), parsed), taker.fingerprint()
+    info = media.info
+    known = info.frames or round(info.duration * info.fps)
+    every = 1
+    while known // (every * 2) >= frames:
+        every *= 2
+    taker = fingerprints.Taker(max(1, fingerprints.sampling(info) // every), crops=_CROPS)
+    return marks.read(taker.watch(media.chunks(every=every)), parsed), taker.fingerprint()

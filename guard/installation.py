@@ -146,7 +146,7 @@ def open_installation(settings: Settings) -> Installation:
     log = Log(_log_key(paths.log_key, settings.log_origin))
     vault = Vault(keyfiles.load_or_create(paths.keys / "prompts.key"))
     mark_keys = keyfiles.mark_keys(paths.keys)
-    trust = Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists)
+    Trust.from_files(settings.trust_lists)  # an unreadable list stops the start, not the first verification
     encoder = settings.encoder
     services = Services(
         application=Software(APPLICATION, __version__),
@@ -160,7 +160,7 @@ def open_installation(settings: Settings) -> Installation:
         mark_keys=mark_keys,
         identity=_identity_of(paths.signing),
         inspector=Inspector(
-            trust=trust,
+            trust=lambda: Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists),
             mark_keys=mark_keys,
             limits=Limits(
                 seconds=settings.uploads.timeout_seconds,
@@ -185,7 +185,10 @@ def open_installation(settings: Settings) -> Installation:
 def stranger(anchors: Trust, *, timeout: timedelta = timedelta(minutes=2)) -> Inspector:
     """How somebody without the service reads a file: with public anchors, and no watermark key."""
     return Inspector(
-        trust=anchors, mark_keys=(), limits=Limits(seconds=timeout.total_seconds()), reading=ReadLimits()
+        trust=lambda: anchors,
+        mark_keys=(),
+        limits=Limits(seconds=timeout.total_seconds()),
+        reading=ReadLimits(),
     )
 
 

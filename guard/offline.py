@@ -68,8 +68,10 @@ class LogProof:
                 strength=Strength.CRYPTOGRAPHIC,
                 claim=Claim.OWN_RELEASE,
                 summary={
-                    "en": f"The log {proven.checkpoint.origin} proves that exactly this file was released.",
-                    "de": f"Das Log {proven.checkpoint.origin} beweist, dass genau diese Datei veröffentlicht wurde.",
+                    "en": f"The log {proven.checkpoint.origin} proves that exactly this file was released;"
+                    " a revocation since then cannot be seen offline.",
+                    "de": f"Das Log {proven.checkpoint.origin} beweist, dass genau diese Datei freigegeben wurde;"
+                    " ein Widerruf seitdem ist offline nicht zu sehen.",
                 },
                 details={
                     "release_id": entry.release_id,

@@ -18,7 +18,8 @@ keys_app = typer.Typer(help="Signing keys of the Content Credentials.", no_args_
 def create_api_key(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="May be given more than once; all but admin if not.")
+        list[str] | None,
+        typer.Option(help="May be given more than once; videos, moderations, verifications if not."),
     ] = None,
     tenant: Annotated[str, typer.Option(help="Name of the tenant; made if it is new.")] = "default",
     as_json: JsonFlag = False,
@@ -27,11 +28,11 @@ def create_api_key(
 
     Example: `guard api-keys create render-farm --scope videos`
     """
-    from guard.bootstrap import SCOPES
+    from guard.bootstrap import DEFAULT_SCOPES, SCOPES
     from guard.pipeline.jobs import utc_now
     from guard.store import tenants
 
-    chosen = scope or [known for known in SCOPES if known != "admin"]
+    chosen = scope or list(DEFAULT_SCOPES)
     if unknown := set(chosen) - set(SCOPES):
         raise typer.BadParameter(
             f"unknown: {', '.join(sorted(unknown))}; use {', '.join(SCOPES)}", param_hint="--scope"

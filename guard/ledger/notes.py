@@ -131,16 +131,19 @@ class LogKey:
         key = cls(origin, secrets.token_bytes(32))
         encoded = base64.b64encode(_ED25519 + key.seed).decode()
         key_hash = _key_hash(origin, key.public.public).hex()
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{_PRIVATE}{origin}+{key_hash}+{encoded}\n")
+            file.flush()
+            os.fsync(file.fileno())
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            os.link(draft, path)  # appears whole, and never replaces a key
         except FileExistsError:
             raise LedgerError(
                 "key_exists", f"There is already a key at {path}; it is never overwritten."
             ) from None
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"{_PRIVATE}{origin}+{key_hash}+{encoded}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        finally:
+            draft.unlink()
         return key
 
     @classmethod

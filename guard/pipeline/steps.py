@@ -265,6 +265,10 @@ class VideoSteps:
         self._forget_object(folder, except_key=key)
         folder.note("object", {"key": key})
         self._services.objects.put(key, folder.signed)
+        if f"sha256:{self._services.objects.sha256(key)}" != signed["digest"]:
+            raise PipelineError(
+                "object_store_unavailable", "The stored file is not the signed one.", passing=True
+            )
         self._jobs.release(
             job,
             NewRelease(

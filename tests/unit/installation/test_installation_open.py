@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from guard import keyfiles
 from guard.bootstrap import DEMONSTRATION, default_tenant, first_key
+from guard.credentials import create_development_ca
 from guard.installation import LEFT_AFTER, Installation, open_installation
 from guard.ledger import LedgerError, from_leaf
 from guard.ledger.tables import entries
@@ -155,3 +156,18 @@ def test_a_new_worker_removes_what_a_killed_one_left(tmp_path: Path) -> None:
         assert new.exists()
     finally:
         found.close()
+
+
+def test_an_anchor_brought_while_the_service_runs_is_believed_at_once(
+    tmp_path: Path, opened: Installation
+) -> None:
+    folder = opened.paths.signing
+    before = opened.services.inspector.trust()
+    (folder / "anchors").mkdir(exist_ok=True)
+    elsewhere = create_development_ca(tmp_path / "elsewhere")
+    (folder / "anchors" / "partner.pem").write_bytes(elsewhere.anchor.read_bytes())
+    try:
+        after = opened.services.inspector.trust()
+    finally:
+        (folder / "anchors" / "partner.pem").unlink()
+    assert len(after.lists) == len(before.lists) + 1
