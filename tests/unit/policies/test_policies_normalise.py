@@ -112,7 +112,8 @@ def test_time_is_linear_in_length() -> None:
             times.append(_seconds(text))
         # Four times the text: about four times as long; quadratic work would be sixteen times.
         assert times[1] < 10 * times[0] + 0.05, (name, times)
-        assert times[1] < 1.0, (name, times)
+        # Seconds; measuring coverage slows every line several times.
+        assert times[1] < 4.0, (name, times)
 
 
 def _seconds(text: str) -> float:
