@@ -27,7 +27,7 @@ _TARGET = "guard.inspection:inspect"
 _CROPS = (fingerprints.WHOLE,)  # the recorded fingerprints hold the crops
 FRAMES_OF_UPLOADS = 128
 """At least so many frames are read for the watermark: more add little, and converting them is what takes time."""
-FRAMES_OF_OURS = 64
+FRAMES_OF_OURS = 32
 """The same for a file that just left our own encoder, whose mark nothing has worn."""
 _SECRET = "mark_keys"  # noqa: S105 - the name of a field
 
