@@ -30,10 +30,6 @@ class StoredRegistry:
         """The release whose watermark carries this payload."""
         return self._found(payload=payload)
 
-    def by_manifest(self, manifest_id: str) -> Recorded | None:
-        """The release with this C2PA manifest."""
-        return self._found(manifest_id=manifest_id)
-
     def fingerprint(self, release_id: str) -> Fingerprint:
         """The fingerprint taken at release; without hashes for an unknown release."""
         with self._database.read() as session:

@@ -31,26 +31,9 @@ def create_tenant(
     return tenant
 
 
-def get_tenant(session: Session, tenant_id: str) -> Tenant:
-    """A tenant by id.
-
-    Raises:
-        StoreError: ``not_found``.
-    """
-    tenant = session.get(Tenant, tenant_id)
-    if tenant is None:
-        raise StoreError("not_found", f"There is no tenant {tenant_id}.")
-    return tenant
-
-
 def find_tenant(session: Session, name: str) -> Tenant | None:
     """A tenant by name."""
     return session.scalars(select(Tenant).where(Tenant.name == name)).one_or_none()
-
-
-def list_tenants(session: Session) -> Sequence[Tenant]:
-    """All tenants, oldest first."""
-    return session.scalars(select(Tenant).order_by(Tenant.id)).all()
 
 
 def _hash(key: str) -> str:

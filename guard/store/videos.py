@@ -221,12 +221,6 @@ def due_videos(session: Session, *, now: datetime) -> list[tuple[str, int]]:
     return [(video_id, attempts) for video_id, attempts in rows]
 
 
-def expired_videos(session: Session, *, now: datetime, limit: int = 100) -> list[str]:
-    """Completed videos whose time to be kept is over, oldest first."""
-    query = select(Video.id).where(Video.status == "completed", Video.expires_at <= now)
-    return list(session.scalars(query.order_by(Video.id).limit(limit)))
-
-
 def allocate_payload(session: Session, video_id: str) -> bytes:
     """The video's watermark payload: 8 random bytes, never all zero, unique; the same each time.
 

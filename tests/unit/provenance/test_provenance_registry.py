@@ -81,14 +81,11 @@ def registry(database: Database, releases: list[Release]) -> StoredRegistry:
     return StoredRegistry(database)
 
 
-def test_a_release_is_found_by_file_mark_and_manifest(
-    registry: StoredRegistry, releases: list[Release]
-) -> None:
+def test_a_release_is_found_by_file_and_mark(registry: StoredRegistry, releases: list[Release]) -> None:
     for number, release in enumerate(releases):
         for found in (
             registry.by_digest(f"{number:064x}"),
             registry.by_payload(release.payload),
-            registry.by_manifest(f"urn:c2pa:{number}"),
         ):
             assert found is not None
             assert (found.release_id, found.video_id, found.revoked) == (
@@ -101,7 +98,6 @@ def test_a_release_is_found_by_file_mark_and_manifest(
 def test_what_was_never_released_is_not_found(registry: StoredRegistry) -> None:
     assert registry.by_digest("f" * 64) is None
     assert registry.by_payload(bytes(8)) is None
-    assert registry.by_manifest("urn:c2pa:none") is None
     assert registry.fingerprint("release_none").hashes == ()
     assert registry.nearest(pictures(99)) == []
     assert registry.nearest(Fingerprint(())) == []
