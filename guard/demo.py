@@ -116,7 +116,7 @@ def _make(opened: Installation, prompt: str, folder: Path) -> Made:
             f"The policy blocked the prompt; the decision is logged as {error.decision_id}."
         ) from None
     if video.hold is not None:
-        raise DemoError(f"The policy holds video {video.id} for review: guard review list")
+        raise DemoError(f"The policy holds video {video.id} for review: .venv/bin/guard review list")
     policy = opened.services.judge.policy
     out.print(f"decision  allow, policy {policy.id}@{policy.version}", markup=False)
     return finish(opened, video.id, folder)
@@ -168,6 +168,7 @@ def _service(data: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "guard.cli.main", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--no-first-key"]  # nobody would see it
     environment = {**_environment(), "GUARD_DATA": str(data.absolute())}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"

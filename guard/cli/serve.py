@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Annotated
 
 import typer
 
 from guard.cli.common import err, installation, out
+from guard.pipeline.errors import PipelineError
 from guard.settings import load_settings
 
 
@@ -15,6 +17,10 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to listen on; 8080 if not set.", min=0, max=65535)
     ] = None,
+    show_key: Annotated[
+        bool,
+        typer.Option("--first-key/--no-first-key", help="Make an API key if there is none, and show it."),
+    ] = True,
 ) -> None:
     """Start the service: the API, the page at /verify, and the worker.
 
@@ -30,10 +36,27 @@ def serve(
     settings = load_settings()
     host = settings.host if host is None else host
     port = settings.port if port is None else port
+    _check_free(host, port)
     with installation() as opened:
-        key = first_key(opened)
+        key = first_key(opened) if show_key else None
     if key is not None:
         out.print("API key of the tenant default, shown only this once:\n")
         out.print(f"  {key}\n", markup=False)
     err.print(f"Serving on http://{host}:{port}, page at http://{host}:{port}/verify. Stop with Ctrl+C.")
     uvicorn.run(create_app(settings), host=host, port=port, log_config=None, server_header=False)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Say so before anything else, if the address cannot be listened on.
+
+    Raises:
+        PipelineError: ``address_unavailable``.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise PipelineError(
+            "address_unavailable",
+            f"Port {port} of {host} cannot be listened on ({error.strerror}); choose another with --port.",
+        ) from None

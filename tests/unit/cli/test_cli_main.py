@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,13 @@ def test_language_is_what_was_asked_for_or_the_environments(monkeypatch: pytest.
     assert language("") == "en"
     with pytest.raises((typer.BadParameter, click.exceptions.BadParameter)):
         language("fr")
+
+
+def test_a_port_in_use_is_said_before_anything_else(guard: Any, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = guard("--data", tmp_path / "data", "serve", "--port", port)
+    assert ran.code == 1
+    assert "error [address_unavailable]" in ran.err
+    assert str(port) in ran.err
+    assert ran.out == ""

@@ -307,8 +307,11 @@ def test_one_convention_in_two_chunks_is_said_once(tmp_path: Path) -> None:
 def test_a_playlist_is_not_followed_to_other_files(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "other.ts"), "w", format="mpegts") as output:
         stream = output.add_stream("mpeg2video", rate=25, width=64, height=64, pix_fmt="yuv420p")
-        for _ in range(4):
-            output.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        ramp = np.tile(np.arange(64, dtype=np.uint8), (96, 1))  # planes of yuv420p, one above the other
+        for number in range(25):
+            frame = av.VideoFrame.from_ndarray(ramp, format="yuv420p")
+            frame.pts = number
+            output.mux(stream.encode(frame))
         output.mux(stream.encode())
     playlist = tmp_path / "list.m3u8"
     playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nother.ts\n#EXT-X-ENDLIST\n")
