@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from generator import GeneratorInfo
 from guard.pipeline.engine import Engine
@@ -155,19 +155,13 @@ def _record(
                 session, submission.tenant_id, key, submission.body_hash, video_id, now=now
             )
         if decision.action is Action.REVIEW:
-            _hold(services, session, video, row.id, decision, now)
+            review_rows.open_review(
+                session,
+                video.id,
+                stage="prompt",
+                decision_id=row.id,
+                reason=decision.reason,
+                expires_at=now + services.review_expires,
+                now=now,
+            )
         return video, row.id
-
-
-def _hold(
-    services: Services, session: object, video: Video, decision_id: str, decision: Decision, now: datetime
-) -> None:
-    review_rows.open_review(
-        session,  # type: ignore[arg-type]
-        video.id,
-        stage="prompt",
-        decision_id=decision_id,
-        reason=decision.reason,
-        expires_at=now + services.review_expires,
-        now=now,
-    )
