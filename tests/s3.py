@@ -1,4 +1,8 @@
-"""An S3 server for tests: moto's, in a process of its own on a loopback port."""
+"""An S3 server for tests: moto's, in a process of its own on a loopback port.
+
+It answers one request after another. S3 promises that of several conditional writes to one key only one succeeds;
+moto looks whether the key is free and then writes, and in threads two may look before either writes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,7 @@ def server() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, __file__, str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -47,3 +51,19 @@ def _wait(process: subprocess.Popen[bytes], endpoint: str) -> None:
         else:
             return
     raise RuntimeError("moto's server did not answer within two minutes.")
+
+
+def _serve(port: int) -> None:
+    from moto.moto_server.werkzeug_app import (
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+    from werkzeug.serving import run_simple
+
+    application = DomainDispatcherApplication(create_backend_app)
+    run_simple("127.0.0.1", port, application, threaded=False, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]))
