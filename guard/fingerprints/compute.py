@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 import numpy as np
-import pdqhash
-from numpy.typing import NDArray
 from PIL import Image
 
 from guard.fingerprints.fingerprint import WHOLE, Fingerprint, FingerprintError, FrameHash
+from guard.fingerprints.pdq import pdq
 from guard.media import Chunk, ClipInfo, Frames, FrameSource
 
 CROPS = (WHOLE, 97, 94, 91, 88, 85)
@@ -105,9 +104,5 @@ def _hashes(time: float, frame: Frames, crops: Sequence[int]) -> Iterator[FrameH
             edge = _WHOLE_SIZE * (1 - crop / WHOLE) / 2
             box = (edge, edge, _WHOLE_SIZE - edge, _WHOLE_SIZE - edge)
             picture = whole.resize((_CROP_SIZE, _CROP_SIZE), Image.Resampling.BILINEAR, box=box)
-        bits, quality = pdqhash.compute(np.asarray(picture))
-        yield FrameHash(time, _hex(bits), int(quality), crop)
-
-
-def _hex(bits: NDArray[np.int64]) -> str:
-    return np.packbits(bits.astype(np.uint8)).tobytes().hex()
+        digest, quality = pdq(np.asarray(picture))
+        yield FrameHash(time, digest.hex(), quality, crop)

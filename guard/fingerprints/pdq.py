@@ -1,0 +1,65 @@
+"""PDQ, Facebook's open perceptual hash of a picture, 256 bits.
+
+Source: "PDQ & TMK + PDQF", Facebook, 2019, and the reference implementation in ThreatExchange. Its only Python
+binding has to be compiled where it is installed (see ``docs/decisions/0007-pdq.md``).
+
+The reference blurs the picture with two passes of a box filter, keeps 64 x 64 pixels of it, and takes 16 x 16
+coefficients of their cosine transform. All of that is linear: two matrices, made once for each size.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guard.media import Frames
+
+_SMALL = 64
+_KEPT = 16
+_PASSES = 2
+_LUMA = np.array([0.299, 0.587, 0.114])
+
+
+def pdq(picture: Frames) -> tuple[bytes, int]:
+    """The hash of a picture.
+
+    Args:
+        picture: shape (height, width, 3), uint8, RGB, at least 64 pixels a side.
+
+    Returns:
+        32 bytes, and the quality from 0 to 100: how much texture the picture has.
+    """
+    height, width = picture.shape[:2]
+    small = _reduction(height) @ (picture @ _LUMA) @ _reduction(width).T
+    coefficients = (_cosines() @ small @ _cosines().T).ravel()
+    median = np.sort(coefficients)[coefficients.size // 2 - 1]  # the lower of the two, as the reference takes
+    return np.packbits((coefficients > median)[::-1]).tobytes(), _quality(small)
+
+
+def _quality(small: NDArray[np.float64]) -> int:
+    """Sum of the steps between neighbours, each in whole per cent of full scale, so that noise counts nothing."""
+    steps = (np.trunc(np.diff(small, axis=axis) * 100 / 255) for axis in (0, 1))
+    return min(100, int(sum(np.abs(step).sum() for step in steps)) // 90)
+
+
+@lru_cache(maxsize=8)
+def _reduction(size: int) -> NDArray[np.float64]:
+    """Blur and decimate one side: shape (64, `size`). 64 pixels stay as they are."""
+    if size == _SMALL:
+        return np.eye(_SMALL)
+    window = -(-size // (2 * _SMALL))
+    ahead = (window + 2) // 2 - 1
+    distance = np.arange(size)[None] - np.arange(size)[:, None]
+    box = ((distance <= ahead) & (distance > ahead - window)).astype(float)
+    box /= box.sum(axis=1, keepdims=True)  # at the borders the window is smaller
+    centres = ((np.arange(_SMALL) + 0.5) * size / _SMALL).astype(int)
+    return np.asarray(np.linalg.matrix_power(box, _PASSES)[centres])
+
+
+@lru_cache(maxsize=1)
+def _cosines() -> NDArray[np.float64]:
+    """The cosine transform without its constant term: shape (16, 64)."""
+    rows, columns = np.arange(1, _KEPT + 1)[:, None], np.arange(_SMALL)[None]
+    return np.asarray(np.sqrt(2 / _SMALL) * np.cos(np.pi / (2 * _SMALL) * rows * (2 * columns + 1)))
