@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import GeneratorError
-from generator.types import GeneratedClip, GenerationRequest, Generator, GeneratorInfo
+from generator.offer import Offer
+from generator.types import GeneratedClip, GenerationRequest, Generator, GeneratorInfo, Loadable
 
 if TYPE_CHECKING:
-    from generator.adapter import DiffusersGenerator, Offer
+    from generator.adapter import DiffusersGenerator, Running
     from generator.embedded import EmbeddedGenerator, load_embedded
 
 __all__ = [
@@ -19,13 +20,15 @@ __all__ = [
     "Generator",
     "GeneratorError",
     "GeneratorInfo",
+    "Loadable",
     "Offer",
+    "Running",
     "load_embedded",
 ]
 
 _HEAVY = {
     "DiffusersGenerator": "adapter",
-    "Offer": "adapter",
+    "Running": "adapter",
     "EmbeddedGenerator": "embedded",
     "load_embedded": "embedded",
 }

@@ -1,20 +1,20 @@
-"""Loading a pipeline without the library's own progress bar."""
+"""Loading a pipeline without the libraries' own progress bars."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 
 @contextmanager
 def quiet_loading() -> Iterator[None]:
-    """Keep `diffusers` from drawing on standard error, which belongs to the program that uses it."""
-    from diffusers.utils import logging
+    """Keep `diffusers` and `transformers` from drawing on standard error: it belongs to their user."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
 
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
+    with ExitStack() as restore:
+        for logging in (of_diffusers, of_transformers):
+            if logging.is_progress_bar_enabled():
+                logging.disable_progress_bar()
+                restore.callback(logging.enable_progress_bar)
         yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

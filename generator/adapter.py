@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
+import gc
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from generator import identity, results
 from generator._loading import quiet_loading
 from generator._torchvision import prepare
-from generator.embedded import weights_digest
+from generator.calls import SHARE_OF_STEPS, Call, pipeline_class
 from generator.errors import GeneratorError
+from generator.offer import Offer
 from generator.types import (
-    CHUNK_FRAMES,
     Frames,
     GeneratedClip,
     GenerationRequest,
@@ -27,41 +30,49 @@ from generator.types import (
     check_request,
 )
 
-_SHARE_OF_STEPS: Final = 0.9
-
 
 @dataclass(frozen=True)
-class Offer:
-    """What an operator says a pipeline makes; no pipeline tells this itself.
+class Running:
+    """How a pipeline runs.
 
-    `size_multiple` and `frame_multiple` are the model's own grid: clips are made a little larger
-    (one frame more than a multiple, as video models count) and then cut to what was asked for.
+    Attributes:
+        dtype: the weights' type, for all components or by name (``default`` for the others).
+        device: where to run, as torch names it; None takes the accelerator if there is one.
+        offload: what waits in main memory while it is not needed: nothing, whole models, or single layers.
+        vae_tiling: decode in tiles, which takes less memory at large sizes.
+        vae_slicing: decode one picture of a batch at a time.
     """
 
-    sizes: tuple[tuple[int, int], ...]
-    seconds: tuple[int, ...]
-    fps: int
-    licence: str
-    size_multiple: int = 16
-    frame_multiple: int = 4
-    steps: int | None = None
-    guidance: float | None = None
+    dtype: torch.dtype | Mapping[str, torch.dtype] = torch.bfloat16
+    device: str | None = None
+    offload: Literal["none", "model", "sequential"] = "none"
+    vae_tiling: bool = False
+    vae_slicing: bool = False
+
+    @property
+    def place(self) -> str:
+        """The device."""
+        return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class DiffusersGenerator:
-    """Runs a diffusers video pipeline, whichever keyword arguments its class happens to take.
+    """Runs a diffusers pipeline, whichever keyword arguments its class happens to take.
+
+    The weights are loaded by `load`, or at the first clip. One clip is made at a time: pipelines keep the state of
+    their call in themselves.
 
     Args:
-        model: a repository id or a local folder.
+        model: a local folder, or the id of a repository in the local cache; nothing is downloaded. Only safetensors
+            are loaded.
         offer: what the pipeline makes.
-        pipeline_class: the pipeline's class where diffusers cannot find it by itself.
+        pipeline: name of the class; the one that the folder names if None.
         revision: which revision of the repository.
-        dtype: the weights' type.
-        device: where to run; None takes the accelerator if there is one.
+        digest: `sha256:…` that the weights must have; None to take what is there.
+        running: how it runs.
         arguments: further keyword arguments for each call, such as a model's own options.
 
     Raises:
-        GeneratorError: weights_missing, out_of_memory.
+        GeneratorError: weights_missing, backend_invalid.
     """
 
     def __init__(
@@ -69,147 +80,156 @@ class DiffusersGenerator:
         model: str | Path,
         offer: Offer,
         *,
-        pipeline_class: Any = None,
+        pipeline: str | None = None,
         revision: str | None = None,
-        dtype: torch.dtype = torch.bfloat16,
-        device: str | None = None,
+        digest: str | None = None,
+        running: Running = Running(),
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         prepare()
-        from diffusers import DiffusionPipeline
+        self._source = identity.find(model, revision)
+        index = identity.pipeline_index(self._source.folder)
+        self._class = pipeline_class(pipeline or index.get("_class_name"))
+        self._call = Call(self._class, offer, arguments or {})
+        self._offer, self._running, self._pinned = offer, running, digest
+        if running.offload != "none" and running.place == "cpu":
+            raise GeneratorError("backend_invalid", "offloading needs an accelerator to load to")
+        self._lock = threading.Lock()
+        self._pipeline: Any = None
+        # Beside everything else, and above all beside the loading of the same files.
+        self._hashing = ThreadPoolExecutor(1).submit(identity.digest_of, self._source.folder)
 
-        kind = pipeline_class or DiffusionPipeline
-        place = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            with quiet_loading():
-                self._pipeline = kind.from_pretrained(model, dtype=dtype, revision=revision).to(place)
-        except (OSError, ValueError) as error:
-            raise GeneratorError("weights_missing", "the pipeline could not be loaded") from error
-        except (RuntimeError, MemoryError) as error:
-            raise _translated(error) from error
-        self._pipeline.set_progress_bar_config(disable=True)
-        self._offer, self._arguments = offer, dict(arguments or {})
-        self._accepted = set(inspect.signature(self._pipeline.__call__).parameters)
-        folder = Path(model)
-        name = folder.name if folder.is_dir() else str(model)
-        self.info = GeneratorInfo(
-            id=f"diffusers:{name}",
-            name=name,
-            revision=revision or "unpinned",
-            digest=weights_digest(folder) if folder.is_dir() else _state_digest(self._pipeline),
-            licence=offer.licence,
-            sizes=offer.sizes,
-            seconds=offer.seconds,
-            fps=offer.fps,
-            accepts_reference="image" in self._accepted,
+    @cached_property
+    def info(self) -> GeneratorInfo:
+        """Who this generator is and what it can make; the first look waits until its files are hashed.
+
+        Raises:
+            GeneratorError: weights_missing, weights_altered.
+        """
+        digest = self._hashing.result()
+        if self._pinned not in (None, digest):
+            raise GeneratorError("weights_altered", f"{self._source.name} has the digest {digest}")
+        return GeneratorInfo(
+            id=f"diffusers:{self._source.name}",
+            name=self._source.name,
+            revision=self._source.revision,
+            digest=digest,
+            licence=self._offer.licence,
+            sizes=self._offer.sizes,
+            seconds=self._offer.seconds,
+            fps=self._offer.fps,
+            accepts_reference=self._call.takes_reference,
             produces_audio=False,
+            needs_reference=self._call.needs_reference,
         )
+
+    def load(self) -> None:
+        """Bring the weights to where they run, if they are not there yet.
+
+        Raises:
+            GeneratorError: weights_missing, weights_altered, backend_invalid, out_of_memory.
+        """
+        with self._lock:
+            self._ready()
 
     def generate(self, request: GenerationRequest, *, progress: Progress | None = None) -> GeneratedClip:
         """Begin a clip, made whole when its first chunk is read; it then waits in a private file.
 
         Raises:
-            GeneratorError: size_unsupported, seconds_unsupported, reference_unsupported; while the chunks are
-                read also out_of_memory and generation_failed.
+            GeneratorError: size_unsupported, seconds_unsupported, reference_unsupported, reference_required; while the
+                chunks are read also what `load` raises, out_of_memory and generation_failed.
         """
         check_request(self.info, request)
-        frames = request.seconds * self._offer.fps
+        frames = self._offer.frames(request.seconds)
         return GeneratedClip(
             request.width, request.height, self._offer.fps, frames, self._chunks(request, frames, progress)
         )
 
-    def _call_arguments(
-        self, request: GenerationRequest, frames: int, progress: Progress | None
-    ) -> dict[str, Any]:
-        grid, beat = self._offer.size_multiple, self._offer.frame_multiple
-        steps = request.steps or self._offer.steps
-        guidance = self._offer.guidance if request.guidance is None else request.guidance
-        wanted: dict[str, Any] = {
-            "prompt": request.prompt,
-            "negative_prompt": request.negative_prompt,
-            "width": -(-request.width // grid) * grid,
-            "height": -(-request.height // grid) * grid,
-            "num_frames": -(-(frames - 1) // beat) * beat + 1,
-            "frame_rate": self._offer.fps,
-            "num_inference_steps": steps,
-            "guidance_scale": guidance,
-            "generator": torch.Generator("cpu").manual_seed(request.seed),
-            "output_type": "np",
-        }
-        if request.reference is not None:
-            from PIL import Image
-
-            wanted["image"] = Image.fromarray(request.reference)
-        if progress:
-
-            def on_step(pipeline: Any, step: int, _moment: Any, values: dict[str, Any]) -> dict[str, Any]:
-                progress(
-                    _SHARE_OF_STEPS
-                    * min(1.0, (step + 1) / max(1, getattr(pipeline, "num_timesteps", step + 1)))
-                )
-                return values
-
-            wanted["callback_on_step_end"] = on_step
-        given = {k: v for k, v in wanted.items() if v is not None} | self._arguments
-        return {k: v for k, v in given.items() if k in self._accepted}
-
     def _chunks(self, request: GenerationRequest, frames: int, progress: Progress | None) -> Iterator[Frames]:
-        with tempfile.TemporaryFile() as spill:
+        with tempfile.TemporaryFile() as file:
+            with self._lock:
+                self._make(request, frames, file, progress)
+            made = 0
+            for chunk in results.chunks(file, request.width, request.height, frames):
+                made += len(chunk)
+                if progress:
+                    progress(SHARE_OF_STEPS + (1 - SHARE_OF_STEPS) * made / frames)
+                yield chunk
+
+    def _make(
+        self, request: GenerationRequest, frames: int, file: IO[bytes], progress: Progress | None
+    ) -> None:
+        pipeline = self._ready()
+        try:
+            result = pipeline(**self._call.arguments(request, progress))
+            results.spill(result, file, request.width, request.height, frames)
+            return
+        except GeneratorError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a foreign pipeline may raise anything
+            failure = _translated(error, self._class.__name__)
+        # Only here, where the exception and the frames that it kept alive are gone, is there memory to give back.
+        self._release()
+        raise failure
+
+    def _ready(self) -> Any:
+        if self._pipeline is None:
             try:
-                result = self._pipeline(**self._call_arguments(request, frames, progress))
-                _spill(result, spill, request, frames)
+                self._pipeline = self._loaded()
             except GeneratorError:
                 raise
-            except Exception as error:  # a foreign pipeline may raise anything
-                raise _translated(error) from error
-            del result
-            size = request.height * request.width * 3
-            for start in range(0, frames, CHUNK_FRAMES):
-                count = min(CHUNK_FRAMES, frames - start)
-                spill.seek(start * size)
-                data = np.frombuffer(spill.read(count * size), np.uint8)
-                if progress:
-                    progress(_SHARE_OF_STEPS + (1 - _SHARE_OF_STEPS) * (start + count) / frames)
-                yield data.reshape(count, request.height, request.width, 3)
+            except (OSError, ValueError) as error:
+                raise GeneratorError("weights_missing", "the pipeline could not be loaded") from error
+            except (RuntimeError, MemoryError) as error:
+                failure = _translated(error, self._class.__name__)
+            else:
+                return self._pipeline
+            self._release()
+            raise failure
+        return self._pipeline
+
+    def _loaded(self) -> Any:
+        running = self._running
+        dtype = running.dtype if isinstance(running.dtype, torch.dtype) else dict(running.dtype)
+        with quiet_loading():
+            pipeline = self._class.from_pretrained(
+                self._source.folder, dtype=dtype, use_safetensors=True, local_files_only=True
+            )
+        _ = self.info  # nothing runs that has not the digest it should have
+        pipeline.set_progress_bar_config(disable=True)
+        for wanted, method in (
+            (running.vae_tiling, "enable_tiling"),
+            (running.vae_slicing, "enable_slicing"),
+        ):
+            if wanted:
+                enable = getattr(getattr(pipeline, "vae", None), method, None)
+                if enable is None:
+                    raise GeneratorError(
+                        "backend_invalid", f"the decoder of {self._class.__name__} has no {method}"
+                    )
+                enable()
+        if running.offload == "model":
+            pipeline.enable_model_cpu_offload(device=running.place)
+        elif running.offload == "sequential":
+            pipeline.enable_sequential_cpu_offload(device=running.place)
+        else:
+            pipeline.to(running.place)
+        return pipeline
+
+    def _release(self) -> None:
+        """Give back what a failed call left on the device."""
+        if self._pipeline is not None and self._running.offload == "model":
+            with suppress(RuntimeError):
+                self._pipeline.maybe_free_model_hooks()
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
-def _spill(result: Any, spill: IO[bytes], request: GenerationRequest, frames: int) -> None:
-    """Write the clip's frames, cut to the size asked for, one by one."""
-    clip = getattr(result, "frames", None)
-    if clip is None or len(clip) == 0 or len(clip[0]) < frames:
-        raise GeneratorError("generation_failed", "the pipeline returned too few frames")
-    pictures: Sequence[Any] = clip[0]
-    for i in range(frames):
-        picture = _as_bytes(pictures[i])
-        top, left = (picture.shape[0] - request.height) // 2, (picture.shape[1] - request.width) // 2
-        if top < 0 or left < 0:
-            raise GeneratorError("generation_failed", "the pipeline returned frames that are too small")
-        spill.write(picture[top : top + request.height, left : left + request.width].tobytes())
-
-
-def _as_bytes(picture: Any) -> NDArray[np.uint8]:
-    if isinstance(picture, torch.Tensor):
-        picture = picture.detach().float().cpu().movedim(0, -1).numpy()
-    array = np.asarray(picture)
-    if array.dtype == np.uint8:
-        return array
-    return np.asarray(np.round(np.clip(array, 0, 1) * 255), np.uint8)
-
-
-def _translated(error: Exception) -> GeneratorError:
+def _translated(error: Exception, name: str) -> GeneratorError:
+    """Which of our errors a foreign one is; its text may quote the prompt, so only its type is told."""
     text = str(error)
-    memory = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in text
-    return GeneratorError("out_of_memory" if memory or "out of memory" in text else "generation_failed")
-
-
-def _state_digest(pipeline: Any) -> str:
-    """A digest over the loaded numbers, for pipelines whose files lie in a shared cache."""
-    import hashlib
-
-    total = hashlib.sha256()
-    for name, part in sorted(pipeline.components.items()):
-        if isinstance(part, torch.nn.Module):
-            for key, value in sorted(part.state_dict().items()):
-                total.update(f"{name}.{key}".encode())
-                total.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return f"sha256:{total.hexdigest()}"
+    short = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+    if short or "allocate memory" in text or "out of memory" in text:
+        return GeneratorError("out_of_memory")
+    return GeneratorError("generation_failed", f"{name} raised {type(error).__name__}")

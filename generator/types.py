@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ Progress = Callable[[float], None]
 class GeneratorInfo:
     """Who a generator is and what it can make.
 
-    `digest` is `sha256:` and the hex digest over the weights; `sizes` are (width, height) pairs; `licence`
-    names the weights' terms as an operator should read them.
+    `digest` is `sha256:` and the hex digest over the weights; `sizes` are (width, height) pairs; `seconds` is empty
+    for a generator of single pictures, which are asked for with 0 seconds; `licence` names the weights' terms as an
+    operator should read them.
     """
 
     id: str
@@ -34,6 +35,7 @@ class GeneratorInfo:
     fps: int
     accepts_reference: bool
     produces_audio: bool
+    needs_reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,17 +83,28 @@ class Generator(Protocol):
         ...
 
 
+@runtime_checkable
+class Loadable(Protocol):
+    """A generator that takes its weights in at the first clip, or when it is told to."""
+
+    def load(self) -> None:
+        """Take the weights in; may raise `GeneratorError`."""
+        ...
+
+
 def check_request(info: GeneratorInfo, request: GenerationRequest) -> None:
     """Refuse what the generator does not offer.
 
     Raises:
-        GeneratorError: size_unsupported, seconds_unsupported or reference_unsupported.
+        GeneratorError: size_unsupported, seconds_unsupported, reference_unsupported or reference_required.
     """
     if (request.width, request.height) not in info.sizes:
         raise GeneratorError(
             "size_unsupported", f"{info.name} does not make {request.width}x{request.height}"
         )
-    if request.seconds not in info.seconds:
+    if request.seconds not in (info.seconds or (0,)):
         raise GeneratorError("seconds_unsupported", f"{info.name} does not make clips of {request.seconds} s")
     if request.reference is not None and not info.accepts_reference:
         raise GeneratorError("reference_unsupported", f"{info.name} takes no reference picture")
+    if request.reference is None and info.needs_reference:
+        raise GeneratorError("reference_required", f"{info.name} begins from a picture")

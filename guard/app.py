@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
+from generator import Loadable
 from guard import __version__
 from guard.api import errors, logs, routes
 from guard.api.limits import RateLimiter
@@ -80,7 +81,9 @@ def _warm(state: State) -> None:
         _log.warning("warm_up_failed", error=type(error).__name__)
     for name in models:
         try:
-            state.services.generator(name)
+            generator = state.services.generator(name)
+            if isinstance(generator, Loadable):
+                generator.load()
             state.models[name] = "ready"
         except Exception as error:  # noqa: BLE001 - as above
             code, _, _ = as_outcome(error)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -15,8 +13,8 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from generator import Generator
 from guard import __version__, credentials, keyfiles, ledger
+from guard.backends import loader
 from guard.credentials import Identity, Software, Trust
 from guard.credentials.manifest import Use
 from guard.inspection import Inspector
@@ -29,7 +27,7 @@ from guard.pipeline.jobs import VideoJobs, utc_now
 from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
 from guard.services import Encoding, Services
-from guard.settings import Backend, DiffusersBackend, Settings
+from guard.settings import Settings
 from guard.store import Database, Objects, StoreError, Vault
 from policies import Judge
 
@@ -130,8 +128,8 @@ def open_installation(settings: Settings) -> Installation:
     """Open the data folder, making keys, tables and folders that are missing.
 
     Raises:
-        CredentialsError, KeyFileError, LedgerError, PolicyError, StoreError: something is unusable; each says what to
-            do.
+        CredentialsError, GeneratorError, KeyFileError, LedgerError, PolicyError, StoreError: something is unusable;
+            each says what to do.
     """
     paths = Paths(settings.data.absolute())
     for folder in (paths.data, paths.keys, paths.work, paths.uploads):
@@ -156,7 +154,7 @@ def open_installation(settings: Settings) -> Installation:
         vault=vault,
         log=log,
         judge=Judge.default(settings.policy),
-        generators={backend.model: _loader(backend) for backend in settings.generators},
+        generators={backend.model: loader(backend) for backend in settings.generators},
         mark_keys=mark_keys,
         identity=_identity_of(paths.signing),
         inspector=Inspector(
@@ -223,53 +221,6 @@ def _mining(use: Literal["allowed", "notAllowed", "unset"]) -> Mapping[str, Use]
     if use == "unset":
         return {}
     return {"cawg.ai_generative_training": use, "cawg.ai_training": use, "cawg.data_mining": use}
-
-
-def _loader(backend: Backend) -> Callable[[], Generator]:
-    """Load at first use, once: a model is big and not every process generates."""
-
-    @cache
-    def load() -> Generator:
-        if isinstance(backend, DiffusersBackend):
-            return _diffusers(backend)
-        from generator import load_embedded
-
-        return load_embedded(threads=backend.threads)
-
-    # A cache alone would let two threads load it at the same time.
-    lock = threading.Lock()
-
-    def load_once() -> Generator:
-        with lock:
-            return load()
-
-    return load_once
-
-
-def _diffusers(backend: DiffusersBackend) -> Generator:
-    import torch
-    from diffusers.utils import logging as diffusers_logging
-
-    from generator import DiffusersGenerator, Offer
-
-    # It writes past our logging, and its warnings quote the part of a prompt that a model is too small for.
-    diffusers_logging.set_verbosity_error()
-
-    sizes = [size.partition("x") for size in backend.sizes]
-    return DiffusersGenerator(
-        backend.path,
-        Offer(
-            sizes=tuple((int(width), int(height)) for width, _, height in sizes),
-            seconds=backend.seconds,
-            fps=backend.fps,
-            licence=backend.licence,
-            steps=backend.steps,
-            guidance=backend.guidance,
-        ),
-        revision=backend.revision,
-        dtype=getattr(torch, backend.dtype),
-        device=backend.device,
-    )
 
 
 def _announce(services: Services, signing: Path) -> None:

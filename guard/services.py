@@ -80,7 +80,8 @@ class Services:
         """
         resolved = self.model_aliases.get(name, name)
         if resolved not in self.generators:
-            known = ", ".join(sorted({*self.generators, *self.model_aliases}))
+            aliases = {alias for alias, model in self.model_aliases.items() if model in self.generators}
+            known = ", ".join(sorted({*self.generators, *aliases}))
             raise PipelineError(
                 "model_not_found", f"There is no model of this name here; use one of {known}.", param="model"
             )

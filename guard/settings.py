@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pydantic_settings
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -48,25 +48,51 @@ class EmbeddedBackend(_Section):
     threads: int = Field(default=2, ge=1)
 
 
+DType = Literal["float32", "float16", "bfloat16"]
+
+
 class DiffusersBackend(_Section):
-    """Any text-to-video pipeline of `diffusers`: a local folder or a repository id."""
+    """Any pipeline of `diffusers` that makes clips or pictures from a prompt."""
 
     backend: Literal["diffusers"]
     model: str
     """Name that requests use for it."""
     path: str
-    """Local folder or repository id."""
+    """Local folder, or the id of a repository in the local cache."""
     revision: str | None = None
+    """Commit, tag or branch of the repository; main if unset."""
+    digest: str | None = Field(default=None, pattern=r"^sha256:[0-9a-f]{64}$")
+    """What the weights must be, as ``guard models info`` shows it; other weights do not run."""
+    pipeline: str | None = None
+    """Class of `diffusers` to run it with; the one that the folder names if unset."""
     licence: str
     """Terms of the weights, as the operator has read them."""
     sizes: tuple[Annotated[str, Field(pattern=r"^[0-9]{2,5}x[0-9]{2,5}$")], ...] = ("1280x720", "720x1280")
-    seconds: tuple[int, ...] = (4,)
+    seconds: tuple[Annotated[int, Field(ge=1)], ...] = (4,)
+    """Lengths of clips; empty for a pipeline that makes single pictures."""
     fps: int = Field(default=16, ge=1, le=120)
+    size_multiple: int = Field(default=16, ge=1)
+    """The model computes on multiples of so many pixels; what is more than was asked for is cut off."""
+    frame_multiple: int = Field(default=4, ge=1)
+    """The model's frames are a multiple of this, and one more; the surplus is cut off."""
+    max_frames: int | None = Field(default=None, ge=1)
+    """The most frames that the model makes at once."""
     device: str | None = None
     """Where to run; an accelerator if there is one."""
-    dtype: Literal["float32", "float16", "bfloat16"] = "bfloat16"
+    dtype: DType | dict[str, DType] = "bfloat16"
+    """Of all parts, or of each by its name, with ``default`` for the others."""
+    offload: Literal["none", "model", "sequential"] = "none"
+    """What waits in main memory while the accelerator does not need it: nothing, whole parts, or single layers."""
+    vae_tiling: bool = False
+    """Decode in tiles: less memory at large sizes."""
+    vae_slicing: bool = False
+    """Decode one picture of a batch at a time."""
     steps: int | None = Field(default=None, ge=1)
+    """Denoising steps; the pipeline's own number if unset."""
     guidance: float | None = None
+    """The pipeline's ``guidance_scale``; its own if unset."""
+    arguments: dict[str, Any] = {}
+    """Further keyword arguments of the pipeline's call, such as ``true_cfg_scale``."""
 
 
 Backend = Annotated[EmbeddedBackend | DiffusersBackend, Field(discriminator="backend")]
@@ -150,6 +176,13 @@ class Settings(BaseSettings):
     """Videos generated at once."""
     executor: str = "local"
     """Stable name of this process among the workers of one database."""
+
+    @model_validator(mode="after")
+    def _models_are_told_apart(self) -> Self:
+        names = [backend.model for backend in self.generators]
+        if not names or len(set(names)) < len(names):
+            raise ValueError("generators: there must be one at least, and each needs a model name of its own")
+        return self
 
     @classmethod
     def settings_customise_sources(

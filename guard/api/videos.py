@@ -214,4 +214,4 @@ def _submitted(guard: State, submission: Submission) -> dict[str, Any]:
 
 
 def _default(wanted: T, offered: Sequence[T]) -> T:
-    return wanted if wanted in offered else offered[0]
+    return wanted if wanted in offered or not offered else offered[0]

@@ -29,7 +29,6 @@ PASSING_CODES = frozenset(
         "media_timeout",
         "media_write_failed",
         "object_store_unavailable",
-        "out_of_memory",
         "signer_failed",
         "signer_mismatch",
         "storage_failed",

@@ -109,7 +109,10 @@ class VideoSteps:
         )
         clip = model.generate(request, progress=self._progress(video_id, 0, 60))
         write_lossless(folder.raw, clip.chunks, width=clip.width, height=clip.height, fps=clip.fps)
-        folder.note("raw", {"digest": _digest(folder.raw)})
+        # What made it, now: by the time of the signature the settings may name another revision.
+        info = model.info
+        made_by = {"name": info.name, "revision": info.revision, "digest": info.digest}
+        folder.note("raw", {"digest": _digest(folder.raw), "model": made_by})
         return DONE
 
     def examine_output(self, video_id: str) -> Outcome:
@@ -180,14 +183,14 @@ class VideoSteps:
         """Manifest with model, actions and both soft bindings."""
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        info = self._services.generator(job.model).info
+        model = _noted(folder.noted("raw"))["model"]
         _require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
         spec = credentials.ManifestSpec(
             title=f"{video_id}.mp4",
             kind="text_to_video",
             created=job.created,
-            model=credentials.Model(info.name, info.revision, info.digest),
+            model=credentials.Model(**model),
             watermark=credentials.SoftBinding(marks.ALGORITHM, self._jobs.payload(job)),
             fingerprint=credentials.SoftBinding(fingerprints.ALGORITHM, found.to_bytes()),
             application=self._services.application,
@@ -260,7 +263,7 @@ class VideoSteps:
                 "code": "revoked_content",
                 "message": "These pictures match a release that was revoked, so they are not released again.",
             }
-        info = self._services.generator(job.model).info
+        model = _noted(folder.noted("raw"))["model"]
         key = f"videos/{video_id}/{signed['digest'].removeprefix('sha256:')}.mp4"
         self._forget_object(folder, except_key=key)
         folder.note("object", {"key": key})
@@ -280,9 +283,9 @@ class VideoSteps:
                 mark_algorithm=marks.ALGORITHM,
                 mark_preset=marked["preset"],
                 mark_key_id=marked["key_id"],
-                model_name=info.name,
-                model_revision=info.revision,
-                model_digest=info.digest,
+                model_name=model["name"],
+                model_revision=model["revision"],
+                model_digest=model["digest"],
                 policy_digest=job.policy_digest,
             ),
             found,

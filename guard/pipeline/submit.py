@@ -71,7 +71,8 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
         The job: queued, or held for review.
 
     Raises:
-        PipelineError: ``model_not_found``, ``size_unsupported``, ``seconds_unsupported``.
+        PipelineError: ``model_not_found``, ``model_unsupported``, ``size_unsupported``, ``seconds_unsupported``,
+            ``reference_required``.
         RefusedError: the policy blocks the prompt.
         policies.PromptError: the prompt is empty, too long or unreadable.
         StoreError: ``database_unavailable``, ``idempotency_mismatch``; nothing was taken, ask again.
@@ -101,10 +102,20 @@ def _check(info: GeneratorInfo, submission: Submission) -> None:
         raise PipelineError(
             "size_unsupported", f"{info.name} makes these sizes: {', '.join(sizes)}.", param="size"
         )
+    if not info.seconds:
+        raise PipelineError(
+            "model_unsupported", f"{info.name} makes pictures, no clips; name another model.", param="model"
+        )
     if submission.seconds not in info.seconds:
         lengths = ", ".join(str(length) for length in info.seconds)
         raise PipelineError(
             "seconds_unsupported", f"{info.name} makes clips of {lengths} seconds.", param="seconds"
+        )
+    if info.needs_reference:
+        raise PipelineError(
+            "reference_required",
+            f"{info.name} begins from a picture; name another model.",
+            param="input_reference",
         )
 
 

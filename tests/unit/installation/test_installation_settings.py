@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from generator import GeneratorError
+from guard.backends import offer_of
+from guard.installation import open_installation
 from guard.settings import DiffusersBackend, EmbeddedBackend, SettingsError, load_settings
+
+BACKEND = "generators: [{backend: diffusers, model: big, path: /models/big, licence: Apache-2.0"
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +52,27 @@ def test_the_file_may_lie_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert backend.sizes == ("832x480",)
 
 
+def test_a_model_of_diffusers_is_set_as_a_whole(tmp_path: Path) -> None:
+    (tmp_path / "guard.yaml").write_text(
+        f"{BACKEND}, revision: abc, pipeline: WanPipeline, digest: 'sha256:{'0' * 64}', seconds: [5], fps: 16,\n"
+        "  size_multiple: 32, frame_multiple: 4, max_frames: 81, device: cuda:1, offload: model, vae_tiling: true,\n"
+        "  dtype: {default: bfloat16, vae: float32}, steps: 40, guidance: 4.0, arguments: {guidance_scale_2: 3.0}}]\n"
+    )
+    (backend,) = load_settings().generators
+    assert isinstance(backend, DiffusersBackend)
+    offer = offer_of(backend)
+    assert (offer.seconds, offer.model_frames(5), offer.canvas(1280, 720)) == ((5,), 81, (1280, 736))
+    assert backend.dtype == {"default": "bfloat16", "vae": "float32"}
+
+
+def test_a_length_that_the_model_cannot_make_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "guard.yaml").write_text(f"{BACKEND}, seconds: [8], fps: 16, max_frames: 81}}]\n")
+    with pytest.raises(GeneratorError) as error:
+        open_installation(load_settings(data=tmp_path / "data"))
+    assert error.value.code == "backend_invalid"
+    assert "max_frames 81" in str(error.value)
+
+
 def test_a_file_that_is_named_and_missing_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +91,12 @@ def test_a_file_that_is_named_and_missing_is_an_error(
         ("encoder: {name: theora}\n", "encoder.name"),
         ("generators: [{backend: diffusers, model: x, path: y}]\n", "licence"),
         ("generators: [{backend: none}]\n", "generators"),
+        ("generators: []\n", "there must be one at least"),
+        ("generators: [{backend: embedded}, {backend: embedded}]\n", "a model name of its own"),
+        (f"{BACKEND}, dtype: int8}}]\n", "dtype"),
+        (f"{BACKEND}, offload: disk}}]\n", "offload"),
+        (f"{BACKEND}, digest: 'sha256:12'}}]\n", "digest"),
+        (f"{BACKEND}, seconds: [0]}}]\n", "seconds"),
     ],
 )
 def test_an_unusable_entry_is_named(tmp_path: Path, text: str, named: str) -> None:
