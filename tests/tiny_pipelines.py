@@ -118,8 +118,14 @@ def _wan_parts(channels_in: int) -> dict[str, Any]:
 
 
 def wan() -> Any:
-    """Wan 2.2 with one transformer, as its 5B model has."""
-    return diffusers.WanPipeline(**_wan_parts(16))
+    """Wan 2.2 with one transformer and a time of its own for each token, as its 5B model has."""
+    return diffusers.WanPipeline(**_wan_parts(16), expand_timesteps=True)
+
+
+def wan_of_two() -> Any:
+    """Wan 2.2 with a second transformer for the last steps, as its A14B models have."""
+    second = _wan_parts(16)["transformer"]
+    return diffusers.WanPipeline(**_wan_parts(16), transformer_2=second, boundary_ratio=0.9)
 
 
 def wan_from_picture() -> Any:

@@ -50,6 +50,7 @@ class Family:
 
 FAMILIES = {
     "WanPipeline": Family(tiny.wan),
+    "WanPipeline, two transformers": Family(tiny.wan_of_two, arguments=SHORT | {"guidance_scale_2": 3.0}),
     "WanImageToVideoPipeline": Family(tiny.wan_from_picture, from_picture=True),
     "LTXPipeline": Family(tiny.ltx, size_multiple=32, frame_multiple=8),
     "CogVideoXPipeline": Family(tiny.cogvideox),

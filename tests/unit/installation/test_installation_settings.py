@@ -65,6 +65,15 @@ def test_a_model_of_diffusers_is_set_as_a_whole(tmp_path: Path) -> None:
     assert backend.dtype == {"default": "bfloat16", "vae": "float32"}
 
 
+def test_the_example_of_the_documentation_is_accepted(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "models.md").read_text("utf-8")
+    (tmp_path / "guard.yaml").write_text(page.split("```yaml\n")[1].split("```")[0], "utf-8")
+    settings = load_settings()
+    offers = [offer_of(backend) for backend in settings.generators if isinstance(backend, DiffusersBackend)]
+    assert [offer.model_frames(5) for offer in offers] == [121]
+    assert settings.model_aliases == {"sora-2": "wan-2.2"}
+
+
 def test_a_length_that_the_model_cannot_make_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "guard.yaml").write_text(f"{BACKEND}, seconds: [8], fps: 16, max_frames: 81}}]\n")
     with pytest.raises(GeneratorError) as error:
