@@ -65,6 +65,7 @@ class DiffusersGenerator:
         model: a local folder, or the id of a repository in the local cache; nothing is downloaded. Only safetensors
             are loaded.
         offer: what the pipeline makes.
+        folder: holds the repository's files in place of the local cache.
         pipeline: name of the class; the one that the folder names if None.
         revision: which revision of the repository.
         digest: `sha256:…` that the weights must have; None to take what is there.
@@ -80,6 +81,7 @@ class DiffusersGenerator:
         model: str | Path,
         offer: Offer,
         *,
+        folder: Path | None = None,
         pipeline: str | None = None,
         revision: str | None = None,
         digest: str | None = None,
@@ -87,7 +89,7 @@ class DiffusersGenerator:
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         prepare()
-        self._source = identity.find(model, revision)
+        self._source = identity.find(model, revision, folder)
         index = identity.pipeline_index(self._source.folder)
         self._class = pipeline_class(pipeline or index.get("_class_name"))
         self._call = Call(self._class, offer, arguments or {})

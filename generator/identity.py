@@ -40,12 +40,13 @@ class Source:
     revision: str
 
 
-def find(model: str | Path, revision: str | None) -> Source:
+def find(model: str | Path, revision: str | None, elsewhere: Path | None = None) -> Source:
     """The folder that a model's weights lie in.
 
     Args:
         model: a local folder, or the id of a repository in the local cache.
         revision: the repository's commit, tag or branch; its `main` branch if None.
+        elsewhere: folder that holds the repository's files in place of the cache.
 
     Raises:
         GeneratorError: weights_missing.
@@ -54,6 +55,8 @@ def find(model: str | Path, revision: str | None) -> Source:
     from huggingface_hub.errors import HFValidationError
 
     folder = Path(model)
+    if elsewhere is not None and not folder.is_dir():
+        return Source(elsewhere, str(model), revision or "unpinned")
     if folder.is_dir():
         if not (folder / INDEX).is_file():
             raise GeneratorError("weights_missing", f"{folder.name} holds no {INDEX}")

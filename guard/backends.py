@@ -5,13 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from generator import Generator, Offer
+from guard.models import locate
+from guard.models.fetching import stored
 from guard.settings import Backend, DiffusersBackend
 
+EMBEDDED = "embedded-generator"
+"""Its name in the registry of weight files."""
 
-def loader(backend: Backend) -> Callable[[], Generator]:
+
+def loader(backend: Backend, store: Path) -> Callable[[], Generator]:
     """Load at first use, once: a model is big and not every process generates.
+
+    Args:
+        backend: the entry in the settings.
+        store: where fetched models lie.
 
     Raises:
         generator.GeneratorError: ``backend_invalid``, at once: the entry contradicts itself.
@@ -21,10 +31,10 @@ def loader(backend: Backend) -> Callable[[], Generator]:
     @cache
     def load() -> Generator:
         if isinstance(backend, DiffusersBackend) and offer is not None:
-            return _diffusers(backend, offer)
-        from generator import load_embedded
+            return _diffusers(backend, offer, store)
+        from generator import EmbeddedGenerator
 
-        return load_embedded(threads=getattr(backend, "threads", None))
+        return EmbeddedGenerator(locate(EMBEDDED), threads=getattr(backend, "threads", None))
 
     # A cache alone would let two threads load it at the same time.
     lock = threading.Lock()
@@ -56,7 +66,7 @@ def offer_of(backend: DiffusersBackend) -> Offer:
     )
 
 
-def _diffusers(backend: DiffusersBackend, offer: Offer) -> Generator:
+def _diffusers(backend: DiffusersBackend, offer: Offer, store: Path) -> Generator:
     import torch
     from diffusers.utils import logging as diffusers_logging
 
@@ -73,6 +83,7 @@ def _diffusers(backend: DiffusersBackend, offer: Offer) -> Generator:
     return DiffusersGenerator(
         backend.path,
         offer,
+        folder=stored(store, backend.model),
         pipeline=backend.pipeline,
         revision=backend.revision,
         digest=backend.digest,

@@ -71,6 +71,11 @@ class Paths:
         return self.data / "uploads"
 
     @property
+    def models(self) -> Path:
+        """Weights that were fetched."""
+        return self.data / "models"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that works."""
         return self.data / LOCK
@@ -154,7 +159,7 @@ def open_installation(settings: Settings) -> Installation:
         vault=vault,
         log=log,
         judge=Judge.default(settings.policy),
-        generators={backend.model: loader(backend) for backend in settings.generators},
+        generators={backend.model: loader(backend, paths.models) for backend in settings.generators},
         mark_keys=mark_keys,
         identity=_identity_of(paths.signing),
         inspector=Inspector(

@@ -39,11 +39,15 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+ModelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+"""It is the name of a folder too, where the model is fetched."""
+
+
 class EmbeddedBackend(_Section):
     """The pipeline that this project trained; no download, runs on two CPU cores."""
 
     backend: Literal["embedded"] = "embedded"
-    model: str = "guard-scenes-1"
+    model: ModelName = "guard-scenes-1"
     """Name that requests use for it."""
     threads: int = Field(default=2, ge=1)
 
@@ -55,7 +59,7 @@ class DiffusersBackend(_Section):
     """Any pipeline of `diffusers` that makes clips or pictures from a prompt."""
 
     backend: Literal["diffusers"]
-    model: str
+    model: ModelName
     """Name that requests use for it."""
     path: str
     """Local folder, or the id of a repository in the local cache."""

@@ -16,6 +16,7 @@ from generator import GeneratorError
 from guard.credentials import CredentialsError
 from guard.ledger import LedgerError
 from guard.media import MediaError
+from guard.models import ModelError
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.submit import RefusedError
 from guard.store import StoreError
@@ -47,6 +48,8 @@ _OUR_FAULT = (
     "backend_invalid",
     "generation_failed",
     "leaf_too_large",
+    "model_altered",
+    "model_missing",
     "log_inconsistent",
     "out_of_memory",
     "weights_altered",
@@ -67,6 +70,7 @@ _ROOM_ERRORS: tuple[type[Exception], ...] = (
     GeneratorError,
     LedgerError,
     MediaError,
+    ModelError,
     PipelineError,
     PolicyError,
     PromptError,

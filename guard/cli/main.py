@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from guard import __version__
-from guard.cli import audit, generate, keys, people, policy, reports, serve, train, verify
+from guard.cli import audit, generate, keys, models, people, policy, reports, serve, train, verify
 from guard.cli.common import errors_explained, out, quiet_logs
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(people.release_app, name="release")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
 app.add_typer(keys.keys_app, name="keys")
+app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(train.app, name="train")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from guard.models import ModelError, Problem, locate, models, record, verify
+from policies import NgramClassifier, OpenNsfwScorer
 
 
 @pytest.fixture
@@ -83,6 +84,12 @@ def test_unknown_models_and_missing_packages_are_named(registry: Path) -> None:
     with pytest.raises(ModelError) as caught:
         locate("toy", registry)
     assert caught.value.code == "model_missing"
+
+
+def test_the_judge_checks_the_files_that_the_registry_records() -> None:
+    recorded = {model.name: model.files for model in models()}
+    assert OpenNsfwScorer.digest == f"sha256:{recorded['open-nsfw']['open-nsfw.onnx']}"
+    assert NgramClassifier.embedded().digest == f"sha256:{recorded['prompt-classifier']['prompts.npz']}"
 
 
 def test_every_weight_file_that_we_ship_is_recorded_and_unaltered() -> None:
