@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import GeneratorError
 from generator.offer import Offer
-from generator.types import GeneratedClip, GenerationRequest, Generator, GeneratorInfo, Loadable
+from generator.types import GeneratedClip, GenerationRequest, Generator, GeneratorInfo, Loadable, Sound
 
 if TYPE_CHECKING:
     from generator.adapter import DiffusersGenerator, Running
@@ -23,6 +23,7 @@ __all__ = [
     "Loadable",
     "Offer",
     "Running",
+    "Sound",
     "load_embedded",
 ]
 

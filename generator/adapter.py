@@ -27,6 +27,7 @@ from generator.types import (
     GenerationRequest,
     GeneratorInfo,
     Progress,
+    Sound,
     check_request,
 )
 
@@ -92,6 +93,7 @@ class DiffusersGenerator:
         self._source = identity.find(model, revision, folder)
         index = identity.pipeline_index(self._source.folder)
         self._class = pipeline_class(pipeline or index.get("_class_name"))
+        self._sounds = any(index.get("vocoder") or ())
         self._call = Call(self._class, offer, arguments or {})
         self._offer, self._running, self._pinned = offer, running, digest
         if running.offload != "none" and running.place == "cpu":
@@ -121,7 +123,7 @@ class DiffusersGenerator:
             seconds=self._offer.seconds,
             fps=self._offer.fps,
             accepts_reference=self._call.takes_reference,
-            produces_audio=False,
+            produces_audio=self._sounds,
             needs_reference=self._call.needs_reference,
         )
 
@@ -143,14 +145,22 @@ class DiffusersGenerator:
         """
         check_request(self.info, request)
         frames = self._offer.frames(request.seconds)
+        heard: list[Sound | None] = []
         return GeneratedClip(
-            request.width, request.height, self._offer.fps, frames, self._chunks(request, frames, progress)
+            request.width,
+            request.height,
+            self._offer.fps,
+            frames,
+            self._chunks(request, frames, progress, heard),
+            sound=lambda: heard[0] if heard else None,
         )
 
-    def _chunks(self, request: GenerationRequest, frames: int, progress: Progress | None) -> Iterator[Frames]:
+    def _chunks(
+        self, request: GenerationRequest, frames: int, progress: Progress | None, heard: list[Sound | None]
+    ) -> Iterator[Frames]:
         with tempfile.TemporaryFile() as file:
             with self._lock:
-                self._make(request, frames, file, progress)
+                heard.append(self._make(request, frames, file, progress))
             made = 0
             for chunk in results.chunks(file, request.width, request.height, frames):
                 made += len(chunk)
@@ -160,12 +170,12 @@ class DiffusersGenerator:
 
     def _make(
         self, request: GenerationRequest, frames: int, file: IO[bytes], progress: Progress | None
-    ) -> None:
+    ) -> Sound | None:
         pipeline = self._ready()
         try:
             result = pipeline(**self._call.arguments(request, progress))
             results.spill(result, file, request.width, request.height, frames)
-            return
+            return results.sound_of(result, pipeline, frames / self._offer.fps)
         except GeneratorError:
             raise
         except Exception as error:  # noqa: BLE001 - a foreign pipeline may raise anything

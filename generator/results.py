@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from generator.errors import GeneratorError
-from generator.types import CHUNK_FRAMES, Frames
+from generator.types import CHUNK_FRAMES, Frames, Sound
 
 
 def spill(result: Any, file: IO[bytes], width: int, height: int, frames: int) -> None:
@@ -38,6 +38,27 @@ def chunks(file: IO[bytes], width: int, height: int, frames: int) -> Iterator[Fr
         count = min(CHUNK_FRAMES, frames - start)
         data = np.frombuffer(file.read(count * size), np.uint8)
         yield data.reshape(count, height, width, 3)
+
+
+def sound_of(result: Any, pipeline: Any, seconds: float) -> Sound | None:
+    """A result's sound, cut to the length of the clip; None for a pipeline without.
+
+    Raises:
+        GeneratorError: generation_failed.
+    """
+    audio = getattr(result, "audio", None)
+    if audio is None:
+        return None
+    config = getattr(getattr(pipeline, "vocoder", None), "config", None)
+    rate = getattr(config, "output_sampling_rate", None)
+    if rate is None:
+        raise GeneratorError("generation_failed", "the pipeline returned sound and does not say its rate")
+    wave = audio.detach().float().cpu().numpy() if isinstance(audio, torch.Tensor) else np.asarray(audio)
+    wave = wave[0]  # of a batch of one; then (channels, n), or (n,) for a single channel
+    samples = np.atleast_2d(np.asarray(wave, np.float32)).T[: round(seconds * rate), :2]
+    if not np.isfinite(samples).all():
+        raise GeneratorError("generation_failed", "the pipeline returned numbers that are no sound")
+    return Sound(np.clip(samples, -1, 1), int(rate))
 
 
 def _pictures(result: Any) -> Sequence[Any]:

@@ -57,10 +57,19 @@ class GenerationRequest:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """What a clip sounds like: `samples` is (n, channels) float32 from -1 to 1, one channel or two; `rate` in Hz."""
+
+    samples: NDArray[np.float32] = field(repr=False)
+    rate: int
+
+
+@dataclass(frozen=True)
 class GeneratedClip:
     """A clip on its way: `chunks` makes it while it is read, at most 32 frames at a time, once.
 
-    Each chunk is (n, height, width, 3) uint8 RGB. Reading may raise `GeneratorError`.
+    Each chunk is (n, height, width, 3) uint8 RGB. Reading may raise `GeneratorError`. `sound` may be asked once the
+    first chunk was read; a generator without sound leaves it out.
     """
 
     width: int
@@ -68,6 +77,7 @@ class GeneratedClip:
     fps: int
     frames: int
     chunks: Iterator[Frames] = field(repr=False)
+    sound: Callable[[], Sound | None] = field(default=lambda: None, repr=False)
 
 
 class Generator(Protocol):

@@ -1,15 +1,58 @@
-"""Sound that travels with new pictures: copied where MP4 can hold it, else encoded to AAC."""
+"""Sound that travels with new pictures: samples kept exactly, tracks copied where MP4 can hold them, else AAC."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
 _COPIED = {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}
 _AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
+
+
+_BLOCK = 1024
+
+
+class Samples(Protocol):
+    """Sound as numbers: (n, channels) float32 from -1 to 1, one channel or two, at `rate` Hz."""
+
+    @property
+    def samples(self) -> NDArray[np.float32]:
+        """The numbers."""
+        ...
+
+    @property
+    def rate(self) -> int:
+        """Samples per second."""
+        ...
+
+
+class SampleTrack:
+    """Samples as packets for a container, exact: 32-bit floating point.
+
+    Add it to the output before the first packet is muxed, then call `until` between pictures.
+    """
+
+    def __init__(self, sound: Samples, output: Any) -> None:
+        self._sound, self._next = sound, 0
+        self._layout = "mono" if sound.samples.shape[1] == 1 else "stereo"
+        self._target = output.add_stream("pcm_f32le", rate=sound.rate)
+        self._target.codec_context.layout = self._layout
+        self._target.codec_context.flags |= int(av.codec.context.Flags.bitexact)
+
+    def until(self, seconds: float) -> Iterator[Any]:
+        """Packets that begin before `seconds` and were not yet yielded."""
+        samples, rate = self._sound.samples, self._sound.rate
+        while self._next < len(samples) and self._next < seconds * rate:
+            block = np.ascontiguousarray(samples[self._next : self._next + _BLOCK], np.float32)
+            frame = av.AudioFrame.from_ndarray(block.reshape(1, -1), format="flt", layout=self._layout)
+            frame.sample_rate, frame.pts = rate, self._next
+            self._next += len(block)
+            yield from self._target.encode(frame)
 
 
 class SoundTrack:

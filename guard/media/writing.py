@@ -17,7 +17,7 @@ from guard.media.errors import MediaError
 from guard.media.files import whole
 from guard.media.info import Chunk, ClipInfo, Frames, FrameSource
 from guard.media.reading import VideoFile, probe
-from guard.media.sound import SoundTrack
+from guard.media.sound import Samples, SampleTrack, SoundTrack
 
 Progress = Callable[[float], None]
 Encoder = Literal["libx264", "libsvtav1", "h264_nvenc", "h264_vaapi"]
@@ -40,9 +40,10 @@ def write_lossless(
     height: int,
     fps: Fraction | int,
     frames: int | None = None,
+    sound: Callable[[], Samples | None] = lambda: None,
     progress: Progress | None = None,
 ) -> ClipInfo:
-    """Write pictures so that reading them back gives the same bytes (Ut Video in AVI, mode 0600).
+    """Write pictures so that reading them back gives the same bytes (Ut Video in AVI, mode 0600), and sound likewise.
 
     Args:
         path: replaced atomically.
@@ -52,6 +53,7 @@ def write_lossless(
         height: pixels.
         fps: frames per second.
         frames: how many will come, for `progress` only.
+        sound: what sounds with them, or None; asked once the first chunk is there.
         progress: called with the fraction done, 0 to 1.
 
     Raises:
@@ -66,15 +68,22 @@ def write_lossless(
             _shape(stream, width, height, pixel_format)
             stream.codec_context.time_base = 1 / rate
             count = 0
+            track: SampleTrack | None = None
             for chunk in chunks:
+                if count == 0 and (samples := sound()) is not None:
+                    track = SampleTrack(samples, output)
                 for picture in _pictures(chunk, width, height):
                     frame = from_rgb(picture, pixel_format)
                     frame.pts, frame.time_base = count, 1 / rate
                     output.mux(stream.encode(frame))
                     count += 1
+                    if track is not None:
+                        output.mux(list(track.until(float(count / rate))))
                 if progress is not None and frames:
                     progress(min(1.0, count / frames))
             output.mux(stream.encode())
+            if track is not None:
+                output.mux(list(track.until(math.inf)))
         _need_pictures(count)
         info = probe(draft)
     if progress is not None:

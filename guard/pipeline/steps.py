@@ -108,7 +108,9 @@ class VideoSteps:
             seed=job.seed,
         )
         clip = model.generate(request, progress=self._progress(video_id, 0, 60))
-        write_lossless(folder.raw, clip.chunks, width=clip.width, height=clip.height, fps=clip.fps)
+        write_lossless(
+            folder.raw, clip.chunks, width=clip.width, height=clip.height, fps=clip.fps, sound=clip.sound
+        )
         # What made it, now: by the time of the signature the settings may name another revision.
         info = model.info
         made_by = {"name": info.name, "revision": info.revision, "digest": info.digest}
@@ -165,6 +167,7 @@ class VideoSteps:
             crf=encoder.crf,
             preset=encoder.preset,
             threads=encoder.threads,
+            audio_from=folder.raw,
             progress=self._progress(video_id, 60, 85),
         )
         folder.note("marked", {**made_so, "digest": _digest(folder.marked)})

@@ -58,6 +58,9 @@ FAMILIES = {
         tiny.hunyuan, arguments=SHORT | {"prompt_template": {"template": "{}", "crop_start": 0}}
     ),
     "MochiPipeline": Family(tiny.mochi, frame_multiple=6),
+    "LTX2Pipeline": Family(
+        tiny.ltx2, size_multiple=32, frame_multiple=8, arguments=SHORT | {"spatio_temporal_guidance_blocks": [0]}
+    ),
     "StableDiffusionXLPipeline": Family(tiny.sdxl, makes_clips=False, arguments={}),
     "StableDiffusion3Pipeline": Family(tiny.sd3, makes_clips=False),
     "FluxPipeline": Family(tiny.flux, makes_clips=False),
@@ -83,6 +86,22 @@ def test_a_family_makes_what_was_asked_for_and_repeats_it(name: str, tmp_path: P
     assert not np.array_equal(first, other)
     assert generator.info.accepts_reference is family.from_picture
     assert generator.info.needs_reference is family.from_picture
+
+
+def test_sound_comes_with_the_pictures_and_is_as_long(tmp_path: Path) -> None:
+    family = FAMILIES["LTX2Pipeline"]
+    generator = family.generator(tiny.save(family.build, tmp_path / "ltx2"))
+    assert generator.info.produces_audio
+    clip = generator.generate(family.request(1))
+    assert clip.sound() is None
+    assert sum(map(len, clip.chunks)) == FPS
+    sound = clip.sound()
+    assert sound is not None
+    assert sound.rate == 16000
+    assert sound.samples.shape[1] == 2
+    assert 0.9 < len(sound.samples) / sound.rate <= 1.0
+    assert sound.samples.dtype == np.float32
+    assert sound.samples.std() > 0
 
 
 def test_the_picture_decides_what_is_made_of_it(tmp_path: Path) -> None:
