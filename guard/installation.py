@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -118,6 +119,10 @@ class Installation:
             for path in self.paths.uploads.iterdir():
                 if path.stat().st_mtime < (utc_now() - LEFT_AFTER).timestamp():
                     path.unlink(missing_ok=True)
+            for root in self.paths.work.glob("video_*"):  # files of a job that was never made
+                old = root.stat().st_mtime < (utc_now() - LEFT_AFTER).timestamp()
+                if old and not self.jobs.known(root.name):
+                    shutil.rmtree(root, ignore_errors=True)
             self.services.objects.discard_uploads(before=utc_now() - LEFT_AFTER)
             self.services.database.scrub()
         except (OSError, StoreError) as error:

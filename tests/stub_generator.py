@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -59,3 +60,23 @@ def _chunks(
         )
         if progress is not None:
             progress((start + INFO.fps) / frames)
+
+
+class ReferenceGenerator(PictureGenerator):
+    """Moves the reference picture sideways, where it is given one."""
+
+    info = dataclasses.replace(INFO, accepts_reference=True)
+
+    def generate(
+        self, request: GenerationRequest, *, progress: Callable[[float], None] | None = None
+    ) -> GeneratedClip:
+        """The reference, or what `PictureGenerator` makes."""
+        clip = super().generate(request, progress=progress)
+        if request.reference is None:
+            return clip
+        picture = request.reference
+        moved = (
+            np.stack([np.roll(picture, 2 * i, axis=1) for i in range(start, start + INFO.fps)])
+            for start in range(0, clip.frames, INFO.fps)
+        )
+        return dataclasses.replace(clip, chunks=moved)

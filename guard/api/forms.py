@@ -16,7 +16,14 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from guard.api.errors import ApiError
-from guard.api.multipart import MOST_FIELD_BYTES, Parts, ReceivedFile, read_multipart, too_large
+from guard.api.multipart import (
+    MOST_FIELD_BYTES,
+    Parts,
+    ReceivedFile,
+    in_base64,
+    read_multipart,
+    too_large,
+)
 
 CHUNK_SECONDS = 30.0
 """How long a client may pause within its body."""
@@ -52,6 +59,7 @@ async def read_body(
     folder: Path,
     *,
     file_field: str | None = None,
+    large_field: str | None = None,
     max_file_bytes: int = MOST_FIELD_BYTES,
     max_json_bytes: int = 4 * MOST_FIELD_BYTES,
 ) -> AsyncIterator[Body]:
@@ -61,6 +69,7 @@ async def read_body(
         request: whose body.
         folder: where a file goes.
         file_field: the field that may hold a file; None where files are not taken.
+        large_field: the field of a form that may hold such a file as a data URL instead.
         max_file_bytes: largest file.
         max_json_bytes: largest JSON body.
 
@@ -70,9 +79,15 @@ async def read_body(
     content_type = request.headers.get("content-type", "")
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        _check_declared(request, max_file_bytes + 4 * MOST_FIELD_BYTES, too_large(max_file_bytes))
+        largest = max_file_bytes if large_field is None else in_base64(max_file_bytes)
+        _check_declared(request, largest + 4 * MOST_FIELD_BYTES, too_large(max_file_bytes))
         parts = await read_multipart(
-            _chunks(request), content_type, folder=folder, file_field=file_field, max_bytes=max_file_bytes
+            _chunks(request),
+            content_type,
+            folder=folder,
+            file_field=file_field,
+            max_bytes=max_file_bytes,
+            large_field=large_field,
         )
         try:
             yield Body(nest(parts.fields), _only(parts))

@@ -58,7 +58,13 @@ class Parts:
 
 
 async def read_multipart(
-    chunks: AsyncIterator[bytes], content_type: str, *, folder: Path, file_field: str | None, max_bytes: int
+    chunks: AsyncIterator[bytes],
+    content_type: str,
+    *,
+    folder: Path,
+    file_field: str | None,
+    max_bytes: int,
+    large_field: str | None = None,
 ) -> Parts:
     """Take a form apart while it arrives; memory stays bounded whatever is sent.
 
@@ -68,6 +74,7 @@ async def read_multipart(
         folder: where a file goes.
         file_field: the one field that may hold a file; None where files are not taken.
         max_bytes: largest file.
+        large_field: name of the one field, brackets included, that may hold such a file in base64.
 
     Raises:
         ApiError: ``invalid_multipart``, ``upload_too_large``, ``field_too_large``, ``too_many_fields``,
@@ -76,7 +83,7 @@ async def read_multipart(
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise ApiError(400, "invalid_multipart", "The Content-Type of a form must name its boundary.")
-    sink = _Sink(folder, file_field, max_bytes)
+    sink = _Sink(folder, file_field, max_bytes, large_field)
     total, batch = 0, bytearray()
     try:
         parser = MultipartParser(boundary, sink.callbacks(), max_header_count=16)
@@ -114,6 +121,11 @@ async def read_multipart(
     return sink.parts
 
 
+def in_base64(size: int) -> int:
+    """How long a data URL of so many bytes may be."""
+    return size * 4 // 3 + 200
+
+
 def too_large(max_bytes: int) -> ApiError:
     """The upload is larger than what is taken."""
     return ApiError(
@@ -127,10 +139,11 @@ def too_large(max_bytes: int) -> ApiError:
 class _Sink:
     """Where the parser's events go."""
 
-    def __init__(self, folder: Path, file_field: str | None, max_bytes: int) -> None:
+    def __init__(self, folder: Path, file_field: str | None, max_bytes: int, large_field: str | None) -> None:
         self.parts = Parts()
         self.complete = False
         self._folder, self._file_field, self._max_bytes = folder, file_field, max_bytes
+        self._large_field = large_field
         self._header, self._value = bytearray(), bytearray()
         self._disposition = b""
         self._name = ""
@@ -199,8 +212,10 @@ class _Sink:
                 raise too_large(self._max_bytes)
             self._file.write(data[start:end])
             return
-        if self._size > MOST_FIELD_BYTES:
-            raise ApiError(413, "field_too_large", f"A field may have at most {MOST_FIELD_BYTES} bytes.")
+        large = self._large_field is not None and self._name == self._large_field
+        most = in_base64(self._max_bytes) if large else MOST_FIELD_BYTES
+        if self._size > most:
+            raise ApiError(413, "field_too_large", f"A field may have at most {most} bytes.")
         self._text += data[start:end]
 
     def _on_part_end(self) -> None:

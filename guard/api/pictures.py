@@ -40,31 +40,49 @@ def decode_data_url(url: str, folder: Path) -> NDArray[np.uint8]:
         ApiError: ``remote_url_refused``, ``image_unreadable``, ``image_too_large``.
         MediaError: the picture cannot be decoded.
     """
+    data = data_of(url, param="input")
+    path = folder / f"picture-{secrets.token_hex(16)}"
+    try:
+        write_private(path, data)
+        answer = sandbox.call("guard.api.pictures:read_small", str(path), limits=_LIMITS, readable=[path])
+    finally:
+        path.unlink(missing_ok=True)
+    pixels = np.frombuffer(base64.b64decode(answer["rgb"]), np.uint8)
+    return pixels.reshape(answer["height"], answer["width"], 3)
+
+
+def data_of(url: str, *, param: str) -> bytes:
+    """The bytes in a data URL.
+
+    Args:
+        url: ``data:image/…;base64,…``; nothing else is followed.
+        param: the field that it came in.
+
+    Raises:
+        ApiError: ``remote_url_refused``, ``image_unreadable``, ``image_too_large``.
+    """
     head = _DATA_URL.match(url)
     if head is None:
         raise ApiError(
             400,
             "remote_url_refused",
             "Send the picture itself as a data URL (data:image/png;base64,…); nothing is fetched from elsewhere.",
-            param="input",
+            param=param,
         )
     if len(url) > MOST_BYTES * 4 // 3 + 100:
         raise ApiError(
-            413, "image_too_large", f"Pictures of at most {MOST_BYTES} bytes are taken.", param="input"
+            413, "image_too_large", f"Pictures of at most {MOST_BYTES} bytes are taken.", param=param
         )
     try:
-        data = base64.b64decode(url[head.end() :], validate=True)
+        return base64.b64decode(url[head.end() :], validate=True)
     except (binascii.Error, ValueError):
-        raise ApiError(400, "image_unreadable", "The data URL is not valid base64.", param="input") from None
-    path = folder / f"picture-{secrets.token_hex(16)}"
-    try:
-        path.touch(0o600, exist_ok=False)
-        path.write_bytes(data)
-        answer = sandbox.call("guard.api.pictures:read_small", str(path), limits=_LIMITS, readable=[path])
-    finally:
-        path.unlink(missing_ok=True)
-    pixels = np.frombuffer(base64.b64decode(answer["rgb"]), np.uint8)
-    return pixels.reshape(answer["height"], answer["width"], 3)
+        raise ApiError(400, "image_unreadable", "The data URL is not valid base64.", param=param) from None
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """A new file that nobody but this process's user reads."""
+    path.touch(0o600, exist_ok=False)
+    path.write_bytes(data)
 
 
 def read_small(path: str) -> dict[str, Any]:

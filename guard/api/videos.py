@@ -13,9 +13,12 @@ from guard.api import fields
 from guard.api.auth import Caller, requires
 from guard.api.errors import ApiError
 from guard.api.forms import Body, read_body
+from guard.api.multipart import MOST_FIELD_BYTES, in_base64
+from guard.api.references import MOST_REFERENCE, reference_of
 from guard.api.state import Guard, State
 from guard.api.wire import video_object
 from guard.pipeline import afterwards
+from guard.pipeline.references import Reference
 from guard.pipeline.submit import Submission, submit
 from guard.store import StoreError, Video
 from guard.store import releases as release_rows
@@ -29,7 +32,6 @@ DEFAULT_SIZE = "1280x720"
 DEFAULT_SECONDS = 4
 POLL_AFTER_MS = 2000
 MOST_LISTED = 100
-MOST_REFERENCE = 20 * 1024 * 1024
 _MOST_KEY = 255
 
 _WITHOUT_EFFECT = ("metadata", "safety_identifier", "user")
@@ -55,37 +57,38 @@ async def no_character(character_id: str, caller: Owner) -> None:
 @router.post("/videos")
 async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any]:
     """Ask for a video; a prompt that the policy blocks is refused at once."""
+    uploads = guard.installation.paths.uploads
     async with read_body(
         request,
-        guard.installation.paths.uploads,
+        uploads,
         file_field="input_reference",
+        large_field="input_reference[image_url]",
         max_file_bytes=MOST_REFERENCE,
+        max_json_bytes=in_base64(MOST_REFERENCE) + 4 * MOST_FIELD_BYTES,
     ) as body:
         values = body.values
-        if body.file is not None or values.get("input_reference") is not None:
-            raise ApiError(
-                400,
-                "reference_unsupported",
-                "No generator of this service takes a reference; describe it in the prompt.",
-                param="input_reference",
-            )
         fields.only_known(values, _CREATE)
         prompt = fields.required_text(values, "prompt")
         model = fields.text(values, "model", most=200) or guard.settings.generators[0].model
         info = (await run_in_threadpool(guard.services.generator, model)).info
         sizes = [f"{width}x{height}" for width, height in info.sizes]
         seconds = fields.whole(values, "seconds")
-        submission = _submission(
-            request,
-            caller,
-            body,
-            prompt=prompt,
-            model=model,
-            seconds=_default(DEFAULT_SECONDS, info.seconds) if seconds is None else seconds,
-            size=fields.text(values, "size", most=20) or _default(DEFAULT_SIZE, sizes),
-            seed=fields.whole(values, "seed"),
-        )
-    return await run_in_threadpool(_submitted, guard, submission)
+        async with reference_of(body, info, uploads) as (reference, named):
+            submission = _submission(
+                request,
+                caller,
+                named,
+                prompt=prompt,
+                model=model,
+                seconds=_default(DEFAULT_SECONDS, info.seconds) if seconds is None else seconds,
+                size=fields.text(values, "size", most=20) or _default(DEFAULT_SIZE, sizes),
+                seed=fields.whole(values, "seed"),
+                reference=reference,
+            )
+            if reference is None:
+                return await run_in_threadpool(_submitted, guard, submission)
+            async with guard.examination(anonymous=False):  # a child process reads the picture
+                return await run_in_threadpool(_submitted, guard, submission)
 
 
 @router.post("/videos/{video_id}/remix")
@@ -187,6 +190,7 @@ def _submission(
     size: str,
     seed: int | None,
     remixed_from: str | None = None,
+    reference: Reference | None = None,
 ) -> Submission:
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= _MOST_KEY:
@@ -200,6 +204,7 @@ def _submission(
         size=size,
         seed=seed,
         remixed_from=remixed_from,
+        reference=reference,
         idempotency_key=key,
         body_hash=body.digest(),
         retried=retries.isascii() and retries.isdigit() and int(retries) > 0,

@@ -50,6 +50,7 @@ class Job:
     prompt_id: str
     created: datetime
     policy_digest: str
+    has_reference: bool
 
 
 class VideoJobs:
@@ -101,6 +102,7 @@ class VideoJobs:
                 prompt_id=video.prompt_id or "",
                 created=video.created,
                 policy_digest=decision.policy_digest,
+                has_reference=video.has_reference,
             )
 
     def prompt(self, job: Job) -> str:
@@ -167,8 +169,8 @@ class VideoJobs:
     def release(self, job: Job, new: release_rows.NewRelease, fingerprint: Fingerprint) -> None:
         """Register, log and complete in one transaction; then sign the log as it stands.
 
-        The last gate: whatever happened before, nothing leaves that was not judged at both stages, that was blocked,
-        or that a person has yet to approve.
+        The last gate: whatever happened before, nothing leaves that was not judged at each of its stages, that was
+        blocked, or that a person has yet to approve.
 
         Raises:
             PipelineError: ``not_cleared``.
@@ -182,7 +184,10 @@ class VideoJobs:
     @staticmethod
     def _require_clearance(session: Session, video_id: str) -> None:
         decisions = decision_rows.decisions_of(session, video_id)
-        judged = {"prompt", "output"} <= {row.stage for row in decisions}
+        wanted = {"prompt", "output"}
+        if video_rows.get_video(session, video_id).has_reference:
+            wanted.add("input")
+        judged = wanted <= {row.stage for row in decisions}
         blocked = any(row.action == "block" for row in decisions)
         held = any(
             row.action == "review" and not review_rows.approved(session, video_id, row.stage)
@@ -233,6 +238,11 @@ class VideoJobs:
             if error.code != "not_found":
                 raise
             return False
+
+    def known(self, video_id: str) -> bool:
+        """Whether there is such a job."""
+        with self._database.read() as session:
+            return session.get(Video, video_id) is not None
 
     def released(self, video_id: str) -> bool:
         """Whether the registry has a release of it."""

@@ -7,14 +7,9 @@ database. A later step trusts neither memory nor arguments, only those two.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,56 +18,20 @@ from generator import GenerationRequest
 from guard import credentials, fingerprints, marks
 from guard.inspection import Inspection, inspect_file
 from guard.media import ClipInfo, VideoFile, encode, write_lossless
+from guard.pipeline import references
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import Job, VideoJobs
 from guard.pipeline.workflow import Outcome
+from guard.pipeline.workfolder import WorkFolder, digest_of, intact, noted_of, require
 from guard.services import Services
 from guard.store import StoreError
 from guard.store.releases import NewRelease
+from policies import Decision
 
 DONE: Outcome = {"state": "done"}
 SAMPLE_SECONDS = 1.0
 """Distance of the frames that the output policy looks at."""
 _PROGRESS_EVERY = 0.5
-
-
-@dataclass(frozen=True)
-class WorkFolder:
-    """Where a job's files lie; nobody but this process's user may look in."""
-
-    root: Path
-
-    def __post_init__(self) -> None:
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    @property
-    def raw(self) -> Path:
-        """The clip as generated: unmarked, never served."""
-        return self.root / "raw.mkv"
-
-    @property
-    def marked(self) -> Path:
-        """Watermarked and encoded, not yet signed."""
-        return self.root / "marked.mp4"
-
-    @property
-    def signed(self) -> Path:
-        """What will be released."""
-        return self.root / "signed.mp4"
-
-    def note(self, name: str, value: dict[str, Any]) -> None:
-        """Keep a step's result beside its file, whole or not at all."""
-        draft = self.root / f".{name}.json"
-        draft.write_text(json.dumps(value), "utf-8")
-        draft.replace(self.root / f"{name}.json")
-
-    def noted(self, name: str) -> dict[str, Any] | None:
-        """A step's result, if it came to its end."""
-        try:
-            value: dict[str, Any] = json.loads((self.root / f"{name}.json").read_text("utf-8"))
-        except FileNotFoundError:
-            return None
-        return value
 
 
 class VideoSteps:
@@ -89,15 +48,32 @@ class VideoSteps:
         return (first,) if second is None else (first, second)
 
     def examine_inputs(self, video_id: str) -> Outcome:
-        """Nothing to examine yet: reference files are refused before a job is made."""
+        """The input policy on the picture that the request brought, as the model will see it."""
         self._jobs.start(video_id)
+        job = self._jobs.load(video_id)
+        if not job.has_reference:
+            return DONE
+        pixels = references.kept(self._folder(video_id))
+        if job.hold == "input":  # by this step, whose end was not recorded
+            return {"state": "held", "code": f"held.{job.hold}"}
+        if self._jobs.approved(video_id, "input"):
+            return DONE
+        return self._decided(job, self._services.judge.judge_frames([pixels], stage="input"))
+
+    def _decided(self, job: Job, decision: Decision) -> Outcome:
+        decision_id = self._jobs.decide(job, decision)
+        if decision.action == "review":
+            self._jobs.hold(job, decision.stage, decision_id, decision.reason)
+            return {"state": "held", "code": decision.reason}
+        if decision.action == "block":
+            return {"state": "failed", "code": "moderation_blocked", "message": decision.user_text["en"]}
         return DONE
 
     def generate(self, video_id: str) -> Outcome:
         """Prompt to raw clip; a clip that an earlier run has finished is taken as it is."""
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        if _intact(folder.raw, folder.noted("raw")):
+        if intact(folder.raw, folder.noted("raw")):
             return DONE
         model = self._services.generator(job.model)
         request = GenerationRequest(
@@ -106,6 +82,7 @@ class VideoSteps:
             width=job.width,
             height=job.height,
             seed=job.seed,
+            reference=references.kept(folder) if job.has_reference else None,
         )
         clip = model.generate(request, progress=self._progress(video_id, 0, 60))
         write_lossless(
@@ -114,14 +91,14 @@ class VideoSteps:
         # What made it, now: by the time of the signature the settings may name another revision.
         info = model.info
         made_by = {"name": info.name, "revision": info.revision, "digest": info.digest}
-        folder.note("raw", {"digest": _digest(folder.raw), "model": made_by})
+        folder.note("raw", {"digest": digest_of(folder.raw), "model": made_by})
         return DONE
 
     def examine_output(self, video_id: str) -> Outcome:
         """The output policy on one frame a second; a reviewer's approval stands, for the clip that was held."""
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        raw = _require(folder.raw, folder.noted("raw"))
+        raw = require(folder.raw, folder.noted("raw"))
         if job.hold is not None:  # by this step, whose end was not recorded; only a person may take it back
             return {"state": "held", "code": f"held.{job.hold}"}
         if self._jobs.approved(video_id, "output"):
@@ -132,16 +109,10 @@ class VideoSteps:
                 "code": "approved_clip_lost",
                 "message": "The clip that the reviewer approved is gone; ask for the video again.",
             }
-        source = VideoFile(folder.raw)
-        decision = self._services.judge.judge_frames(_sampled(source), stage="output")
-        decision_id = self._jobs.decide(job, decision)
+        decision = self._services.judge.judge_frames(_sampled(VideoFile(folder.raw)), stage="output")
         if decision.action == "review":
             folder.note("held", raw)
-            self._jobs.hold(job, "output", decision_id, decision.reason)
-            return {"state": "held", "code": decision.reason}
-        if decision.action == "block":
-            return {"state": "failed", "code": "moderation_blocked", "message": decision.user_text["en"]}
-        return DONE
+        return self._decided(job, decision)
 
     def mark(self, video_id: str, preset: str) -> Outcome:
         """Raw clip to watermarked mp4, one streaming pass; a file that an earlier run has finished is taken as it is.
@@ -150,11 +121,11 @@ class VideoSteps:
         """
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        _require(folder.raw, folder.noted("raw"))
+        require(folder.raw, folder.noted("raw"))
         key = self._services.mark_keys[0]
         made_so = {"preset": preset, "key_id": key.id}
         noted = folder.noted("marked")
-        if noted is not None and made_so.items() <= noted.items() and _intact(folder.marked, noted):
+        if noted is not None and made_so.items() <= noted.items() and intact(folder.marked, noted):
             return DONE
         source = VideoFile(folder.raw)
         embedder = marks.Embedder(key, self._jobs.payload(job), source.info.width, source.info.height, preset)
@@ -170,13 +141,13 @@ class VideoSteps:
             audio_from=folder.raw,
             progress=self._progress(video_id, 60, 85),
         )
-        folder.note("marked", {**made_so, "digest": _digest(folder.marked)})
+        folder.note("marked", {**made_so, "digest": digest_of(folder.marked)})
         return DONE
 
     def fingerprint(self, video_id: str) -> Outcome:
         """Hashes of the pictures as they will be seen."""
         folder = self._folder(video_id)
-        _require(folder.marked, folder.noted("marked"))
+        require(folder.marked, folder.noted("marked"))
         found = fingerprints.compute(VideoFile(folder.marked))
         folder.note("fingerprint", found.to_json())
         self._jobs.progress(video_id, 88)
@@ -186,12 +157,13 @@ class VideoSteps:
         """Manifest with model, actions and both soft bindings."""
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        model = _noted(folder.noted("raw"))["model"]
-        _require(folder.marked, folder.noted("marked"))
+        model = noted_of(folder.noted("raw"))["model"]
+        require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
         spec = credentials.ManifestSpec(
             title=f"{video_id}.mp4",
-            kind="text_to_video",
+            kind="image_to_video" if job.has_reference else "text_to_video",
+            ingredients=references.ingredients(folder) if job.has_reference else (),
             created=job.created,
             model=credentials.Model(**model),
             watermark=credentials.SoftBinding(marks.ALGORITHM, self._jobs.payload(job)),
@@ -206,7 +178,7 @@ class VideoSteps:
             {
                 "manifest_id": signed.manifest_id,
                 "manifest_digest": signed.manifest_digest,
-                "digest": _digest(folder.signed),
+                "digest": digest_of(folder.signed),
                 "size": folder.signed.stat().st_size,
             },
         )
@@ -232,7 +204,7 @@ class VideoSteps:
         return {"state": "failed", "code": code, "message": message}
 
     def _fault(self, job: Job, folder: WorkFolder, seen: Inspection) -> tuple[str, str] | None:
-        signed = _noted(folder.noted("signed"))
+        signed = noted_of(folder.noted("signed"))
         if seen.sha256 != signed["digest"].removeprefix("sha256:"):
             return "self_check_failed", "The finished file changed on disk."
         report = seen.credentials
@@ -257,8 +229,8 @@ class VideoSteps:
         if job.status == "completed":
             return self._cleaned(video_id)
         folder = self._folder(video_id)
-        signed = _require(folder.signed, folder.noted("signed"))
-        marked = _require(folder.marked, folder.noted("marked"))
+        signed = require(folder.signed, folder.noted("signed"))
+        marked = require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
         if self._services.registry.blocks(found):
             return {
@@ -266,7 +238,7 @@ class VideoSteps:
                 "code": "revoked_content",
                 "message": "These pictures match a release that was revoked, so they are not released again.",
             }
-        model = _noted(folder.noted("raw"))["model"]
+        model = noted_of(folder.noted("raw"))["model"]
         key = f"videos/{video_id}/{signed['digest'].removeprefix('sha256:')}.mp4"
         self._forget_object(folder, except_key=key)
         folder.note("object", {"key": key})
@@ -333,7 +305,7 @@ class VideoSteps:
         return WorkFolder(self._services.work / video_id)
 
     def _fingerprint(self, folder: WorkFolder) -> fingerprints.Fingerprint:
-        return fingerprints.Fingerprint.from_json(_noted(folder.noted("fingerprint")))
+        return fingerprints.Fingerprint.from_json(noted_of(folder.noted("fingerprint")))
 
     def _progress(self, video_id: str, start: int, end: int) -> Callable[[float], None]:
         """A callback that writes whole per cents, twice a second at most."""
@@ -355,31 +327,3 @@ def _sampled(source: VideoFile) -> Iterator[NDArray[np.uint8]]:
     every = max(1, round(float(info.fps) * SAMPLE_SECONDS))
     for chunk in source.chunks(every=every):
         yield from chunk.frames
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
-def _intact(path: Path, noted: dict[str, Any] | None) -> bool:
-    return noted is not None and path.is_file() and _digest(path) == noted["digest"]
-
-
-def _require(path: Path, noted: dict[str, Any] | None) -> dict[str, Any]:
-    """What is noted of a file that is still the one it was noted of."""
-    if not _intact(path, noted):
-        raise _missing()
-    return _noted(noted)
-
-
-def _noted(noted: dict[str, Any] | None) -> dict[str, Any]:
-    if noted is None:
-        raise _missing()
-    return noted
-
-
-def _missing() -> PipelineError:
-    return PipelineError(
-        "work_files_missing", "The job's work files are gone or damaged; they are made again.", passing=True
-    )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from generator import GeneratorInfo
+from guard.media import MediaError
 from guard.pipeline.engine import Engine
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import random_seed, utc_now
+from guard.pipeline.references import Picture, Reference, fit, keep
+from guard.pipeline.workfolder import WorkFolder
 from guard.services import Services
-from guard.store import StoreError, Video, new_id
+from guard.store import Video, new_id
 from guard.store import decisions as decision_rows
 from guard.store import idempotency as idempotency_rows
 from guard.store import reviews as review_rows
@@ -33,6 +37,7 @@ class Submission:
         size: ``WIDTHxHEIGHT`` in pixels.
         seed: for a repeatable clip; random if None.
         remixed_from: the video that this one varies.
+        reference: picture to begin from.
         idempotency_key: the caller's, or None.
         body_hash: hex sha256 of the request's body, for idempotency.
         retried: whether the client says that it sends the request again.
@@ -45,6 +50,7 @@ class Submission:
     size: str
     seed: int | None = None
     remixed_from: str | None = None
+    reference: Reference | None = None
     idempotency_key: str | None = None
     body_hash: str = ""
     retried: bool = False
@@ -72,7 +78,7 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
 
     Raises:
         PipelineError: ``model_not_found``, ``model_unsupported``, ``size_unsupported``, ``seconds_unsupported``,
-            ``reference_required``.
+            ``reference_required``, ``reference_unsupported``; codes of reading the reference.
         RefusedError: the policy blocks the prompt.
         policies.PromptError: the prompt is empty, too long or unreadable.
         StoreError: ``database_unavailable``, ``idempotency_mismatch``; nothing was taken, ask again.
@@ -82,11 +88,20 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
     if (known := _known(services, submission)) is not None:
         return known
     decision = services.judge.judge_text(submission.prompt)
+    now = utc_now()
+    video_id = None if decision.action is Action.BLOCK else new_id("video", now)
+    fitted = None if video_id is None else _fitted(submission)
     try:
-        video, decision_id = _record(services, submission, model, decision)
-    except StoreError as error:
+        if video_id is not None and submission.reference is not None and fitted is not None:
+            # Before the job is there to be worked on; a process that dies in between leaves files of no job, which
+            # the next worker removes.
+            keep(WorkFolder(services.work / video_id), submission.reference, fitted)
+        video, decision_id = _record(services, submission, model, decision, video_id, now)
+    except Exception as error:
+        if video_id is not None:
+            shutil.rmtree(services.work / video_id, ignore_errors=True)
         # The same request at the same moment: the other one's job is the job.
-        if error.code == "conflict" and (known := _known(services, submission)) is not None:
+        if getattr(error, "code", None) == "conflict" and (known := _known(services, submission)) is not None:
             return known
         raise
     if video is None:
@@ -111,12 +126,29 @@ def _check(info: GeneratorInfo, submission: Submission) -> None:
         raise PipelineError(
             "seconds_unsupported", f"{info.name} makes clips of {lengths} seconds.", param="seconds"
         )
-    if info.needs_reference:
+
+    if submission.reference is None and info.needs_reference:
         raise PipelineError(
             "reference_required",
-            f"{info.name} begins from a picture; name another model.",
+            f"{info.name} begins from a picture; send one, or name another model.",
             param="input_reference",
         )
+    if submission.reference is not None and not info.accepts_reference:
+        raise PipelineError(
+            "reference_unsupported",
+            f"{info.name} takes no reference; describe it in the prompt, or name another model.",
+            param="input_reference",
+        )
+
+
+def _fitted(submission: Submission) -> Picture | None:
+    if submission.reference is None:
+        return None
+    width, _, height = submission.size.partition("x")
+    try:
+        return fit(submission.reference, int(width), int(height))
+    except MediaError as error:
+        raise PipelineError(error.code, str(error), param="input_reference") from None
 
 
 def _known(services: Services, submission: Submission) -> Video | None:
@@ -135,13 +167,16 @@ def _known(services: Services, submission: Submission) -> Video | None:
 
 
 def _record(
-    services: Services, submission: Submission, model: str, decision: Decision
+    services: Services,
+    submission: Submission,
+    model: str,
+    decision: Decision,
+    video_id: str | None,
+    now: datetime,
 ) -> tuple[Video | None, str]:
     """Prompt, decision, log entry and job (unless blocked) in one transaction."""
-    now = utc_now()
     with services.database.write() as session:
         prompt = services.vault.put(session, submission.tenant_id, submission.prompt, now=now)
-        video_id = None if decision.action is Action.BLOCK else new_id("video", now)
         row = decision_rows.record_decision(
             session, submission.tenant_id, decision, now=now, video_id=video_id, prompt=prompt
         )
@@ -158,6 +193,7 @@ def _record(
             prompt_id=prompt.id,
             decision_id=row.id,
             remixed_from=submission.remixed_from,
+            has_reference=submission.reference is not None,
             video_id=video_id,
         )
         key = submission.idempotency_key or (video_id if submission.body_hash else None)

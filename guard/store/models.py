@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from guard.store.types import Base, JsonObject
@@ -120,6 +129,7 @@ class Video(Base):
     size: Mapped[str] = mapped_column(String(16))
     seed: Mapped[Big]
     remixed_from: Mapped[Ref | None] = mapped_column(ForeignKey("videos.id"))
+    has_reference: Mapped[bool] = mapped_column(server_default=false())
     hold: Mapped[str | None] = mapped_column(String(16))
     error_code: Mapped[Code | None]
     error_message: Mapped[LongText | None]

@@ -42,6 +42,7 @@ def create_video(
     prompt_id: str | None = None,
     decision_id: str | None = None,
     remixed_from: str | None = None,
+    has_reference: bool = False,
     video_id: str | None = None,
 ) -> Video:
     """Queue a video; ``video_id`` may have been made before, for the decision that precedes it."""
@@ -58,6 +59,7 @@ def create_video(
         size=size,
         seed=seed,
         remixed_from=remixed_from,
+        has_reference=has_reference,
         attempts=0,
     )
     session.add(video)

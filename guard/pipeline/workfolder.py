@@ -1,0 +1,99 @@
+"""A job's files on disk, and what its steps have noted of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from guard.pipeline.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class WorkFolder:
+    """Where a job's files lie; nobody but this process's user may look in."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @property
+    def raw(self) -> Path:
+        """The clip as generated: unmarked, never served."""
+        return self.root / "raw.mkv"
+
+    @property
+    def marked(self) -> Path:
+        """Watermarked and encoded, not yet signed."""
+        return self.root / "marked.mp4"
+
+    @property
+    def signed(self) -> Path:
+        """What will be released."""
+        return self.root / "signed.mp4"
+
+    @property
+    def reference(self) -> Path:
+        """The picture that the request brought, as it came."""
+        return self.root / "reference"
+
+    @property
+    def fitted(self) -> Path:
+        """The same as the model sees it: uint8 RGB of the clip's size, as numpy saves it."""
+        return self.root / "reference.npy"
+
+    def note(self, name: str, value: dict[str, Any]) -> None:
+        """Keep a step's result beside its file, whole or not at all."""
+        draft = self.root / f".{name}.json"
+        draft.write_text(json.dumps(value), "utf-8")
+        draft.replace(self.root / f"{name}.json")
+
+    def noted(self, name: str) -> dict[str, Any] | None:
+        """A step's result, if it came to its end."""
+        try:
+            value: dict[str, Any] = json.loads((self.root / f"{name}.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        return value
+
+
+def digest_of(path: Path) -> str:
+    """``sha256:`` and the hex digest of a file."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def intact(path: Path, noted: dict[str, Any] | None) -> bool:
+    """Whether a file is still the one that something was noted of."""
+    return noted is not None and path.is_file() and digest_of(path) == noted["digest"]
+
+
+def require(path: Path, noted: dict[str, Any] | None) -> dict[str, Any]:
+    """What is noted of a file that is still the one it was noted of.
+
+    Raises:
+        PipelineError: ``work_files_missing``.
+    """
+    if not intact(path, noted):
+        raise _missing()
+    return noted_of(noted)
+
+
+def noted_of(noted: dict[str, Any] | None) -> dict[str, Any]:
+    """What is noted.
+
+    Raises:
+        PipelineError: ``work_files_missing``.
+    """
+    if noted is None:
+        raise _missing()
+    return noted
+
+
+def _missing() -> PipelineError:
+    return PipelineError(
+        "work_files_missing", "The job's work files are gone or damaged; they are made again.", passing=True
+    )
