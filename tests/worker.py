@@ -1,8 +1,9 @@
-"""A worker process for tests that kill it: ``python -m tests.worker DATA KILL_AT [VIDEO]``.
+"""A worker process for tests that kill it: ``python -m tests.worker DATA KILL_AT [VIDEO [REFERENCE]]``.
 
-Without VIDEO it submits one. It prints the video's id, works until the job has ended, and prints how. ``KILL_AT``
-names a moment (``mark:middle``, ``sign:after``, ``release:object``…) at which it ends as ``kill -9`` would end it;
-``-`` for none. The moments are in this file, not in the software.
+Without VIDEO, or with ``-``, it submits one, which begins from the picture REFERENCE if that is given. It prints the
+video's id, works until the job has ended, and prints how. ``KILL_AT`` names a moment (``mark:middle``, ``sign:after``,
+``release:object``…) at which it ends as ``kill -9`` would end it; ``-`` for none. The moments are in this file, not in
+the software.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from typing import Any
 from guard.bootstrap import default_tenant
 from guard.cli.common import quiet_logs
 from guard.installation import Installation, open_installation
+from guard.pipeline.references import Reference
 from guard.pipeline.steps import VideoSteps
 from guard.pipeline.submit import Submission, submit
 from guard.pipeline.workflow import Outcome
 from guard.settings import Settings
 from guard.store import videos
-from tests.stub_generator import PictureGenerator
+from tests.stub_generator import ReferenceGenerator
 
 MODEL = "guard-scenes-1"
 MOMENTS = (
@@ -97,7 +99,7 @@ class DyingObjects:
 
 def with_pictures(opened: Installation, **changes: Any) -> Installation:
     """The installation with the tests' generator in place of the model."""
-    services = dataclasses.replace(opened.services, generators={MODEL: PictureGenerator}, **changes)
+    services = dataclasses.replace(opened.services, generators={MODEL: ReferenceGenerator}, **changes)
     return dataclasses.replace(opened, services=services)
 
 
@@ -110,10 +112,12 @@ def main() -> None:
         opened = with_pictures(opened, objects=DyingObjects(opened.services.objects))
     steps = DyingSteps(opened.services, opened.jobs)
     steps.moment = moment
-    video_id = sys.argv[3] if len(sys.argv) > 3 else ""
+    video_id = sys.argv[3].strip("-") if len(sys.argv) > 3 else ""
+    picture = Path(sys.argv[4]) if len(sys.argv) > 4 else None
     opened.engine.work(steps, opened.paths.lock, concurrency=1, interval=1.0)
     if not video_id:
-        request = Submission(default_tenant(opened), PROMPT, MODEL, 2, "640x360", seed=7)
+        reference = None if picture is None else Reference(picture, "of no matter here")
+        request = Submission(default_tenant(opened), PROMPT, MODEL, 2, "640x360", seed=7, reference=reference)
         video_id = submit(opened.services, opened.engine, request).id
     sys.stdout.write(video_id + "\n")
     sys.stdout.flush()

@@ -69,14 +69,18 @@ def data_of(url: str, *, param: str) -> bytes:
             "Send the picture itself as a data URL (data:image/png;base64,…); nothing is fetched from elsewhere.",
             param=param,
         )
-    if len(url) > MOST_BYTES * 4 // 3 + 100:
-        raise ApiError(
-            413, "image_too_large", f"Pictures of at most {MOST_BYTES} bytes are taken.", param=param
-        )
+    large = ApiError(
+        413, "image_too_large", f"Pictures of at most {MOST_BYTES} bytes are taken.", param=param
+    )
+    if len(url) > MOST_BYTES * 4 // 3 + 100:  # before anything is decoded
+        raise large
     try:
-        return base64.b64decode(url[head.end() :], validate=True)
+        data = base64.b64decode(url[head.end() :], validate=True)
     except (binascii.Error, ValueError):
         raise ApiError(400, "image_unreadable", "The data URL is not valid base64.", param=param) from None
+    if len(data) > MOST_BYTES:
+        raise large
+    return data
 
 
 def write_private(path: Path, data: bytes) -> None:

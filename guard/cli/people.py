@@ -55,7 +55,8 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
         review = reviews.get_review(session, review_id)
         video = videos.get_video(session, review.video_id)
         decision = decisions.get_decision(session, review.decision_id)
-        raw = opened.paths.work / video.id / "raw.mkv"
+        work = opened.paths.work / video.id
+        raw, picture = work / "raw.mkv", work / "reference.png"
         shown: dict[str, Any] = {
             **_review(review),
             "prompt": opened.services.vault.read(session, video.prompt_id) if video.prompt_id else None,
@@ -63,6 +64,7 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
             "scores": {name: round(score, 3) for name, score in decision.scores.items() if score >= 0.01},
             "policy": f"{decision.policy_id}@{decision.policy_version}",
             "clip": str(raw) if raw.exists() else None,
+            "reference": str(picture) if picture.exists() else None,
         }
     if as_json:
         show_json(shown)

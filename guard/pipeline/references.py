@@ -79,7 +79,7 @@ def keep(folder: WorkFolder, reference: Reference, fitted: Picture) -> None:
     for path in (folder.reference, folder.fitted):
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             if path == folder.fitted:
-                np.save(file, fitted, allow_pickle=False)
+                Image.fromarray(fitted).save(file, "PNG", compress_level=1)
             else:
                 with reference.path.open("rb") as source:
                     shutil.copyfileobj(source, file)
@@ -102,8 +102,8 @@ def kept(folder: WorkFolder) -> Picture:
         raise PipelineError(
             "reference_lost", "The reference picture is gone or damaged; send the request again."
         )
-    pixels: Picture = np.load(folder.fitted, allow_pickle=False)
-    return pixels
+    with Image.open(folder.fitted, formats=("PNG",)) as image:  # our own file, by its digest
+        return np.asarray(image.convert("RGB"))
 
 
 def ingredients(folder: WorkFolder) -> tuple[Ingredient, ...]:

@@ -42,8 +42,8 @@ class WorkFolder:
 
     @property
     def fitted(self) -> Path:
-        """The same as the model sees it: uint8 RGB of the clip's size, as numpy saves it."""
-        return self.root / "reference.npy"
+        """The same as the model sees it, written anew by us: safe to look at."""
+        return self.root / "reference.png"
 
     def note(self, name: str, value: dict[str, Any]) -> None:
         """Keep a step's result beside its file, whole or not at all."""

@@ -93,6 +93,7 @@ def test_the_picture_is_used_declared_and_gone(housed: House, picture: Reference
     assert (ingredient.title, ingredient.relationship, ingredient.state) == (
         "Reference picture", "inputTo", "absent"
     )  # fmt: skip
+    housed.run_ended(video.id)
     assert video.id not in housed.work_left()
 
 
@@ -113,6 +114,7 @@ def test_a_picture_that_the_policy_blocks_ends_the_job_before_anything_is_made(
     video = housed.ended(housed.submit(seed=9, reference=picture))
     assert (video.status, video.error_code) == ("failed", "moderation_blocked")
     assert stages(housed, video.id) == [("prompt", "allow"), ("input", "block")]
+    housed.run_ended(video.id)
     assert video.id not in housed.work_left()
     assert housed.release_of(video.id) is None
 
@@ -126,8 +128,8 @@ def test_a_doubtful_picture_waits_for_a_person_and_is_kept_privately(
     assert (video.status, video.hold) == ("in_progress", "input")
     folder = housed.data / "work" / video.id
     names = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-    assert set(names) == {"reference", "reference.npy", "reference.json"}
-    assert names["reference"] == names["reference.npy"] == 0o600
+    assert set(names) == {"reference", "reference.png", "reference.json"}
+    assert names["reference"] == names["reference.png"] == 0o600
     assert folder.stat().st_mode & 0o777 == 0o700
     housed.run_ended(video.id)
     housed.scorer.score_now = 0.0
@@ -144,7 +146,7 @@ def test_a_doubtful_picture_waits_for_a_person_and_is_kept_privately(
 
 def test_a_picture_that_was_touched_is_not_used(housed: House, picture: Reference) -> None:
     video_id = housed.submit(HELD, seed=12, reference=picture)
-    with (housed.data / "work" / video_id / "reference.npy").open("r+b") as file:
+    with (housed.data / "work" / video_id / "reference.png").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"x")
     afterwards.approve(

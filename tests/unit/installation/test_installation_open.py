@@ -147,10 +147,16 @@ def test_a_new_worker_removes_what_a_killed_one_left(tmp_path: Path) -> None:
     for path in (old, new, half):
         path.write_bytes(b"half of a file")
     before = time.time() - LEFT_AFTER.total_seconds() - 60
-    for path in (old, half):
+    orphan, young = (found.paths.work / f"video_{name}" for name in ("orphan", "young"))
+    for folder in (orphan, young):
+        folder.mkdir()
+        (folder / "reference").write_bytes(b"a picture of a job that was never made")
+    for path in (old, half, orphan):
         os.utime(path, (before, before))
     try:
         found.work()
+        assert not orphan.exists()
+        assert young.exists()
         assert not old.exists()
         assert not half.exists()
         assert new.exists()
