@@ -16,10 +16,13 @@ from guard.ledger import Log, LogKey
 from guard.ledger import metadata as ledger_metadata
 from guard.store import Database, NewRelease, Tenant, Video, create_tenant, create_video, start_video
 from guard.store.migrating import VERSION_TABLE
+from guard.store.migrations import versions
 from guard.store.types import Base
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 DIGEST = "sha256:" + "ab" * 32
+NEWEST = max(path.name[1:5] for path in Path(versions.__path__[0]).glob("m*.py"))
+"""The newest migration: files are named mNNNN_what.py."""
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +50,7 @@ def empty(url: str) -> None:
     with psycopg.connect(url.replace("+psycopg", "")) as conn:
         conn.execute("SET session_replication_role = replica")  # without the triggers of the log
         conn.execute(f"TRUNCATE {tables}")  # type: ignore[call-overload]
-        conn.execute(f"UPDATE {VERSION_TABLE} SET version_num = '0002'")  # type: ignore[call-overload]
+        conn.execute(f"UPDATE {VERSION_TABLE} SET version_num = '{NEWEST}'")  # type: ignore[call-overload]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
