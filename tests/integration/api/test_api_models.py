@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from guard.app import create_app
 from guard.bootstrap import first_key
 from guard.settings import DiffusersBackend
-from tests import tiny_pipelines
+from tests import tiny_pictures, tiny_pipelines
 from tests.integration.api.conftest import Api
 from tests.serve_stub import stub_settings
 
@@ -45,7 +45,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
             seconds=(5,),
         ),
         _backend(
-            "sdxl", tiny_pipelines.save(tiny_pipelines.sdxl, root / "sdxl"), sizes=("1024x1024",), seconds=()
+            "sdxl", tiny_pipelines.save(tiny_pictures.sdxl, root / "sdxl"), sizes=("1024x1024",), seconds=()
         ),
     )
     data = root / "data"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from generator.identity import digest_of
-from tests import tiny_pipelines
+from tests import tiny_pictures, tiny_pipelines
 from tests.unit.cli.conftest import Guard
 
 REPOSITORY = "somebody/tiny-sdxl"
@@ -15,7 +15,7 @@ REPOSITORY = "somebody/tiny-sdxl"
 
 @pytest.fixture
 def usb(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_pipelines.save(tiny_pipelines.sdxl, tmp_path_factory.mktemp("usb"))
+    return tiny_pipelines.save(tiny_pictures.sdxl, tmp_path_factory.mktemp("usb"))
 
 
 @pytest.fixture

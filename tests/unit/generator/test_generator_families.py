@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from generator import DiffusersGenerator, GenerationRequest, GeneratorError, Offer, Running
+from tests import tiny_pictures
 from tests import tiny_pipelines as tiny
 
 WIDTH, HEIGHT, FPS = 24, 20, 9
@@ -61,11 +62,13 @@ FAMILIES = {
     "LTX2Pipeline": Family(
         tiny.ltx2, size_multiple=32, frame_multiple=8, arguments=SHORT | {"spatio_temporal_guidance_blocks": [0]}
     ),
-    "StableDiffusionXLPipeline": Family(tiny.sdxl, makes_clips=False, arguments={}),
-    "StableDiffusion3Pipeline": Family(tiny.sd3, makes_clips=False),
-    "FluxPipeline": Family(tiny.flux, makes_clips=False),
+    "StableDiffusionXLPipeline": Family(tiny_pictures.sdxl, makes_clips=False, arguments={}),
+    "StableDiffusion3Pipeline": Family(tiny_pictures.sd3, makes_clips=False),
+    "FluxPipeline": Family(tiny_pictures.flux, makes_clips=False),
     "QwenImagePipeline": Family(
-        tiny.qwen_image, makes_clips=False, arguments=SHORT | {"true_cfg_scale": 4.0, "negative_prompt": "blue cube"}
+        tiny_pictures.qwen_image,
+        makes_clips=False,
+        arguments=SHORT | {"true_cfg_scale": 4.0, "negative_prompt": "blue cube"},
     ),
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ import pytest
 from generator.identity import digest_of
 from guard.models import ModelError, locate, named, verify
 from guard.models.fetching import fetch, fetch_pipeline, stored
-from tests import tiny_pipelines
+from tests import tiny_pictures, tiny_pipelines
 
 WEIGHTS = b"weights of a test"
 DIGEST = hashlib.sha256(WEIGHTS).hexdigest()
@@ -120,7 +120,7 @@ def test_what_comes_with_a_package_is_not_fetched(store: Path) -> None:
 def test_a_pipeline_is_taken_from_a_folder_with_nothing_but_what_is_loaded(
     store: Path, tmp_path: Path
 ) -> None:
-    usb = tiny_pipelines.save(tiny_pipelines.sdxl, tmp_path / "usb")
+    usb = tiny_pipelines.save(tiny_pictures.sdxl, tmp_path / "usb")
     (usb / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"another variant")
     digest = digest_of(usb)
     with pytest.raises(ModelError) as refused:
