@@ -23,6 +23,7 @@ from generator import GenerationRequest
 from guard import credentials, fingerprints, marks
 from guard.inspection import Inspection, inspect_file
 from guard.media import ClipInfo, VideoFile, encode, write_lossless
+from guard.media.files import whole
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import Job, VideoJobs
 from guard.pipeline.workflow import Outcome
@@ -31,6 +32,7 @@ from guard.store import StoreError
 from guard.store.releases import NewRelease
 
 DONE: Outcome = {"state": "done"}
+RAW_CLIP = "raw.avi"
 SAMPLE_SECONDS = 1.0
 """Distance of the frames that the output policy looks at."""
 _PROGRESS_EVERY = 0.5
@@ -48,7 +50,7 @@ class WorkFolder:
     @property
     def raw(self) -> Path:
         """The clip as generated: unmarked, never served."""
-        return self.root / "raw.mkv"
+        return self.root / RAW_CLIP
 
     @property
     def marked(self) -> Path:
@@ -62,15 +64,14 @@ class WorkFolder:
 
     def note(self, name: str, value: dict[str, Any]) -> None:
         """Keep a step's result beside its file, whole or not at all."""
-        draft = self.root / f".{name}.json"
-        draft.write_text(json.dumps(value), "utf-8")
-        draft.replace(self.root / f"{name}.json")
+        with whole(self.root / f"{name}.json") as draft:
+            draft.write_text(json.dumps(value), "utf-8")
 
     def noted(self, name: str) -> dict[str, Any] | None:
-        """A step's result, if it came to its end."""
+        """A step's result, if it came to its end; a damaged note is none, and the step is done again."""
         try:
             value: dict[str, Any] = json.loads((self.root / f"{name}.json").read_text("utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return None
         return value
 
