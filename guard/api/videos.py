@@ -14,7 +14,7 @@ from guard.api.auth import Caller, requires
 from guard.api.errors import ApiError
 from guard.api.forms import Body, read_body
 from guard.api.state import Guard, State
-from guard.api.wire import video_object
+from guard.api.wire import MOST_LISTED, page, video_object
 from guard.pipeline import afterwards
 from guard.pipeline.submit import Submission, submit
 from guard.store import StoreError, Video
@@ -28,7 +28,6 @@ Owner = Annotated[Caller, Depends(requires("videos"))]
 DEFAULT_SIZE = "1280x720"
 DEFAULT_SECONDS = 4
 POLL_AFTER_MS = 2000
-MOST_LISTED = 100
 MOST_REFERENCE = 20 * 1024 * 1024
 _MOST_KEY = 255
 
@@ -125,13 +124,7 @@ def list_all(
     with guard.services.database.read() as session:
         found, more = video_rows.list_videos(session, caller.tenant_id, after=after, limit=limit, order=order)
         data = [video_object(session, guard.services.vault, video) for video in found]
-    return {
-        "object": "list",
-        "data": data,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
-        "has_more": more and bool(data),
-    }
+    return page(data, more=more)
 
 
 @router.get("/videos/{video_id}")
@@ -202,7 +195,7 @@ def _submission(
         remixed_from=remixed_from,
         idempotency_key=key,
         body_hash=body.digest(),
-        retried=retries.isascii() and retries.isdigit() and int(retries) > 0,
+        retried=retries.isascii() and retries.isdigit() and retries.strip("0") != "",
     )
 
 
