@@ -22,7 +22,8 @@ from guard.store.models import Release, Video
 Status = Literal["queued", "in_progress", "completed", "failed", "deleted"]
 
 QUEUE_GRACE = timedelta(seconds=60)
-"""How long whoever made a job, approved it or counted its next run has to queue that run; nobody else does until then."""
+"""How long whoever made a job, approved it or counted its next run has to queue that run; until then nobody else
+does."""
 
 _ALLOWED: dict[str, frozenset[str]] = {
     "queued": frozenset({"in_progress", "failed"}),
