@@ -41,7 +41,7 @@ from generator import GeneratedClip, GenerationRequest, GeneratorInfo
 from guard.bootstrap import default_tenant
 from guard.installation import Installation, open_installation
 from guard.media import VideoFile, encode
-from guard.pipeline.steps import VideoSteps
+from guard.pipeline.steps import RAW_CLIP, VideoSteps
 from guard.pipeline.submit import Submission, submit
 from guard.settings import EncoderSettings, Settings, UploadLimits
 from guard.verification import verify
@@ -168,7 +168,7 @@ def one_run(opened: Installation, size: tuple[int, int], seconds: int) -> dict[s
     costs["output frames"] = spent(lambda: steps.examine_output(video_id))
     costs["encoding"] = spent(
         lambda: encode(
-            VideoFile(folder / "raw.mkv"),
+            VideoFile(folder / RAW_CLIP),
             plain,
             encoder=encoder.name,
             crf=encoder.crf,

@@ -20,7 +20,7 @@ from guard.credentials import CredentialsDetector, CredentialsReport, Trust
 from guard.fingerprints import Fingerprint
 from guard.marks import MarkKey, Reading
 from guard.marks.front import MIN_SIDE
-from guard.media import ClipInfo, ReadLimits, VideoFile, sandbox
+from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 
 _TARGET = "guard.inspection:inspect"
@@ -83,12 +83,16 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
     Raises:
         MediaError: the file is empty, damaged, no medium, too large, or its reading took too long.
     """
+    # Whatever a file makes of its reader, which file it is was not for the reader to say.
+    sha256, size = _digest(path)
     if inspector.mark_keys:
         _compile_once()
     answer = sandbox.call(
         _TARGET,
         {
             "path": str(path),
+            "sha256": sha256,
+            "size": size,
             "trust": inspector.trust().model_dump(mode="json"),
             "limits": asdict(inspector.reading),
             "foreign": foreign,
@@ -99,14 +103,23 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
     )
     reading, fingerprint, credentials = answer["reading"], answer["fingerprint"], answer["credentials"]
     return Inspection(
-        sha256=answer["sha256"],
-        size=answer["size"],
+        sha256=sha256,
+        size=size,
         info=ClipInfo.from_json(answer["info"]),
         credentials=None if credentials is None else CredentialsReport.model_validate(credentials),
         reading=None if reading is None else Reading.from_json(reading),
         fingerprint=None if fingerprint is None else Fingerprint.from_json(fingerprint),
         evidence=tuple(Evidence.model_validate(item) for item in answer["evidence"]),
     )
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    """Hex sha256 and size of a file."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+    except OSError:
+        raise MediaError("media_missing", "The file does not exist or may not be read.") from None
 
 
 @cache
@@ -123,11 +136,13 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     """
     path = Path(arguments["path"])
     media = VideoFile(path, limits=ReadLimits(**arguments["limits"]))
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     pictures = media.info.kind != "audio"
-    subject = Subject(path=path, media=media if pictures else None, size=size, sha256=sha256)
+    subject = Subject(
+        path=path,
+        media=media if pictures else None,
+        size=arguments["size"],
+        sha256=arguments["sha256"],
+    )
     credentials = CredentialsDetector(Trust.model_validate(arguments["trust"]))
     foreign = (KnownWatermarks(), DeclaredMetadata()) if arguments["foreign"] else ()
     evidence = examine(subject, [credentials, *foreign])
@@ -136,8 +151,6 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     reading, fingerprint = _look(media, keys, frames) if pictures else (None, None)
     report = credentials.last_report
     return {
-        "sha256": sha256,
-        "size": size,
         "info": media.info.to_json(),
         "credentials": None if report is None else report.model_dump(mode="json"),
         "reading": None if reading is None else reading.to_json(),

@@ -1,6 +1,6 @@
 """The secrets that are not signing keys: watermark keys and the key that wraps the keys of prompts.
 
-    keys/mark-1.key     hex of 32 random bytes; the highest number marks, up to two before it still read
+    keys/mark-1.key     hex of 32 random bytes; the highest number marks, the two before it still read, others do not
     keys/prompts.key    hex of 32 random bytes
 
 Files are 0600 and made create-only, so that two processes starting at once agree on one key.
@@ -24,10 +24,12 @@ class KeyFileError(Exception):
     """A key file cannot be used; the message names the file and what to do.
 
     Attributes:
-        code: ``key_unreadable``.
+        code: ``key_unreadable`` or ``key_in_use``.
     """
 
-    code = "key_unreadable"
+    def __init__(self, message: str, code: str = "key_unreadable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def mark_keys(folder: Path) -> tuple[MarkKey, ...]:
@@ -45,14 +47,29 @@ def mark_keys(folder: Path) -> tuple[MarkKey, ...]:
     return tuple(MarkKey(f"mark-{n}", load_or_create(folder / f"mark-{n}.key")) for n in numbers[:MAX_KEYS])
 
 
-def rotate_mark_key(folder: Path) -> MarkKey:
-    """Make a new watermark key the current one; of the older ones the latest two still read.
+def rotate_mark_key(folder: Path, *, retire: bool = False) -> tuple[MarkKey, ...]:
+    """Make a new watermark key the current one.
+
+    Args:
+        folder: of the keys.
+        retire: also if the oldest key that is read now is not read any more then. Its file stays.
+
+    Returns:
+        The keys from now on, the new one first.
 
     Raises:
-        KeyFileError: a file is unreadable or damaged.
+        KeyFileError: ``key_in_use`` if a key would have to be retired; ``key_unreadable``.
     """
-    newest = int(mark_keys(folder)[0].id.removeprefix("mark-")) + 1
-    return MarkKey(f"mark-{newest}", load_or_create(folder / f"mark-{newest}.key"))
+    known = mark_keys(folder)
+    if len(known) == MAX_KEYS and not retire:
+        raise KeyFileError(
+            f"At most {MAX_KEYS} watermark keys are read: with a new one, marks made with {known[-1].id} would not be "
+            "read any more. Retire it if that is meant.",
+            "key_in_use",
+        )
+    newest = int(known[0].id.removeprefix("mark-")) + 1
+    load_or_create(folder / f"mark-{newest}.key")
+    return mark_keys(folder)
 
 
 def load_or_create(path: Path) -> bytes:

@@ -124,6 +124,8 @@ class UploadLimits(_Section):
     max_bytes: int = Field(default=512 * 1024 * 1024, ge=1)
     max_seconds: float = Field(default=600.0, gt=0)
     """Longest clip, in seconds of play."""
+    receive_seconds: float = Field(default=900.0, gt=0)
+    """Longest time that an upload may take to arrive."""
     timeout_seconds: float = Field(default=120.0, gt=0)
     """Wall clock for one examination."""
     memory_bytes: int = Field(default=3 * 1024**3, ge=256 * 1024**2)

@@ -103,9 +103,13 @@ def _unauthorised(message: str, code: str = "invalid_api_key") -> ApiError:
     return ApiError(401, code, message, headers={"www-authenticate": "Bearer"})
 
 
+def caller_address(request: Request) -> str:
+    """Where a request comes from, as far as callers without a key are told apart."""
+    return address_of(None if request.client is None else request.client.host)
+
+
 def _charge_address(request: Request, state: State) -> None:
-    host = None if request.client is None else request.client.host
-    _charge(request, state, f"address {address_of(host)}", state.settings.rate.anonymous)
+    _charge(request, state, f"address {caller_address(request)}", state.settings.rate.anonymous)
 
 
 def _charge(request: Request, state: State, caller: str, per_minute: int) -> None:

@@ -30,6 +30,11 @@ CHUNK_SECONDS = 30.0
 SLOWEST = 16 * 1024
 """Bytes a second that a body must come to on the whole, after `CHUNK_SECONDS`; a trickle would hold its place for
 hours."""
+BODY_SECONDS = 300.0
+"""Longest time that a body may take to arrive, unless the caller allows for more."""
+MOST_VALUES = 250_000
+"""Brackets and commas of a JSON body. Each may stand for a value that takes a hundred times its own size in memory, and
+nothing else runs while they are parsed."""
 _DEPTH = 4
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 _NAME = re.compile(r"[^\[\]]+(\[[^\[\]]*\])*")
@@ -62,6 +67,7 @@ async def read_body(
     large_field: str | None = None,
     max_file_bytes: int = MOST_FIELD_BYTES,
     max_json_bytes: int = 4 * MOST_FIELD_BYTES,
+    max_seconds: float = BODY_SECONDS,
 ) -> AsyncIterator[Body]:
     """Read a body of either kind; a file lives as long as the context.
 
@@ -72,6 +78,7 @@ async def read_body(
         large_field: the field of a form that may hold such a file as a data URL instead.
         max_file_bytes: largest file.
         max_json_bytes: largest JSON body.
+        max_seconds: longest time that the body may take to arrive.
 
     Raises:
         ApiError: the body is of another kind, malformed, too large, or stops arriving.
@@ -82,7 +89,7 @@ async def read_body(
         largest = max_file_bytes if large_field is None else in_base64(max_file_bytes)
         _check_declared(request, largest + 4 * MOST_FIELD_BYTES, too_large(max_file_bytes))
         parts = await read_multipart(
-            _chunks(request),
+            _chunks(request, max_seconds),
             content_type,
             folder=folder,
             file_field=file_field,
@@ -105,17 +112,23 @@ async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
     """A JSON object; an empty body is an empty object.
 
     Raises:
-        ApiError: ``invalid_json``, ``body_too_large``.
+        ApiError: ``invalid_json``, ``body_too_large``, ``too_many_values``, ``upload_stalled``.
     """
     large = ApiError(413, "body_too_large", f"A JSON body may have at most {max_bytes} bytes.")
     _check_declared(request, max_bytes, large)
     data = bytearray()
-    async for chunk in _chunks(request):
+    async for chunk in _chunks(request, BODY_SECONDS):
         data += chunk
         if len(data) > max_bytes:
             raise large
     if not data:
         return {}
+    if sum(data.count(sign) for sign in b"[{,") > MOST_VALUES:
+        raise ApiError(
+            400,
+            "too_many_values",
+            f"A JSON body may have at most {MOST_VALUES} brackets and commas; send several requests.",
+        )
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -175,18 +188,24 @@ def _only(parts: Parts) -> ReceivedFile | None:
 
 
 def _check_declared(request: Request, most: int, error: ApiError) -> None:
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > most:
+    if (declared_length(request) or 0) > most:
         raise error
 
 
-async def _chunks(request: Request) -> AsyncIterator[bytes]:
+def declared_length(request: Request) -> int | None:
+    """Bytes that a request says its body has; None if it does not say so in a number that could be true."""
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 20 else None
+
+
+async def _chunks(request: Request, most_seconds: float) -> AsyncIterator[bytes]:
     stream = request.stream()
     loop = asyncio.get_running_loop()
     start, received = loop.time(), 0
     while True:
+        paced = min(loop.time(), start + received / SLOWEST) + CHUNK_SECONDS
         try:
-            async with asyncio.timeout_at(min(loop.time(), start + received / SLOWEST) + CHUNK_SECONDS):
+            async with asyncio.timeout_at(min(paced, start + most_seconds)):
                 chunk = await anext(stream)
         except StopAsyncIteration:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -11,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from guard.api import fields
 from guard.api.auth import Caller, requires
 from guard.api.errors import ApiError
-from guard.api.forms import read_json
+from guard.api.forms import declared_length, read_json
 from guard.api.pictures import MOST_BYTES, decode_data_url
 from guard.api.state import Guard, State
 from policies import Action, Decision, ModerationResult, PromptError, openai_map
@@ -19,6 +20,7 @@ from policies import Action, Decision, ModerationResult, PromptError, openai_map
 router = APIRouter(prefix="/v1")
 MOST_INPUTS = 32
 _MOST_BODY = MOST_BYTES * 3 // 2
+_SMALL_BODY = 1024 * 1024
 
 
 @router.post("/moderations")
@@ -26,6 +28,14 @@ async def create(
     request: Request, guard: Guard, caller: Annotated[Caller, Depends(requires("moderations"))]
 ) -> dict[str, Any]:
     """One result for a text, one for each text of a list, one for a list of parts together."""
+    length = declared_length(request)
+    # Room for pictures is room in memory, and taken like that of other uploads.
+    small = length is not None and length <= _SMALL_BODY
+    with nullcontext() if small else guard.upload_slot(address=None):
+        return await _moderated(request, guard)
+
+
+async def _moderated(request: Request, guard: State) -> dict[str, Any]:
     values = await read_json(request, _MOST_BODY)
     fields.only_known(values, ("input", "model"))
     fields.text(values, "model", most=200)  # there is one judge here, whatever name a client knows it by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
@@ -12,9 +12,9 @@ from guard.api import fields
 from guard.api.auth import Caller, requires
 from guard.api.forms import read_json
 from guard.api.state import Guard, State
-from guard.api.wire import prompt_of, seconds
+from guard.api.wire import MOST_LISTED, page, prompt_of, seconds
 from guard.pipeline import afterwards
-from guard.store import Review, StoreError
+from guard.store import Decision, Review, StoreError
 from guard.store import decisions as decision_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
@@ -26,16 +26,25 @@ _MOST_NOTE = 2000
 
 @router.get("/reviews")
 def list_all(
-    guard: Guard, caller: Reviewer, state: Literal["open", "approved", "rejected", "expired", "all"] = "open"
+    guard: Guard,
+    caller: Reviewer,
+    state: Literal["open", "approved", "rejected", "expired", "all"] = "open",
+    after: str | None = None,
+    limit: Annotated[int, Query(ge=0, le=MOST_LISTED)] = 20,
 ) -> dict[str, Any]:
     """Reviews of the caller's tenant (of every tenant with scope ``admin``), oldest first."""
+    if after is not None:
+        fields.identifier(after, "review")
     with guard.services.database.read() as session:
-        found = review_rows.list_reviews(
+        found, more = review_rows.list_reviews(
             session,
             state=None if state == "all" else state,
             tenant_id=None if caller.admin else caller.tenant_id,
+            after=after,
+            limit=limit,
         )
-        return {"object": "list", "data": [_review(session, review) for review in found]}
+        decisions = decision_rows.get_decisions(session, [review.decision_id for review in found])
+        return page([_review(review, decisions[review.decision_id]) for review in found], more=more)
 
 
 @router.get("/reviews/{review_id}")
@@ -45,7 +54,7 @@ def show(review_id: str, guard: Guard, caller: Reviewer) -> dict[str, Any]:
         review = _own(session, review_id, caller)
         video = video_rows.get_video(session, review.video_id)
         decision = decision_rows.get_decision(session, review.decision_id)
-        return _review(session, review) | {
+        return _review(review, decision) | {
             "prompt": prompt_of(session, guard.services.vault, video),
             "scores": decision.scores,
             "policy": f"{decision.policy_id}@{decision.policy_version}",
@@ -78,7 +87,8 @@ def _decided(
     else:
         afterwards.reject(guard.services, review_id, reviewer=caller.key_id, note=note)
     with guard.services.database.read() as session:
-        return _review(session, review_rows.get_review(session, review_id))
+        review = review_rows.get_review(session, review_id)
+        return _review(review, decision_rows.get_decision(session, review.decision_id))
 
 
 def _own(session: Session, review_id: str, caller: Caller) -> Review:
@@ -88,8 +98,7 @@ def _own(session: Session, review_id: str, caller: Caller) -> Review:
     return review
 
 
-def _review(session: Session, review: Review) -> dict[str, Any]:
-    decision = decision_rows.get_decision(session, review.decision_id)
+def _review(review: Review, decision: Decision) -> dict[str, Any]:
     return {
         "id": review.id,
         "object": "review",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from guard.services import Services
 from guard.settings import Settings
 
 UPLOADS_PER_EXAMINATION = 8
-"""Uploads that may be on their way or waiting for each examination that may run; of callers without a key, half."""
+"""Uploads that may be on their way or waiting for each examination that may run; of callers without a key, half, of one
+of their addresses an eighth."""
 
 
 @dataclass
@@ -42,7 +44,7 @@ class State:
     examinations: asyncio.Semaphore = field(init=False)
     _anonymous_examinations: asyncio.Semaphore = field(init=False)
     _uploads: int = field(init=False, default=0)
-    _anonymous_uploads: int = field(init=False, default=0)
+    _anonymous_uploads: Counter[str] = field(init=False, default_factory=Counter)
 
     def __post_init__(self) -> None:
         concurrent = self.settings.uploads.concurrent
@@ -61,27 +63,33 @@ class State:
         return self.installation.settings
 
     @contextmanager
-    def upload_slot(self, *, anonymous: bool) -> Iterator[None]:
-        """A place for one upload, from its first byte to its verdict; they bound the disk that uploads take.
+    def upload_slot(self, *, address: str | None) -> Iterator[None]:
+        """A place for one upload, from its first byte to its verdict; they bound the disk and memory that uploads take.
 
         Args:
-            anonymous: of a caller without a key; these leave half of the places to the others.
+            address: of a caller without a key, else None; together these leave half of the places to the others, and
+                one of them leaves most of that half to other addresses.
 
         Raises:
             ApiError: ``busy``.
         """
         most = self.settings.uploads.concurrent * UPLOADS_PER_EXAMINATION
-        if self._uploads >= most or (anonymous and self._anonymous_uploads >= most // 2):
+        strangers = self._anonymous_uploads
+        if self._uploads >= most or (
+            address is not None
+            and (strangers.total() >= most // 2 or strangers[address] >= max(1, most // 8))
+        ):
             raise ApiError(
                 503, "busy", "Too many files are being examined; try again.", headers={"retry-after": "5"}
             )
+        counted = Counter([] if address is None else [address])
         self._uploads += 1
-        self._anonymous_uploads += anonymous
+        strangers += counted
         try:
             yield
         finally:
             self._uploads -= 1
-            self._anonymous_uploads -= anonymous
+            strangers -= counted  # which forgets who has none left
 
     @asynccontextmanager
     async def examination(self, *, anonymous: bool) -> AsyncIterator[None]:

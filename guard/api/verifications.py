@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from detectors import Evidence
-from guard.api.auth import Anyone, Caller
+from guard.api.auth import Anyone, Caller, caller_address
 from guard.api.errors import ApiError
 from guard.api.forms import read_body
 from guard.api.state import Guard, State
@@ -61,12 +61,13 @@ async def examine_upload(request: Request, guard: State, tenant_id: str | None) 
     """
     limits = guard.settings.uploads
     anonymous = tenant_id is None
-    with guard.upload_slot(anonymous=anonymous):
+    with guard.upload_slot(address=caller_address(request) if anonymous else None):
         async with read_body(
             request,
             guard.installation.paths.uploads,
             file_field="file",
             max_file_bytes=limits.max_bytes,
+            max_seconds=limits.receive_seconds,
         ) as body:
             if body.file is None:
                 raise ApiError(

@@ -16,7 +16,7 @@ from guard.api.forms import Body, read_body
 from guard.api.multipart import MOST_FIELD_BYTES, in_base64
 from guard.api.references import MOST_REFERENCE, reference_of
 from guard.api.state import Guard, State
-from guard.api.wire import video_object
+from guard.api.wire import MOST_LISTED, page, video_object
 from guard.pipeline import afterwards
 from guard.pipeline.references import Reference
 from guard.pipeline.submit import Submission, submit
@@ -31,7 +31,6 @@ Owner = Annotated[Caller, Depends(requires("videos"))]
 DEFAULT_SIZE = "1280x720"
 DEFAULT_SECONDS = 4
 POLL_AFTER_MS = 2000
-MOST_LISTED = 100
 _MOST_KEY = 255
 
 _WITHOUT_EFFECT = ("metadata", "safety_identifier", "user")
@@ -128,13 +127,7 @@ def list_all(
     with guard.services.database.read() as session:
         found, more = video_rows.list_videos(session, caller.tenant_id, after=after, limit=limit, order=order)
         data = [video_object(session, guard.services.vault, video) for video in found]
-    return {
-        "object": "list",
-        "data": data,
-        "first_id": data[0]["id"] if data else None,
-        "last_id": data[-1]["id"] if data else None,
-        "has_more": more and bool(data),
-    }
+    return page(data, more=more)
 
 
 @router.get("/videos/{video_id}")
@@ -207,7 +200,7 @@ def _submission(
         reference=reference,
         idempotency_key=key,
         body_hash=body.digest(),
-        retried=retries.isascii() and retries.isdigit() and int(retries) > 0,
+        retried=retries.isascii() and retries.isdigit() and retries.strip("0") != "",
     )
 
 

@@ -12,6 +12,9 @@ from guard.store import Release, StoreError, Vault, Video
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
 
+MOST_LISTED = 100
+"""Entries of a page."""
+
 
 def seconds(moment: datetime | None) -> int | None:
     """Unix seconds."""
@@ -21,6 +24,17 @@ def seconds(moment: datetime | None) -> int | None:
 def rfc3339(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC, whole seconds."""
     return None if moment is None else timestamp(moment.astimezone(UTC))
+
+
+def page(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
+    """A page of a list; ``more`` says whether there are entries behind it."""
+    return {
+        "object": "list",
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
+        "last_id": data[-1]["id"] if data else None,
+        "has_more": more and bool(data),
+    }
 
 
 def video_object(session: Session, vault: Vault, video: Video) -> dict[str, Any]:
@@ -40,7 +54,7 @@ def video_object(session: Session, vault: Vault, video: Video) -> dict[str, Any]
         "progress": video.progress,
         "created_at": seconds(video.created),
         "completed_at": seconds(video.completed_at),
-        "expires_at": seconds(video.expires_at),
+        "expires_at": None,  # a key of the wire; files here stay until they are deleted or revoked
         "prompt": prompt_of(session, vault, video),
         "seconds": str(video.seconds),
         "size": video.size,

@@ -11,7 +11,9 @@ import typer
 from guard.cli.common import JsonFlag, installation, out, show_json, show_table, when
 
 api_keys_app = typer.Typer(help="Keys of API clients.", no_args_is_help=True)
-keys_app = typer.Typer(help="Signing keys of the Content Credentials.", no_args_is_help=True)
+keys_app = typer.Typer(
+    help="Signing keys of the Content Credentials, and watermark keys.", no_args_is_help=True
+)
 
 
 @api_keys_app.command("create")
@@ -132,6 +134,34 @@ def rotate(as_json: JsonFlag = False) -> None:
     with installation() as opened:
         credentials.rotate(opened.paths.signing)
         _show_status(opened.paths.signing, as_json)
+
+
+@keys_app.command("rotate-mark")
+def rotate_mark(
+    retire_oldest: Annotated[
+        bool, typer.Option("--retire-oldest", help="Stop reading the oldest key, if there are three.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a new watermark key. It marks after the next start of `guard serve`; of the older ones, two still read.
+
+    All keys share the decodings that a file is given, so three are read and no more. A mark made with an older key is
+    not found any more: what it is on is then known by digest, credentials and fingerprint alone.
+
+    Example: `guard keys rotate-mark`
+    """
+    from guard import keyfiles
+
+    with installation() as opened:
+        before = {key.id for key in opened.services.mark_keys}
+        keys = [key.id for key in keyfiles.rotate_mark_key(opened.paths.keys, retire=retire_oldest)]
+    retired = sorted(before - set(keys))
+    if as_json:
+        show_json({"marks": keys[0], "reads": keys, "retired": retired})
+        return
+    out.print(f"{keys[0]} marks from the next start on; read are {', '.join(keys)}", markup=False)
+    for key in retired:
+        out.print(f"{key} is not read any more", style="yellow", markup=False)
 
 
 @keys_app.command("import")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from guard import __version__
-from guard.cli import audit, generate, keys, models, people, policy, reports, serve, train, verify
+from guard.cli import audit, generate, keys, models, people, policy, prompts, reports, serve, train, verify
 from guard.cli.common import errors_explained, out, quiet_logs
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("report")(reports.report)
 app.add_typer(generate.videos_app, name="videos")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.release_app, name="release")
+app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
 app.add_typer(keys.keys_app, name="keys")

@@ -20,6 +20,8 @@ NoteOption = Annotated[str, typer.Option(help="A word for the record.")]
 @review_app.command("list")
 def list_reviews(
     state: Annotated[str, typer.Option(help="open, approved, rejected, expired or all.")] = "open",
+    after: Annotated[str, typer.Option(help="Only those after this review.")] = "",
+    limit: Annotated[int, typer.Option(help="How many, oldest first.", min=1)] = 100,
     as_json: JsonFlag = False,
 ) -> None:
     """Show what waits.
@@ -29,9 +31,10 @@ def list_reviews(
     from guard.store import reviews
 
     with installation() as opened, opened.services.database.read() as session:
-        rows = [
-            _review(row) for row in reviews.list_reviews(session, state=None if state == "all" else state)
-        ]
+        found, more = reviews.list_reviews(
+            session, state=None if state == "all" else state, after=after or None, limit=limit
+        )
+        rows = [_review(row) for row in found]
     if as_json:
         show_json(rows)
         return
@@ -41,6 +44,8 @@ def list_reviews(
     columns = ("id", "video_id", "stage", "state", "expires_at", "reason")
     cells = [[row[column] for column in columns] for row in rows]
     show_table(["review", "video", "stage", "state", "expires", "reason"], cells)
+    if more:
+        out.print(f"There are more: --after {rows[-1]['id']}", markup=False, highlight=False)
 
 
 @review_app.command("show")
@@ -49,6 +54,7 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
 
     Example: `guard review show review_01…`
     """
+    from guard.pipeline.workfolder import FITTED_REFERENCE, RAW_CLIP
     from guard.store import decisions, reviews, videos
 
     with installation() as opened, opened.services.database.read() as session:
@@ -56,7 +62,7 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
         video = videos.get_video(session, review.video_id)
         decision = decisions.get_decision(session, review.decision_id)
         work = opened.paths.work / video.id
-        raw, picture = work / "raw.mkv", work / "reference.png"
+        raw, picture = work / RAW_CLIP, work / FITTED_REFERENCE
         shown: dict[str, Any] = {
             **_review(review),
             "prompt": opened.services.vault.read(session, video.prompt_id) if video.prompt_id else None,

@@ -155,14 +155,3 @@ class CredentialsReport(_Model):
     def soft_bindings(self) -> tuple[ClaimedBinding, ...]:
         """Soft bindings of the file's own manifest."""
         return self.claims.soft_bindings if self.claims else ()
-
-    def all_source_types(self) -> tuple[str, ...]:
-        """Digital source types of the file's own manifest and of every ingredient whose manifest holds."""
-        found: dict[str, None] = dict.fromkeys(self.claims.digital_source_types if self.claims else ())
-        pending = list(self.ingredients)
-        while pending:
-            node = pending.pop(0)
-            pending.extend(node.ingredients)
-            if node.claims is not None and node.state in ("trusted", "valid"):
-                found.update(dict.fromkeys(node.claims.digital_source_types))
-        return tuple(found)

@@ -21,9 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from guard.media.errors import SandboxError
-from guard.media.info import ClipInfo, ReadLimits
 from guard.media.pipes import Spoken, converse
-from guard.media.reading import VideoFile
 
 JsonValue = Any
 """What `json` can write: None, bool, int, float, str, list, dict with str keys."""
@@ -99,22 +97,6 @@ def call(
     if "error" in answer:
         raise SandboxError(str(answer["error"]), str(answer["message"]))
     return answer["value"]
-
-
-def probe(path: str | Path, *, limits: Limits | None = None, reading: ReadLimits | None = None) -> ClipInfo:
-    """`guard.media.probe` for an untrusted file, in the sandbox.
-
-    Raises:
-        SandboxError: the codes of `guard.media.probe` and of `call`.
-    """
-    arguments = {"path": str(Path(path).absolute()), "reading": asdict(reading or ReadLimits())}
-    found = call("guard.media.sandbox:probe_here", arguments, limits=limits, readable=[path])
-    return ClipInfo.from_json(found)
-
-
-def probe_here(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The child's half of `probe`."""
-    return VideoFile(arguments["path"], limits=ReadLimits(**arguments["reading"])).info.to_json()
 
 
 @cache

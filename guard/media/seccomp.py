@@ -46,6 +46,26 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "pidfd_getfd": (438, 438),
     "pidfd_send_signal": (424, 424),
     "kcmp": (312, 272),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    # memory, queues and semaphores of System V and POSIX: shared with others of this user, and outlive the process
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semtimedop": (220, 192),
+    "semctl": (66, 191),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     # what Landlock does not see: modes, owners and attributes of files
     "chmod": (90, None),
     "fchmod": (91, 52),
@@ -74,7 +94,15 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "request_key": (249, 218),
     "open_by_handle_at": (304, 265),
 }
+# Calls whose first argument is a process; for the second kind, 0 stands for the caller's own.
 _OWN_ONLY = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131)}
+_OWN_OR_ZERO = {
+    "prlimit64": (302, 261),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+}
 _CLONE = (56, 220)
 _CLONE3 = (435, 435)
 _SECCOMP = (317, 277)
@@ -126,14 +154,15 @@ def _program(column: int, audit: int, process: int) -> bytes:
         deny,
         _operation(_LOAD, _NUMBER),
     ]
-    for numbers_own in _OWN_ONLY.values():
-        lines += [
-            _operation(_EQUAL, numbers_own[column], 0, 4),
-            _operation(_LOAD, _FIRST_ARGUMENT),
-            _operation(_EQUAL, process, 1, 0),
-            deny,
-            _operation(_LOAD, _NUMBER),
-        ]
+    for calls, allowed in ((_OWN_ONLY, (process,)), (_OWN_OR_ZERO, (process, 0))):
+        for number_own in (numbers[column] for numbers in calls.values()):
+            lines += [
+                _operation(_EQUAL, number_own, 0, len(allowed) + 3),
+                _operation(_LOAD, _FIRST_ARGUMENT),
+                *(_operation(_EQUAL, value, len(allowed) - index, 0) for index, value in enumerate(allowed)),
+                deny,
+                _operation(_LOAD, _NUMBER),
+            ]
     lines.append(_operation(_RETURN, _ALLOW))
     return b"".join(lines)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from datetime import datetime
 
 import structlog
+from sqlalchemy.orm import Session
 
 from guard.pipeline.engine import Engine
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import utc_now
 from guard.services import Services
 from guard.store import Release, Review, StoreError, Video
+from guard.store import decisions as decision_rows
 from guard.store import idempotency as idempotency_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
@@ -78,7 +81,6 @@ def delete(services: Services, video_id: str, *, tenant_id: str) -> Video:
         PipelineError: ``video_in_progress`` while it is being worked on.
         StoreError: ``not_found``, ``object_store_unavailable``.
     """
-    now = utc_now()
     with services.database.read() as session:
         video = video_rows.get_video(session, video_id, tenant_id=tenant_id)
         release = release_rows.find_release(session, video_id=video_id)
@@ -90,14 +92,57 @@ def delete(services: Services, video_id: str, *, tenant_id: str) -> Video:
     if release is not None:
         services.objects.delete(release.object_key)
     with services.database.write() as session:
-        video = video_rows.delete_video(session, video_id, now=now)
-        if video.prompt_id is not None:
-            services.vault.erase(session, video.prompt_id, now=now)
+        video = video_rows.delete_video(session, video_id, now=utc_now())
+        _erase(services, session, video.prompt_id, video_id)
+    _scrub(services)
+    return video
+
+
+def erase_prompt(services: Services, decision_id: str) -> None:
+    """Destroy the prompt that a decision is about, blocked ones included; the decision stays, and so does its leaf.
+
+    Raises:
+        PipelineError: ``video_in_progress`` while it is needed to make the video.
+        StoreError: ``not_found``.
+    """
+    with services.database.write() as session:
+        decision = decision_rows.get_decision(session, decision_id)
+        if decision.prompt_id is None:
+            raise StoreError(
+                "not_found", f"The decision {decision_id} is not about a prompt, so it has none."
+            )
+        if decision.video_id is not None:
+            video = video_rows.get_video(session, decision.video_id)
+            if video.status in ("queued", "in_progress"):
+                raise PipelineError(
+                    "video_in_progress",
+                    "The video of this prompt is still being made; erase the prompt when it has finished.",
+                )
+        _erase(services, session, decision.prompt_id, decision.video_id)
+    _scrub(services)
+
+
+def expire_prompts(services: Services, *, before: datetime) -> int:
+    """Destroy the prompts of requests that were blocked before a time; how many."""
+    with services.database.write() as session:
+        blocked = decision_rows.blocked_prompts(session, before=before)
+        for prompt_id in blocked:
+            _erase(services, session, prompt_id, None)
+    _scrub(services)
+    return len(blocked)
+
+
+def _erase(services: Services, session: Session, prompt_id: str | None, video_id: str | None) -> None:
+    if prompt_id is not None:
+        services.vault.erase(session, prompt_id, now=utc_now())
+    if video_id is not None:
         # Their digests are of the prompt too, and whoever guesses it could tell.
         idempotency_rows.forget_video(session, video_id)
+
+
+def _scrub(services: Services) -> None:
     try:
         services.database.scrub()
     except StoreError as error:
         # A long reader is in the way; the worker scrubs again at its next start.
-        _log.warning("scrub_postponed", video_id=video_id, code=error.code)
-    return video
+        _log.warning("scrub_postponed", code=error.code)

@@ -28,7 +28,8 @@ VERSION = "pipeline-1"
 QUEUE = "videos"
 _PATIENCE = 0.5
 """Seconds; who asks whether there is a worker holds the lock for a moment, and must not keep one from starting."""
-_RUNNING = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
+_QUEUED = frozenset({"ENQUEUED", "DELAYED"})
+_BEGUN = "PENDING"
 
 _log = structlog.get_logger(__name__)
 
@@ -104,7 +105,7 @@ class Engine:
         self._pipeline.works_with(steps)
         DBOS.launch()
         DBOS.register_queue(QUEUE, worker_concurrency=concurrency, polling_interval_sec=0.2)
-        self.resume()
+        self._take_up(starting=True)
         self._watch = threading.Thread(target=self._look, args=(interval,), name="guard-resume", daemon=True)
         self._watch.start()
 
@@ -136,16 +137,34 @@ class Engine:
 
     def resume(self) -> int:
         """Queue every job that is due and that no run is working on; how many."""
+        return self._take_up()
+
+    def _take_up(self, *, starting: bool = False) -> int:
         expired = self._jobs.expire_reviews()
         resumed = 0
         for video_id, attempt in self._jobs.due():
-            status = DBOS.get_workflow_status(f"{video_id}.{attempt}") if attempt else None
-            if status is None or status.status not in _RUNNING:
+            if not self._in_hand(video_id, attempt, starting=starting):
                 self.submit(video_id)
                 resumed += 1
         if resumed or expired:
             _log.info("jobs_resumed", resumed=resumed, expired=expired)
         return resumed
+
+    def _in_hand(self, video_id: str, attempt: int, *, starting: bool) -> bool:
+        """Whether a run of the job waits for its turn or is being worked on.
+
+        A run that breaks off because the engine cannot write (a full disk) keeps the mark of one that has begun. So
+        of this worker's own runs, only the live ones count; at the start, those that the engine is about to take up.
+        """
+        if self._pipeline is not None and self._pipeline.working_on(video_id):
+            return True
+        run = DBOS.get_workflow_status(f"{video_id}.{attempt}") if attempt else None
+        if run is None or run.status != _BEGUN:
+            return run is not None and run.status in _QUEUED
+        if starting or run.executor_id != self._executor:
+            return True
+        _log.warning("run_lost", video_id=video_id, attempt=attempt)
+        return False
 
     def close(self) -> None:
         """Stop working; runs under way go on at the next start."""

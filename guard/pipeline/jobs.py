@@ -12,17 +12,14 @@ from sqlalchemy.orm import Session
 from guard.fingerprints import Fingerprint
 from guard.ledger import Log
 from guard.pipeline.errors import PipelineError
-from guard.store import Database, StoreError, Vault
+from guard.store import Database, StoreError, Vault, Video
 from guard.store import decisions as decision_rows
 from guard.store import idempotency as idempotency_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
-from guard.store.models import Video
 from policies import Decision
 
-QUEUE_GRACE = timedelta(seconds=60)
-"""After a run is counted, how long it may take to show up in the engine before another is queued in its place."""
 STALL_FIRST = timedelta(seconds=30)
 STALL_LONGEST = timedelta(hours=1)
 REQUESTS_KEPT = timedelta(days=1)
@@ -217,12 +214,9 @@ class VideoJobs:
             video_rows.stall_video(session, video_id, code, message, retry_at=self._now() + wait)
 
     def next_attempt(self, video_id: str) -> int:
-        """Count the next run; nobody else queues one within :data:`QUEUE_GRACE`."""
+        """Count the next run; for a while, nobody else queues one."""
         with self._database.write() as session:
-            attempt = video_rows.next_attempt(session, video_id)
-            video: Video = video_rows.get_video(session, video_id)
-            video.retry_at = self._now() + QUEUE_GRACE
-            return attempt
+            return video_rows.next_attempt(session, video_id, now=self._now())
 
     def due(self) -> list[tuple[str, int]]:
         """Jobs that somebody should be working on."""

@@ -9,7 +9,9 @@ Arguments and outcomes are ids, digests and codes: the engine stores them in its
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NotRequired, Protocol, TypedDict
 
@@ -30,7 +32,8 @@ _log = structlog.get_logger(__name__)
 class Outcome(TypedDict):
     """What a step or a run came to; JSON, stored by the engine.
 
-    ``state``: ``done``, ``held`` (waits for review), ``failed`` (for good), ``passing`` (may be tried again).
+    ``state``: ``done``, ``held`` (waits for review), ``failed`` (for good), ``passing`` (may be tried again). A run may
+    also come to ``superfluous``: another one was working on the same job.
     """
 
     state: str
@@ -98,10 +101,16 @@ class Pipeline(DBOSConfiguredInstance):
     def __init__(self) -> None:
         super().__init__(INSTANCE)
         self._steps: Steps
+        self._live: set[str] = set()
+        self._guard = threading.Lock()
 
     def works_with(self, steps: Steps) -> None:
         """What the steps are done with from now on."""
         self._steps = steps
+
+    def working_on(self, video_id: str) -> bool:
+        """Whether a run of this process is working on the job now; the engine's tables may say so of a dead one."""
+        return video_id in self._live
 
     @DBOS.workflow(name=WORKFLOW)
     def run(self, video_id: str) -> Outcome:
@@ -113,6 +122,26 @@ class Pipeline(DBOSConfiguredInstance):
         Returns:
             The last step's outcome.
         """
+        with self._alone(video_id) as alone:
+            return self._run(video_id) if alone else {"state": "superfluous"}
+
+    @contextmanager
+    def _alone(self, video_id: str) -> Iterator[bool]:
+        """Whether nobody else in this process works on the job; if so, nobody begins to before this ends."""
+        with self._guard:
+            alone = video_id not in self._live
+            self._live.add(video_id)
+        try:
+            yield alone
+        except Exception as error:
+            # Not of a step, which end in outcomes: the engine could not write its tables, and may not say so there.
+            _log.warning("run_broke_off", video_id=video_id, error=type(error).__name__)
+            raise
+        finally:
+            if alone:
+                self._live.discard(video_id)
+
+    def _run(self, video_id: str) -> Outcome:
         for step in (self._steps.examine_inputs, self._steps.generate, self._steps.examine_output):
             outcome = self._step(step, video_id)
             if outcome["state"] != "done":

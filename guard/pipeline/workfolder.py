@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from guard.media.files import whole
 from guard.pipeline.errors import PipelineError
+
+RAW_CLIP = "raw.avi"
+FITTED_REFERENCE = "reference.png"
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class WorkFolder:
     @property
     def raw(self) -> Path:
         """The clip as generated: unmarked, never served."""
-        return self.root / "raw.mkv"
+        return self.root / RAW_CLIP
 
     @property
     def marked(self) -> Path:
@@ -43,19 +47,18 @@ class WorkFolder:
     @property
     def fitted(self) -> Path:
         """The same as the model sees it, written anew by us: safe to look at."""
-        return self.root / "reference.png"
+        return self.root / FITTED_REFERENCE
 
     def note(self, name: str, value: dict[str, Any]) -> None:
         """Keep a step's result beside its file, whole or not at all."""
-        draft = self.root / f".{name}.json"
-        draft.write_text(json.dumps(value), "utf-8")
-        draft.replace(self.root / f"{name}.json")
+        with whole(self.root / f"{name}.json") as draft:
+            draft.write_text(json.dumps(value), "utf-8")
 
     def noted(self, name: str) -> dict[str, Any] | None:
-        """A step's result, if it came to its end."""
+        """A step's result, if it came to its end; a damaged note is none, and the step is done again."""
         try:
             value: dict[str, Any] = json.loads((self.root / f"{name}.json").read_text("utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return None
         return value
 

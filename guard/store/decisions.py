@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -106,6 +106,28 @@ def get_decision(session: Session, decision_id: str) -> Decision:
     if decision is None:
         raise StoreError("not_found", f"There is no decision {decision_id}.")
     return decision
+
+
+def get_decisions(session: Session, decision_ids: Iterable[str]) -> dict[str, Decision]:
+    """Decisions by their ids, as far as there are such."""
+    found = session.scalars(select(Decision).where(Decision.id.in_(decision_ids)))
+    return {decision.id: decision for decision in found}
+
+
+def blocked_prompts(session: Session, *, before: datetime) -> list[str]:
+    """Ids of prompts not yet erased whose requests were blocked before a time; they belong to no video."""
+    found = session.scalars(
+        select(Prompt.id)
+        .join(Decision, Decision.prompt_id == Prompt.id)
+        .where(
+            Decision.action == "block",
+            Decision.video_id.is_(None),
+            Decision.created < before,
+            Prompt.wrapped_key.is_not(None),
+        )
+        .order_by(Prompt.id)
+    )
+    return list(found)
 
 
 def decisions_of(session: Session, video_id: str) -> Sequence[Decision]:

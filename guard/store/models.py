@@ -121,7 +121,6 @@ class Video(Base):
     progress: Mapped[int]
     created: Mapped[datetime] = mapped_column(index=True)
     completed_at: Mapped[datetime | None]
-    expires_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     prompt_id: Mapped[Ref | None] = mapped_column(ForeignKey("prompts.id"), index=True)
     decision_id: Mapped[Ref | None] = mapped_column(ForeignKey("decisions.id"))

@@ -42,7 +42,6 @@ def record_release(
     fingerprint: Iterable[FrameHash],
     *,
     now: datetime,
-    expires_at: datetime | None = None,
 ) -> Release:
     """Register a release with its fingerprint, log it and complete its video; doing it again changes nothing.
 
@@ -96,7 +95,7 @@ def record_release(
     session.add(release)
     session.flush()
     add_fingerprint(session, release_id, fingerprint)
-    complete_video(session, video_id, now=now, expires_at=expires_at)
+    complete_video(session, video_id, now=now)
     session.flush()
     return release
 

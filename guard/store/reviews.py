@@ -13,7 +13,7 @@ from guard import ledger
 from guard.store.errors import StoreError
 from guard.store.ids import new_id
 from guard.store.models import Review
-from guard.store.videos import fail_video, get_video, start_video
+from guard.store.videos import QUEUE_GRACE, fail_video, get_video, start_video
 
 _MESSAGES = {
     "rejected": "A reviewer rejected this video.",
@@ -72,15 +72,27 @@ def get_review(session: Session, review_id: str, *, lock: bool = False) -> Revie
 
 
 def list_reviews(
-    session: Session, *, state: str | None = "open", tenant_id: str | None = None
-) -> Sequence[Review]:
-    """Reviews, oldest first; by default those that wait."""
-    query = select(Review).order_by(Review.id)
+    session: Session,
+    *,
+    state: str | None = "open",
+    tenant_id: str | None = None,
+    after: str | None = None,
+    limit: int = 20,
+) -> tuple[Sequence[Review], bool]:
+    """A page of reviews, oldest first; by default of those that wait.
+
+    Returns:
+        The reviews, and whether there are more behind them.
+    """
+    query = select(Review).order_by(Review.id).limit(limit + 1)
     if state is not None:
         query = query.where(Review.state == state)
     if tenant_id is not None:
         query = query.where(Review.tenant_id == tenant_id)
-    return session.scalars(query).all()
+    if after is not None:
+        query = query.where(Review.id > after)
+    found = session.scalars(query).all()
+    return found[:limit], len(found) > limit
 
 
 def review_of(session: Session, video_id: str, stage: str) -> Review | None:
@@ -152,7 +164,7 @@ def _close(
     review.state, review.decided_at = outcome, now
     review.ledger_index = ledger.append(conn, entry, now=now)
     if outcome == "approved":
-        video.hold = None
+        video.hold, video.retry_at = None, now + QUEUE_GRACE
     elif video.status in ("queued", "in_progress"):
         fail_video(session, review.video_id, "moderation_blocked", _MESSAGES[outcome])
     session.flush()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import func, or_, select, update
@@ -20,6 +20,10 @@ from guard.store.ids import new_id
 from guard.store.models import Release, Video
 
 Status = Literal["queued", "in_progress", "completed", "failed", "deleted"]
+
+QUEUE_GRACE = timedelta(seconds=60)
+"""How long whoever made a job, approved it or counted its next run has to queue that run; until then nobody else
+does."""
 
 _ALLOWED: dict[str, frozenset[str]] = {
     "queued": frozenset({"in_progress", "failed"}),
@@ -61,6 +65,7 @@ def create_video(
         remixed_from=remixed_from,
         has_reference=has_reference,
         attempts=0,
+        retry_at=now + QUEUE_GRACE,
     )
     session.add(video)
     session.flush()
@@ -141,9 +146,7 @@ def set_progress(session: Session, video_id: str, progress: int) -> None:
     )
 
 
-def complete_video(
-    session: Session, video_id: str, *, now: datetime, expires_at: datetime | None = None
-) -> Video:
+def complete_video(session: Session, video_id: str, *, now: datetime) -> Video:
     """The video is released; doing it again changes nothing.
 
     Raises:
@@ -154,7 +157,7 @@ def complete_video(
         raise StoreError("release_missing", f"The video {video_id} has no release and cannot be completed.")
     video, changed = _move(session, video_id, "completed")
     if changed:
-        video.progress, video.completed_at, video.expires_at = 100, now, expires_at
+        video.progress, video.completed_at = 100, now
         video.hold = video.stalled_code = video.stalled_message = video.retry_at = None
     return video
 
@@ -197,15 +200,16 @@ def delete_video(session: Session, video_id: str, *, now: datetime) -> Video:
     return video
 
 
-def next_attempt(session: Session, video_id: str, workflow_id: str | None = None) -> int:
-    """Count and return the number of the video's next run, the first being 1.
+def next_attempt(session: Session, video_id: str, *, now: datetime) -> int:
+    """Count and return the number of the video's next run, the first being 1; it is due again after `QUEUE_GRACE`.
 
     Raises:
         StoreError: ``not_found``.
     """
     video = get_video(session, video_id, lock=True)
     video.attempts += 1
-    video.workflow_id = workflow_id or f"{video_id}.{video.attempts}"
+    video.workflow_id = f"{video_id}.{video.attempts}"
+    video.retry_at = now + QUEUE_GRACE
     return video.attempts
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -67,26 +68,23 @@ def test_a_stream_of_three_gigabytes_is_cut_off(server: Server, announced: bool)
         + length
         + b"\r\n\r\n"
     )
-    before, sent, answer, start = resident(server.pid), 0, b"", time.monotonic()
+    before, sent, start = resident(server.pid), 0, time.monotonic()
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(request)
         piece = bytes(MIB)
         first = True
         try:
-            while sent < 3 * GIB:
+            while sent < 3 * GIB and not select.select([connection], [], [], 0)[0]:
                 data = head + piece if first else piece
                 first = False
                 connection.sendall(data if announced else b"%x\r\n%s\r\n" % (len(data), data))
                 sent += len(data)
-        except (BrokenPipeError, ConnectionResetError, TimeoutError):
-            pass
-        try:
-            answer = connection.recv(65536)
-        except (ConnectionResetError, TimeoutError):
-            answer = b""
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the answer is there all the same, and was sent before
+        answer = connection.recv(65536)
     assert sent < 256 * MIB
     assert time.monotonic() - start < 120
-    assert answer == b"" or b" 413 " in answer.splitlines()[0]
+    assert answer.startswith(b"HTTP/1.1 413 ")
     assert resident(server.pid) - before < 96 * MIB
     end = time.monotonic() + 30
     while left(server) and time.monotonic() < end:
@@ -107,7 +105,7 @@ def test_an_unusable_prompt_is_refused_with_its_code(server: Server, prompt: str
     answer = server.request("POST", "/videos", json={"prompt": prompt, "size": "640x360", "seconds": "2"})
     error = answer.json()["error"]
     assert (answer.status_code, error["param"]) == (400, "prompt")
-    assert error["code"] in (code, "missing_required_parameter")
+    assert error["code"] == code
     assert "aaaa" not in error["message"]
 
 

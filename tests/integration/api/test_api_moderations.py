@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import base64
+import tracemalloc
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from guard.api.state import UPLOADS_PER_EXAMINATION
 from policies import OPENAI_CATEGORIES
 from tests.integration.api.conftest import Api
 from tests.policy import BLOCKED_RULE, BLOCKED_WORD
@@ -75,3 +78,25 @@ def test_input_that_cannot_be_judged(api: Api, value: object, code: str) -> None
     response = api("POST", "/v1/moderations", json={"input": value})
     assert (response.status_code, response.json()["error"]["code"]) == (400, code)
     assert list(api.state.installation.paths.uploads.iterdir()) == []
+
+
+def test_a_body_of_countless_values_is_refused_before_it_is_parsed(api: Api) -> None:
+    headers = {"content-type": "application/json"}
+    tracemalloc.start()
+    refused = api.error(
+        "POST", "/v1/moderations", content=b'{"input":[' + b"[]," * 9_000_000 + b"[]]}", headers=headers
+    )
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert refused == (400, "too_many_values")
+    assert peak < 128 * 1024**2
+
+
+def test_a_body_with_pictures_takes_a_place_and_a_text_does_not(api: Api) -> None:
+    large = {"input": "x" * (2 * 1024**2)}
+    with ExitStack() as held:
+        for _ in range(api.state.settings.uploads.concurrent * UPLOADS_PER_EXAMINATION):
+            held.enter_context(api.state.upload_slot(address=None))
+        assert api.error("POST", "/v1/moderations", json=large) == (503, "busy")
+        assert api("POST", "/v1/moderations", json={"input": HARMLESS}).status_code == 200
+    assert api.error("POST", "/v1/moderations", json=large) == (400, "prompt_too_long")

@@ -121,7 +121,9 @@ def test_a_held_prompt_waits_until_a_reviewer_decides(api: Api, new_key: Callabl
     assert video["moderation"]["stage"] == "prompt"
     reviewer = new_key("reviews")
     (review,) = [
-        r for r in api("GET", "/v1/reviews", key=reviewer).json()["data"] if r["video_id"] == video["id"]
+        r
+        for r in api("GET", "/v1/reviews?limit=100", key=reviewer).json()["data"]
+        if r["video_id"] == video["id"]
     ]
     shown = api("GET", f"/v1/reviews/{review['id']}", key=reviewer).json()
     assert shown["prompt"] == f"An {HELD_WORD} in the rain"
@@ -207,9 +209,32 @@ def test_the_same_request_at_the_same_moment_makes_one_video(api: Api) -> None:
 def test_a_retry_without_a_key_is_recognised_and_a_second_request_is_not(api: Api) -> None:
     body = {**SMALL, "prompt": "A lighthouse at dusk"}
     first = api("POST", "/v1/videos", json=body).json()["id"]
-    retry = api("POST", "/v1/videos", json=body, headers={"x-stainless-retry-count": "1"}).json()["id"]
-    second = api("POST", "/v1/videos", json=body, headers={"x-stainless-retry-count": "0"}).json()["id"]
-    assert first == retry != second
+    for count in ("1", "20", "0" * 5000 + "1", "7" * 5000):
+        again = api("POST", "/v1/videos", json=body, headers={"x-stainless-retry-count": count}).json()["id"]
+        assert again == first
+    for count in ("0", "0" * 5000, "", "-1", "one"):
+        other = api("POST", "/v1/videos", json=body, headers={"x-stainless-retry-count": count}).json()["id"]
+        assert other != first
+
+
+def test_reviews_come_in_pages_oldest_first(api: Api, new_key: Callable[..., str]) -> None:
+    owner, reviewer = (new_key(scope, tenant="paged") for scope in ("videos", "reviews"))
+    held = {**SMALL, "prompt": f"An {HELD_WORD} in the rain"}
+    videos = [api("POST", "/v1/videos", json=held, key=owner).json()["id"] for _ in range(5)]
+    seen: list[str] = []
+    after = ""
+    while True:
+        page = api("GET", f"/v1/reviews?limit=2{after}", key=reviewer).json()
+        seen += [review["video_id"] for review in page["data"]]
+        assert all(review["categories"] == ["ip_copyright"] for review in page["data"])
+        assert page["last_id"] == page["data"][-1]["id"]
+        if not page["has_more"]:
+            break
+        assert len(page["data"]) == 2
+        after = f"&after={page['last_id']}"
+    assert seen == videos
+    assert api.error("GET", "/v1/reviews?after=nothing", key=reviewer) == (404, "not_found")
+    assert api.error("GET", "/v1/reviews?limit=101", key=reviewer) == (400, "invalid_value")
 
 
 def test_before_completion_there_is_nothing_to_fetch_or_remix(api: Api) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from guard.pipeline import afterwards
 from guard.pipeline.errors import PipelineError
+from guard.pipeline.steps import WorkFolder
 from guard.pipeline.submit import RefusedError
 from guard.pipeline.workflow import Outcome
 from guard.store import StoreError, audit
@@ -113,6 +116,41 @@ def test_an_approval_holds_only_for_the_clip_that_was_seen(house: House) -> None
     assert (video.status, video.error_code) == ("failed", "approved_clip_lost")
 
 
+@pytest.mark.parametrize("name", ["raw", "marked", "fingerprint"])
+@pytest.mark.parametrize("content", [b"", bytes(80)])
+def test_a_damaged_note_is_no_note_and_the_step_is_done_again(
+    house: House, name: str, content: bytes
+) -> None:
+    """Empty or zeros: what a power cut can leave of a file that was not synced."""
+    house.signer_fails = True
+    try:
+        video_id = house.submit(seed=len(name) + 100 * len(content))
+        assert house.stalled(video_id).stalled_code == "signer_failed"
+        house.run_ended(video_id)
+    finally:
+        house.signer_fails = False
+    (house.data / "work" / video_id / f"{name}.json").write_bytes(content)
+    house.resume()
+    assert house.ended(video_id).status == "completed"
+
+
+def test_a_note_is_on_disk_before_it_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[tuple[int, bool]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, (tmp_path / "raw.json").exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    folder = WorkFolder(tmp_path)
+    folder.note("raw", {"digest": "sha256:00"})
+    assert folder.noted("raw") == {"digest": "sha256:00"}
+    file, root = (path.stat().st_ino for path in (tmp_path / "raw.json", tmp_path))
+    assert synced == [(file, False), (root, True)]
+    assert [path.name for path in tmp_path.iterdir()] == ["raw.json"]
+
+
 def test_a_damaged_clip_is_made_and_judged_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     damaged: list[str] = []
     real = house.steps.examine_output
@@ -121,7 +159,7 @@ def test_a_damaged_clip_is_made_and_judged_again(house: House, monkeypatch: pyte
         outcome = real(video_id)
         if not damaged:
             damaged.append(video_id)
-            with (house.data / "work" / video_id / "raw.mkv").open("r+b") as file:
+            with (house.data / "work" / video_id / "raw.avi").open("r+b") as file:
                 file.seek(100_000)
                 file.write(b"spoiled")
         return outcome

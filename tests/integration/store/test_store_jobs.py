@@ -11,6 +11,7 @@ import pytest
 from guard import store
 from guard.ledger import LedgerError, ReviewEntry, commitment, from_leaf, read_leaf, read_salt
 from guard.store import Database, NewRelease, StoreError, Tenant, Vault, Video
+from guard.store.videos import QUEUE_GRACE
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -238,13 +239,14 @@ def test_due_videos_are_neither_held_nor_waiting(
 ) -> None:
     queued, running, waiting, held, failed = (new_video(n, started=n > 0) for n in range(5))
     with database.write() as session:
-        assert store.next_attempt(session, running.id) == 1
-        assert store.next_attempt(session, running.id) == 2
+        assert store.next_attempt(session, running.id, now=NOW) == 1
+        assert store.next_attempt(session, running.id, now=NOW) == 2
         store.stall_video(session, waiting.id, "signer_failed", "The signer.", retry_at=NOW + HOUR)
         _hold(session, held, judged, expires_at=NOW + HOUR)
         store.fail_video(session, failed.id, "x", "x")
     with database.read() as session:
-        assert store.due_videos(session, now=NOW) == [(queued.id, 0), (running.id, 2)]
+        assert store.due_videos(session, now=NOW) == []  # whoever made or counted them is about to queue them
+        assert store.due_videos(session, now=NOW + QUEUE_GRACE) == [(queued.id, 0), (running.id, 2)]
         assert [v for v, _ in store.due_videos(session, now=NOW + HOUR)] == [
             queued.id,
             running.id,
@@ -282,13 +284,15 @@ def test_approval_ends_the_hold_and_is_logged(
         assert store.get_video(session, video.id).status == "in_progress"
         assert store.get_video(session, video.id).hold == "output"
         assert not store.approved(session, video.id, "output")
-        assert [each.id for each in store.list_reviews(session)] == [review.id]
+        assert [each.id for each in store.list_reviews(session)[0]] == [review.id]
     with database.write() as session:
         store.decide_review(session, review.id, "approved", reviewer="Rita Prüferin", note="passt", now=NOW)
     with database.read() as session:
         assert store.approved(session, video.id, "output")
         assert store.get_video(session, video.id).hold is None
-        assert store.list_reviews(session) == []
+        assert store.due_videos(session, now=NOW) == []
+        assert store.due_videos(session, now=NOW + QUEUE_GRACE) == [(video.id, 0)]
+        assert store.list_reviews(session) == ([], False)
         decided = store.get_review(session, review.id)
         assert decided.ledger_index is not None
         leaf = read_leaf(session.connection(), decided.ledger_index)

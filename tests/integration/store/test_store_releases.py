@@ -54,9 +54,7 @@ def test_release_is_found_by_every_binding_and_logged(
 ) -> None:
     video = new_video()
     with database.write() as session:
-        release = store.record_release(
-            session, video.id, new_release(7), frames(1), now=NOW, expires_at=NOW + HOUR
-        )
+        release = store.record_release(session, video.id, new_release(7), frames(1), now=NOW)
         log.checkpoint(session.connection(), now=NOW)
     with database.read() as session:
         for binding in (
@@ -70,12 +68,7 @@ def test_release_is_found_by_every_binding_and_logged(
             assert found.id == release.id
         assert store.find_release(session, payload=bytes(8)) is None
         done = store.get_video(session, video.id)
-        assert (done.status, done.progress, done.completed_at, done.expires_at) == (
-            "completed",
-            100,
-            NOW,
-            NOW + HOUR,
-        )
+        assert (done.status, done.progress, done.completed_at) == ("completed", 100, NOW)
         recorded = [
             (row.time, row.hash.hex(), row.quality) for row in store.read_fingerprint(session, release.id)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,7 +32,9 @@ def app(tmp_path: Path) -> FastAPI:
 
     @app.post("/")
     async def take(request: Request) -> dict[str, Any]:
-        async with read_body(request, tmp_path, file_field="file", max_file_bytes=MOST) as body:
+        async with read_body(
+            request, tmp_path, file_field="file", max_file_bytes=MOST, max_seconds=2
+        ) as body:
             found = None if body.file is None else body.file.path.read_bytes()
             mode = None if body.file is None else body.file.path.stat().st_mode & 0o777
             return {
@@ -175,6 +178,8 @@ def test_a_form_without_boundary(app: FastAPI) -> None:
         (b"[" * 100_000, (400, "invalid_json")),
         (b"\xff", (400, "invalid_json")),
         (b'"' + b"x" * (5 * 1024**2) + b'"', (413, "body_too_large")),
+        (b'{"a":[' + b"[]," * 130_000 + b"[]]}", (400, "too_many_values")),
+        (b"{" * 260_000, (400, "too_many_values")),
     ],
 )
 def test_bad_json(app: FastAPI, content: bytes, expected: tuple[int, str]) -> None:
@@ -211,3 +216,19 @@ def test_a_trickle_is_given_up_and_a_slow_line_is_not(app: FastAPI, monkeypatch:
 
     assert code(post(app, content=sent(10), headers=HEADERS)) == (408, "upload_stalled")
     assert post(app, content=sent(200), headers=HEADERS).status_code == 200
+
+
+def test_an_upload_that_takes_for_ever_is_given_up_at_any_pace(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "SLOWEST", 1)
+
+    async def steady() -> AsyncIterator[bytes]:
+        yield part("file", b"", filename="x")[:-2]
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            yield b"x" * 1000
+
+    begun = time.monotonic()
+    assert code(post(app, content=steady(), headers=HEADERS)) == (408, "upload_stalled")
+    assert time.monotonic() - begun < 4

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import ExitStack
+from itertools import repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,27 +24,38 @@ def state(tmp_path: Path, concurrent: int) -> State:
     return State(cast("Any", SimpleNamespace(settings=settings)), RateLimiter(), Metrics())
 
 
-def fill(held: ExitStack, guard: State, *, anonymous: bool) -> int:
-    """Take places until there are no more; how many there were."""
-    taken = 0
-    while True:
+def fill(held: ExitStack, guard: State, addresses: Iterable[str | None]) -> int:
+    """Take a place for each address until there are no more; how many there were."""
+    for taken, address in enumerate(addresses):
         try:
-            held.enter_context(guard.upload_slot(anonymous=anonymous))
+            held.enter_context(guard.upload_slot(address=address))
         except ApiError as error:
             if error.code != "busy":
                 raise
             return taken
-        taken += 1
+    raise AssertionError("the places have no end")
 
 
 def test_strangers_leave_half_of_the_places(tmp_path: Path) -> None:
     guard = state(tmp_path, 2)
+    strangers = [f"203.0.113.{number}" for number in range(100)]
     with ExitStack() as held:
-        assert fill(held, guard, anonymous=True) == UPLOADS_PER_EXAMINATION
-        assert fill(held, guard, anonymous=False) == UPLOADS_PER_EXAMINATION
-        assert fill(held, guard, anonymous=True) == 0
+        assert fill(held, guard, strangers) == UPLOADS_PER_EXAMINATION
+        assert fill(held, guard, repeat(None)) == UPLOADS_PER_EXAMINATION
+        assert fill(held, guard, strangers) == 0
     with ExitStack() as held:
-        assert fill(held, guard, anonymous=False) == 2 * UPLOADS_PER_EXAMINATION
+        assert fill(held, guard, repeat(None)) == 2 * UPLOADS_PER_EXAMINATION
+
+
+@pytest.mark.parametrize(("concurrent", "share"), [(1, 1), (2, 2), (4, 4)])
+def test_one_stranger_leaves_places_to_the_others(tmp_path: Path, concurrent: int, share: int) -> None:
+    guard = state(tmp_path, concurrent)
+    for _ in range(2):  # what was given back can be taken again
+        with ExitStack() as held:
+            assert fill(held, guard, repeat("203.0.113.7")) == share
+            with guard.upload_slot(address="203.0.113.8"):
+                pass
+            assert fill(held, guard, repeat("203.0.113.7")) == 0
 
 
 @pytest.mark.parametrize(("concurrent", "strangers"), [(1, 1), (2, 1), (3, 2)])

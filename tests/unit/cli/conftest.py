@@ -138,6 +138,11 @@ class Judged:
 @pytest.fixture
 def held(prepared: Prepared) -> str:
     """The id of a review of a video that the policy holds."""
+    return hold(prepared)
+
+
+def hold(prepared: Prepared) -> str:
+    """Have the policy hold one more video; the id of its review."""
     database = Database(f"sqlite:///{prepared.data / 'guard.db'}")
     vault = Vault(bytes.fromhex((Paths(prepared.data).keys / "prompts.key").read_text()))
     now = utc_now()

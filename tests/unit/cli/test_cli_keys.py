@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from guard.cli.common import installation
 from guard.credentials import create_development_ca
 from guard.store import Database, authenticate
 
@@ -41,6 +42,18 @@ def test_rotation_is_logged_at_the_next_start(guard: Any) -> None:
     verified = guard("audit", "verify", "--json")
     assert verified.json["problems"] == []
     assert verified.json["size"] >= 4  # policy, first signing key, watermark key, second signing key
+
+
+def test_a_new_watermark_key_marks_from_the_next_start_and_retires_none_unasked(guard: Any) -> None:
+    first = guard("keys", "rotate-mark", "--json").json
+    assert first == {"marks": "mark-2", "reads": ["mark-2", "mark-1"], "retired": []}
+    assert guard("keys", "rotate-mark").code == 0
+    refused = guard("keys", "rotate-mark")
+    assert (refused.code, refused.err.split("]")[0]) == (1, "error [key_in_use")
+    assert "mark-1 is not read any more" in guard("keys", "rotate-mark", "--retire-oldest").out
+    with installation() as opened:
+        assert [key.id for key in opened.services.mark_keys] == ["mark-4", "mark-3", "mark-2"]
+    assert guard("audit", "verify", "--json").json["problems"] == []
 
 
 def test_import_takes_a_chain_that_its_anchor_vouches_for(guard: Any, tmp_path: Path) -> None:

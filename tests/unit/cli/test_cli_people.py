@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.unit.cli.conftest import hold
 from tests.worker import PROMPT
 
 
@@ -19,6 +20,16 @@ def test_a_held_video_is_listed_and_shown_with_its_prompt(here: Any, held: str) 
     assert shown["clip"] is None
     assert held in here("review", "list").out
     assert PROMPT in here("review", "show", held).out
+
+
+def test_a_long_list_comes_in_pages_oldest_first(here: Any, prepared: Any) -> None:
+    first, second = hold(prepared), hold(prepared)
+    page = here("review", "list", "--after", first, "--json").json
+    assert [row["id"] for row in page] == [second]
+    hold(prepared)
+    shown = here("review", "list", "--after", first, "--limit", "1").out
+    assert second in shown
+    assert shown.endswith(f"There are more: --after {second}\n")
 
 
 def test_a_rejection_ends_the_video_and_stays(here: Any, held: str) -> None:

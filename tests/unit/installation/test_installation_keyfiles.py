@@ -56,13 +56,19 @@ def test_a_folder_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     assert refused.value.code == "key_unreadable"
 
 
-def test_rotating_keeps_the_two_before_for_reading(tmp_path: Path) -> None:
+def test_rotating_keeps_the_two_before_for_reading_and_retires_none_unasked(tmp_path: Path) -> None:
     first = mark_keys(tmp_path)
     assert [key.id for key in first] == ["mark-1"]
-    for number in range(2, 5):
-        assert rotate_mark_key(tmp_path).id == f"mark-{number}"
-    keys = mark_keys(tmp_path)
+    assert [key.id for key in rotate_mark_key(tmp_path)] == ["mark-2", "mark-1"]
+    assert [key.id for key in rotate_mark_key(tmp_path)] == ["mark-3", "mark-2", "mark-1"]
+    with pytest.raises(KeyFileError, match="marks made with mark-1") as refused:
+        rotate_mark_key(tmp_path)
+    assert refused.value.code == "key_in_use"
+    assert not (tmp_path / "mark-4.key").exists()
+    keys = rotate_mark_key(tmp_path, retire=True)
+    assert keys == mark_keys(tmp_path)
     assert [key.id for key in keys] == ["mark-4", "mark-3", "mark-2"]
+    assert (tmp_path / "mark-1.key").exists()
     assert len({key.secret for key in (*keys, *first)}) == 4
     assert first[0].secret.hex() not in repr(first)
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import platform
+import resource
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+KEY = 0x67756172
+_RT_SIGQUEUEINFO = 129 if platform.machine() == "x86_64" else 138
 
 
 class OddError(Exception):
@@ -116,6 +122,46 @@ def make_thread(_: Any) -> str:
 
 def load(names: list[str]) -> list[str]:
     return [importlib.import_module(name).__name__ for name in names]
+
+
+def probe(path: str) -> dict[str, Any]:
+    from guard.media import probe
+
+    return probe(path).to_json()
+
+
+def outside(name: str) -> Any:
+    """Something that reaches beyond this process, and what comes of it; an OSError is what should."""
+    parent, libc = os.getppid(), ctypes.CDLL(None, use_errno=True)
+    half = min(os.sched_getaffinity(0))
+    done: dict[str, Callable[[], Any]] = {
+        "limits of the parent": lambda: resource.prlimit(parent, resource.RLIMIT_NOFILE, (64, 64)),
+        "limits of the parent, read": lambda: resource.prlimit(parent, resource.RLIMIT_NOFILE),
+        "priority of the parent": lambda: os.setpriority(os.PRIO_PROCESS, parent, 1),
+        "processors of the parent": lambda: os.sched_setaffinity(parent, {half}),
+        "scheduling of the parent": lambda: os.sched_setscheduler(parent, os.SCHED_BATCH, os.sched_param(0)),
+        "queued signal": lambda: _succeeded(libc.syscall(_RT_SIGQUEUEINFO, parent, 0, bytes(128))),
+        "shared memory": lambda: _succeeded(libc.shmget(KEY, 4096, 0o1600)),
+        "shared memory, removed": lambda: _succeeded(libc.shmctl(0, 0, None)),
+        "message queue": lambda: _succeeded(libc.msgget(KEY, 0o1600)),
+        "semaphores": lambda: _succeeded(libc.semget(KEY, 1, 0o1600)),
+        "named queue": lambda: _succeeded(libc.mq_open(b"/guard-test", os.O_CREAT | os.O_RDWR, 0o600, None)),
+    }
+    return str(done[name]())
+
+
+def own_limits(_: Any) -> list[int]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft - 1, hard))
+    resource.prlimit(os.getpid(), resource.RLIMIT_NOFILE, (soft - 2, hard))
+    os.sched_setaffinity(0, os.sched_getaffinity(0))
+    return [soft - resource.getrlimit(resource.RLIMIT_NOFILE)[0]]
+
+
+def _succeeded(result: int) -> int:
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+    return result
 
 
 def encode(arguments: dict[str, str]) -> None:

@@ -127,7 +127,7 @@ class Bench:
         """A job in the database that nobody has queued, and what its steps will answer."""
         with self.database.write() as session:
             video = create_video(
-                session, tenant_id=self.tenant, model="m", seconds=2, size="640x360", seed=1, now=utc_now()
+                session, tenant_id=self.tenant, model="m", seconds=2, size="640x360", seed=1, now=self.now()
             )
         for step, answers in planned.items():
             self.steps.planned[video.id, step] = list(answers)

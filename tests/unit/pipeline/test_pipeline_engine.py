@@ -5,15 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from guard.pipeline import engine
 from guard.pipeline.engine import Engine, working_elsewhere
 from guard.pipeline.errors import PipelineError
+from guard.pipeline.workflow import Outcome
 from guard.store import open_review, record_decision
+from tests.house import files_limited
 from tests.unit.pipeline.conftest import ORDER, Bench
 
 LOCKER = """
@@ -91,6 +95,8 @@ def test_a_job_is_taken_although_the_engines_tables_are_away(bench: Bench, tmp_p
 
 def test_a_job_whose_maker_died_before_queueing_it_is_found(bench: Bench) -> None:
     video_id = bench.new_video()
+    assert bench.engine.resume() == 0  # its maker may be about to queue it
+    bench.ahead += timedelta(minutes=2)
     assert bench.engine.resume() == 1
     bench.ended(video_id)
     assert bench.steps.ran[video_id][-1] == "release"
@@ -104,6 +110,51 @@ def test_a_job_under_way_or_just_queued_is_not_queued_again(bench: Bench) -> Non
     assert bench.engine.resume() == 1
     assert bench.engine.resume() == 0
     bench.ended(video_id)
+
+
+def test_a_run_that_died_of_a_full_disk_is_taken_up_again_by_the_same_worker(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id = bench.new_video()
+    generate = bench.steps.generate
+    disk = ExitStack()
+
+    def filling(video: str) -> Outcome:
+        disk.enter_context(files_limited(1))
+        return generate(video)
+
+    with disk, structlog.testing.capture_logs() as logs, monkeypatch.context() as patch:
+        patch.setattr(bench.steps, "generate", filling)
+        bench.engine.submit(video_id)
+        bench.until(lambda: any(entry["event"] == "run_broke_off" for entry in logs))
+    # Nothing could be written: neither the end of the run nor that the job waits.
+    assert (bench.status(video_id), bench.video(video_id).stalled_code) == ("PENDING", None)
+    assert bench.engine.resume() == 1
+    assert bench.ended(video_id).status == "completed"
+    assert bench.engine.resume() == 0
+    assert bench.steps.ran[video_id].count("release") == 1
+
+
+def test_one_job_is_never_worked_on_twice_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    video_id = bench.new_video()
+    generate, begun, go_on = bench.steps.generate, threading.Event(), threading.Event()
+
+    def slow(video: str) -> Outcome:
+        begun.set()
+        assert go_on.wait(30)
+        return generate(video)
+
+    monkeypatch.setattr(bench.steps, "generate", slow)
+    bench.engine.submit(video_id)
+    assert begun.wait(30)
+    bench.engine.submit(video_id)
+    bench.ended(video_id)
+    assert bench.steps.ran[video_id] == ["examine_inputs"]
+    bench.ahead += timedelta(hours=2)
+    assert bench.engine.resume() == 0
+    go_on.set()
+    bench.until(lambda: bench.video(video_id).status == "completed")
+    assert bench.steps.ran[video_id] == [name if name != "mark" else "mark robust" for name in ORDER]
 
 
 def test_a_held_job_waits_until_its_time_is_over(bench: Bench) -> None:
@@ -147,6 +198,7 @@ def test_the_worker_looks_for_jobs_by_itself_and_outlives_a_database_that_is_awa
     monkeypatch.setattr(bench.jobs, "due", sometimes)
     before = bench.steps.upkeeps
     video_id = bench.new_video()
+    bench.ahead += timedelta(minutes=2)
     bench.until(lambda: bench.steps.ran[video_id][-1:] == ["release"])
     assert failures == []
     assert bench.steps.upkeeps > before
