@@ -6,6 +6,7 @@ The parent gets back plain values (:class:`Inspection`); what they mean, it deci
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -20,15 +21,15 @@ from guard.credentials import CredentialsDetector, CredentialsReport, Trust
 from guard.fingerprints import Fingerprint
 from guard.marks import MarkKey, Reading
 from guard.marks.front import MIN_SIDE
-from guard.media import ClipInfo, ReadLimits, VideoFile, sandbox
+from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 
 _TARGET = "guard.inspection:inspect"
-_CROPS = (fingerprints.WHOLE,)  # the recorded fingerprints hold the crops
 FRAMES_OF_UPLOADS = 128
 """At least so many frames are read for the watermark: more add little, and converting them is what takes time."""
 FRAMES_OF_OURS = 32
-"""The same for a file that just left our own encoder, whose mark nothing has worn."""
+"""The same for a file that just left our own encoder, whose mark nothing has worn. Always the same ones are read, so
+that the answer is always the same."""
 _SECRET = "mark_keys"  # noqa: S105 - the name of a field
 
 
@@ -85,10 +86,13 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
     """
     if inspector.mark_keys:
         _compile_once()
+    sha256, size = _digest(path)
     answer = sandbox.call(
         _TARGET,
         {
             "path": str(path),
+            "sha256": sha256,
+            "size": size,
             "trust": inspector.trust().model_dump(mode="json"),
             "limits": asdict(inspector.reading),
             "foreign": foreign,
@@ -99,14 +103,23 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
     )
     reading, fingerprint, credentials = answer["reading"], answer["fingerprint"], answer["credentials"]
     return Inspection(
-        sha256=answer["sha256"],
-        size=answer["size"],
+        sha256=sha256,
+        size=size,
         info=ClipInfo.from_json(answer["info"]),
         credentials=None if credentials is None else CredentialsReport.model_validate(credentials),
         reading=None if reading is None else Reading.from_json(reading),
         fingerprint=None if fingerprint is None else Fingerprint.from_json(fingerprint),
         evidence=tuple(Evidence.model_validate(item) for item in answer["evidence"]),
     )
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    """Digest and size, taken here: a reader that a file has taken over must not say which file it read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+    except OSError as error:
+        raise MediaError("media_missing", "The file does not exist or may not be read.") from error
 
 
 @cache
@@ -123,21 +136,22 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     """
     path = Path(arguments["path"])
     media = VideoFile(path, limits=ReadLimits(**arguments["limits"]))
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     pictures = media.info.kind != "audio"
-    subject = Subject(path=path, media=media if pictures else None, size=size, sha256=sha256)
+    subject = Subject(
+        path=path, media=media if pictures else None, size=arguments["size"], sha256=arguments["sha256"]
+    )
     credentials = CredentialsDetector(Trust.model_validate(arguments["trust"]))
     foreign = (KnownWatermarks(), DeclaredMetadata()) if arguments["foreign"] else ()
     evidence = examine(subject, [credentials, *foreign])
     keys = secrets.get(_SECRET, "")
-    frames = FRAMES_OF_UPLOADS if arguments["foreign"] else FRAMES_OF_OURS
-    reading, fingerprint = _look(media, keys, frames) if pictures else (None, None)
+    reading, fingerprint = None, None
+    if pictures and arguments["foreign"]:
+        # what is looked at must not be known beforehand to whoever made the file
+        reading, fingerprint = _look(media, keys, frames=FRAMES_OF_UPLOADS, lot=random.SystemRandom())
+    elif pictures:
+        reading, fingerprint = _look(media, keys, frames=FRAMES_OF_OURS, lot=random.Random(0))  # noqa: S311 - no secret
     report = credentials.last_report
     return {
-        "sha256": sha256,
-        "size": size,
         "info": media.info.to_json(),
         "credentials": None if report is None else report.model_dump(mode="json"),
         "reading": None if reading is None else reading.to_json(),
@@ -146,19 +160,19 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     }
 
 
-def _look(media: VideoFile, keys: str, frames: int) -> tuple[Reading | None, Fingerprint]:
-    """Watermark and fingerprint, from one pass over at least ``frames`` of the pictures, where there are as many."""
+def _look(
+    media: VideoFile, keys: str, *, frames: int, lot: random.Random
+) -> tuple[Reading | None, Fingerprint]:
+    """Watermark and fingerprint, from one pass over the pictures and from different ones of them."""
     parsed = [
         MarkKey(name, bytes.fromhex(secret))
         for name, _, secret in (k.partition(":") for k in keys.split(","))
         if name
     ]
+    taker = fingerprints.Taker(lot)
     if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
-        return None, fingerprints.compute(media, crops=_CROPS)
-    info = media.info
-    known = info.frames or round(info.duration * info.fps)
-    every = 1
-    while known // (every * 2) >= frames:
-        every *= 2
-    taker = fingerprints.Taker(max(1, fingerprints.sampling(info) // every), crops=_CROPS)
-    return marks.read(taker.watch(media.chunks(every=every)), parsed), taker.fingerprint()
+        media.show(taker)
+        return None, taker.fingerprint()
+    look = marks.Look(2 * frames, lot)
+    media.show(taker, look)
+    return look.read(parsed), taker.fingerprint()

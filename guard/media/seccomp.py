@@ -46,6 +46,17 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "pidfd_getfd": (438, 438),
     "pidfd_send_signal": (424, 424),
     "kcmp": (312, 272),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    # memory and messages that outlive the process, and that others may open
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "msgget": (68, 186),
+    "semget": (64, 190),
+    "mq_open": (240, 180),
     # what Landlock does not see: modes, owners and attributes of files
     "chmod": (90, None),
     "fchmod": (91, 52),
@@ -74,7 +85,20 @@ _DENIED: dict[str, tuple[int | None, int | None]] = {
     "request_key": (249, 218),
     "open_by_handle_at": (304, 265),
 }
-_OWN_ONLY = {"kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131)}
+# Calls that act on the process named first: this one, by its number or as 0. Threads of this process other than
+# the first have numbers of their own, and are left alone as well.
+_OWN_ONLY = {
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "prlimit64": (302, 261),
+    "sched_setaffinity": (203, 122),
+    "sched_setparam": (142, 118),
+    "sched_setscheduler": (144, 119),
+    "sched_setattr": (314, 274),
+}
 _CLONE = (56, 220)
 _CLONE3 = (435, 435)
 _SECCOMP = (317, 277)
@@ -128,9 +152,10 @@ def _program(column: int, audit: int, process: int) -> bytes:
     ]
     for numbers_own in _OWN_ONLY.values():
         lines += [
-            _operation(_EQUAL, numbers_own[column], 0, 4),
+            _operation(_EQUAL, numbers_own[column], 0, 5),
             _operation(_LOAD, _FIRST_ARGUMENT),
-            _operation(_EQUAL, process, 1, 0),
+            _operation(_EQUAL, process, 2, 0),
+            _operation(_EQUAL, 0, 1, 0),
             deny,
             _operation(_LOAD, _NUMBER),
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -104,6 +105,33 @@ def fork(_: Any) -> int:
 
 def signal_parent(_: Any) -> None:
     os.kill(os.getppid(), 15)
+
+
+def limit_parent(_: Any) -> None:
+    resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (64, 64))
+
+
+def slow_parent(_: Any) -> None:
+    os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)
+
+
+def move_parent(_: Any) -> None:
+    os.sched_setaffinity(os.getppid(), {0})
+
+
+def share_memory(_: Any) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    found: int = libc.shmget(0, 4096, 0o1600)
+    if found < 0:
+        raise OSError(ctypes.get_errno(), "shmget")
+    libc.shmctl(found, 0, None)  # remove it again
+    return found
+
+
+def own_limits(_: Any) -> list[int]:
+    """What numeric libraries ask for, by either name of this process."""
+    os.sched_setaffinity(0, os.sched_getaffinity(0))
+    return [resource.prlimit(pid, resource.RLIMIT_CORE)[0] for pid in (0, os.getpid())]
 
 
 def make_thread(_: Any) -> str:

@@ -156,9 +156,14 @@ def test_no_network_no_programs_no_signals_where_the_kernel_filters(tmp_path: Pa
     if protections["system_calls"]:
         for name in ("start_program", "fork", "signal_parent"):
             assert code_of(name) == "media_crashed"
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE), os.nice(0), os.sched_getaffinity(0)
+        for name in ("limit_parent", "slow_parent", "move_parent", "share_memory"):
+            assert code_of(name) == "media_crashed"
+        assert limits == (resource.getrlimit(resource.RLIMIT_NOFILE), os.nice(0), os.sched_getaffinity(0))
         assert code_of("change_mode", str(file), writable=[file]) == "media_crashed"
         assert file.stat().st_mode & 0o777 != 0o777
     assert run("make_thread") == "thread"
+    assert run("own_limits") == [0, 0]
 
 
 def test_all_protections_hold_on_current_linux() -> None:
