@@ -71,7 +71,7 @@ class DeclaredMetadata:
             for trace in _xmp_traces(packet):
                 found.setdefault(trace, "xmp")
         if metadata.format not in _WITHOUT_TAGS:
-            for key, value in _container_tags(subject.path):
+            for key, value in _container_tags(subject.path, boxes=metadata.format == "bmff"):
                 for trace in text_traces(key, value):
                     found.setdefault(trace, "container tag")
         if not found:
@@ -129,20 +129,26 @@ def _user_comment(comment: bytes) -> str:
     return text.decode("utf-16-le" if little else "utf-16-be", errors="replace")
 
 
-_CONTAINER_OPTIONS = {
-    "probesize": "1000000",
-    # A playlist would be followed to other files, whose tags are not this file's.
-    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,mxf,mp3,wav,flac,aac,gif",
-    "protocol_whitelist": "file",
-}
+# Without playlists, which would be followed to other files, whose tags are not this file's.
+_WITHOUT_BOXES = "matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,mxf,mp3,wav,flac,aac,gif"
 
 
-def _container_tags(path: Path) -> list[tuple[str, str]]:
-    """Tags of the container and its streams; none where it cannot be opened."""
+def _container_tags(path: Path, *, boxes: bool) -> list[tuple[str, str]]:
+    """Tags of the container and its streams; none where it cannot be opened.
+
+    A file that begins with boxes is read as boxes, or FFmpeg could take it for something else and read the tags
+    of what others may have put into it.
+    """
     import av
 
+    options = {
+        "probesize": "1000000",
+        "format_whitelist": "mov" if boxes else _WITHOUT_BOXES,
+        "protocol_whitelist": "file",
+    }
+    kind = "mov" if boxes else None
     try:
-        with av.open(str(path), metadata_errors="replace", options=_CONTAINER_OPTIONS) as container:
+        with av.open(str(path), "r", kind, metadata_errors="replace", options=options) as container:
             groups = [container.metadata, *(stream.metadata for stream in container.streams)]
             return [(key, value) for tags in groups for key, value in tags.items() if len(value) <= MAX_ITEM]
     except (av.FFmpegError, ValueError, UnicodeError):

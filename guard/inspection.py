@@ -6,6 +6,7 @@ The parent gets back plain values (:class:`Inspection`); what they mean, it deci
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -24,11 +25,11 @@ from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 
 _TARGET = "guard.inspection:inspect"
-_CROPS = (fingerprints.WHOLE,)  # the recorded fingerprints hold the crops
 FRAMES_OF_UPLOADS = 128
 """At least so many frames are read for the watermark: more add little, and converting them is what takes time."""
 FRAMES_OF_OURS = 32
-"""The same for a file that just left our own encoder, whose mark nothing has worn."""
+"""The same for a file that just left our own encoder, whose mark nothing has worn. Always the same ones are read, so
+that the answer is always the same."""
 _SECRET = "mark_keys"  # noqa: S105 - the name of a field
 
 
@@ -147,8 +148,12 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     foreign = (KnownWatermarks(), DeclaredMetadata()) if arguments["foreign"] else ()
     evidence = examine(subject, [credentials, *foreign])
     keys = secrets.get(_SECRET, "")
-    frames = FRAMES_OF_UPLOADS if arguments["foreign"] else FRAMES_OF_OURS
-    reading, fingerprint = _look(media, keys, frames) if pictures else (None, None)
+    reading, fingerprint = None, None
+    if pictures and arguments["foreign"]:
+        # what is looked at must not be known beforehand to whoever made the file
+        reading, fingerprint = _look(media, keys, frames=FRAMES_OF_UPLOADS, lot=random.SystemRandom())
+    elif pictures:
+        reading, fingerprint = _look(media, keys, frames=FRAMES_OF_OURS, lot=random.Random(0))  # noqa: S311 - no secret
     report = credentials.last_report
     return {
         "info": media.info.to_json(),
@@ -159,19 +164,19 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     }
 
 
-def _look(media: VideoFile, keys: str, frames: int) -> tuple[Reading | None, Fingerprint]:
-    """Watermark and fingerprint, from one pass over at least ``frames`` of the pictures, where there are as many."""
+def _look(
+    media: VideoFile, keys: str, *, frames: int, lot: random.Random
+) -> tuple[Reading | None, Fingerprint]:
+    """Watermark and fingerprint, from one pass over the pictures and from different ones of them."""
     parsed = [
         MarkKey(name, bytes.fromhex(secret))
         for name, _, secret in (k.partition(":") for k in keys.split(","))
         if name
     ]
+    taker = fingerprints.Taker(lot)
     if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
-        return None, fingerprints.compute(media, crops=_CROPS)
-    info = media.info
-    known = info.frames or round(info.duration * info.fps)
-    every = 1
-    while known // (every * 2) >= frames:
-        every *= 2
-    taker = fingerprints.Taker(max(1, fingerprints.sampling(info) // every), crops=_CROPS)
-    return marks.read(taker.watch(media.chunks(every=every)), parsed), taker.fingerprint()
+        media.show(taker)
+        return None, taker.fingerprint()
+    look = marks.Look(2 * frames, lot)
+    media.show(taker, look)
+    return look.read(parsed), taker.fingerprint()

@@ -4,7 +4,9 @@ The hard binding of an mp4 leaves some boxes out (`free`, `skip`, `ftyp`, `mfra`
 whatever else a manifest excludes). A sample table may point into such a box: the media there plays, is
 signed, and can be changed at will with the signature still valid. c2pa-rs 0.91 does not look. This module
 does: it walks the sample tables of plain files (`stco`, `co64`), of fragments (`moof`, `trun`) and of HEIF
-and AVIF stills (`iloc`), and reports every extent that touches an excluded byte range.
+and AVIF stills (`iloc`), and reports every extent that touches an excluded byte range. Tables in places where
+they do not belong are reported wherever they point. And since a demuxer may yet find others than this module,
+FFmpeg is asked from which bytes it would decode.
 
 Source of the layouts: ISO/IEC 14496-12. Work and memory grow linearly with the tables and are bounded.
 """
@@ -13,12 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 from guard.credentials import bmff_samples
 from guard.credentials.bmff_boxes import C2PA_USER_TYPE, Box, Boxes, Exclusion, read_boxes
 from guard.credentials.errors import CredentialsError
+from guard.media import MediaError
+from guard.media.containers import is_boxes
+from guard.media.reading import packet_extents
+from guard.media.stills import is_still
 
 DEFAULT_EXCLUSIONS = (
     Exclusion("/uuid", data=((8, C2PA_USER_TYPE),)),
@@ -29,19 +38,6 @@ DEFAULT_EXCLUSIONS = (
 )
 """What c2pa-rs 0.91 leaves out of the hash of a file that it signs."""
 
-_FIRST_BOXES = {
-    b"ftyp",
-    b"styp",
-    b"moov",
-    b"moof",
-    b"mdat",
-    b"free",
-    b"skip",
-    b"wide",
-    b"pnot",
-    b"sidx",
-    b"uuid",
-}
 _MAX_FINDINGS = 20
 
 
@@ -50,8 +46,8 @@ class Finding:
     """One reason why the hash does not protect the whole of the media.
 
     Attributes:
-        code: `sample_in_excluded_box`, `sample_outside_file`, `header_in_excluded_box`, `external_media` or
-            `compressed_header`.
+        code: `sample_in_excluded_box`, `sample_outside_file`, `header_in_excluded_box`, `external_media`,
+            `compressed_header`, `misplaced_header` or `stray_fragment`.
         box: path of the box that holds or declares the bytes.
         offset: first byte of the extent in the file.
         size: bytes of the extent; 0 if it has none.
@@ -66,8 +62,7 @@ class Finding:
 def is_bmff(path: Path) -> bool:
     """Whether the file begins like one of the mp4 family."""
     with path.open("rb") as file:
-        head = file.read(8)
-    return len(head) == 8 and head[4:] in _FIRST_BOXES
+        return is_boxes(file.read(8))
 
 
 def check_protected(path: Path, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUSIONS) -> tuple[Finding, ...]:
@@ -112,13 +107,27 @@ def _findings(file: BinaryIO, boxes: Boxes, exclusions: Sequence[Exclusion]) -> 
     yield from _hidden_headers(file, boxes, holes)
     for box in boxes.at("/moov/cmov"):
         yield Finding("compressed_header", box.path, box.start, box.size)
+    for box in bmff_samples.misplaced(boxes):
+        yield Finding("misplaced_header", box.path, box.start, box.size)
+    for box in bmff_samples.stray_fragments(file, boxes):
+        yield Finding("stray_fragment", box.path, box.start, box.size)
     for box in bmff_samples.external_references(file, boxes):
         yield Finding("external_media", box.path, box.start, box.size)
-    for path, extents in bmff_samples.extents(file, boxes):
+    for path, extents in (*bmff_samples.extents(file, boxes), ("/", _played(Path(file.name)))):
         for offset, size in bmff_samples.outside(extents, boxes.file_size)[:_MAX_FINDINGS]:
             yield Finding("sample_outside_file", path, offset, size)
         for hole_path, offset, size in bmff_samples.touching(extents, holes)[:_MAX_FINDINGS]:
             yield Finding("sample_in_excluded_box", hole_path, offset, size)
+
+
+def _played(path: Path) -> bmff_samples.Extents:
+    """Where FFmpeg, which decodes what we judge, takes the media from, whatever tables it found that in."""
+    if is_still(path):  # decoded by another library, from what `iloc` says
+        return np.empty((0, 2), dtype=np.int64)
+    try:
+        return np.fromiter(chain.from_iterable(packet_extents(path)), dtype=np.int64).reshape(-1, 2)
+    except MediaError as error:
+        raise CredentialsError("bmff_malformed", "The file's media cannot be located.") from error
 
 
 def _excluded_ranges(

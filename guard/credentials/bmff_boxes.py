@@ -20,13 +20,21 @@ _CONTAINERS = {
 }  # fmt: skip
 """Boxes that hold boxes, and the bytes of their own fields before the first."""
 
+_LOOSE = frozenset({b"udta", b"edts", b"tref", b"wave", b"ilst", b"schi", b"sinf", b"iprp", b"ipco", b"hoov"})
+"""Boxes that should hold nothing of what says where media lie, but in which FFmpeg looks for it. Their content
+follows no rule, so what is no box there ends the walk of them, as it does FFmpeg's."""
+
 _MAX_BOXES = 100_000
 _MAX_DEPTH = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """One box: `start` to `end` in the file, its content from `payload` on."""
+    """One box: `start` to `end` in the file, its content from `payload` on.
+
+    `parent` is the number of the box that it lies in, -1 for the file itself; `loose` means that it does, at
+    some depth, lie in content without rules.
+    """
 
     number: int
     type: bytes
@@ -34,6 +42,8 @@ class Box:
     start: int
     payload: int
     end: int
+    parent: int = -1
+    loose: bool = False
 
     @property
     def size(self) -> int:
@@ -50,16 +60,21 @@ class Boxes:
         self._by_path: dict[str, list[Box]] = {}
         self._by_parent: dict[int, list[Box]] = {}
 
-    def add(self, box: Box, parent: Box | None) -> None:
-        """Note a box below its parent; below the file itself if None."""
+    def add(self, box: Box) -> None:
+        """Note a box below its parent."""
         self.count += 1
         self._by_path.setdefault(box.path, []).append(box)
-        self._by_parent.setdefault(parent.number if parent else -1, []).append(box)
+        self._by_parent.setdefault(box.parent, []).append(box)
 
     @property
     def top(self) -> list[Box]:
         """The outermost boxes, in file order."""
         return self._by_parent.get(-1, [])
+
+    @property
+    def all(self) -> list[Box]:
+        """Every box that was walked."""
+        return [box for boxes in self._by_path.values() for box in boxes]
 
     def at(self, path: str) -> list[Box]:
         """Boxes at a path such as "/moov/trak"."""
@@ -150,10 +165,14 @@ def read_boxes(file: BinaryIO) -> Boxes:
             if parent is not None and end - position < 8:
                 break  # QuickTime ends some containers with four zero bytes
             box = _read_box(file, boxes.count, position, end, parent)
-            boxes.add(box, parent)
+            if box is None:
+                break
+            boxes.add(box)
             if boxes.count > _MAX_BOXES:
                 raise _too_complex()
-            if box.type in _CONTAINERS:
+            if box.type in _LOOSE:
+                pending.append((box.payload, box.end, box, depth + 1))
+            elif box.type in _CONTAINERS:
                 pending.append((box.payload + _own_fields(file, box), box.end, box, depth + 1))
             position = box.end
     return boxes
@@ -167,7 +186,8 @@ def _own_fields(file: BinaryIO, box: Box) -> int:
     return _CONTAINERS[box.type]
 
 
-def _read_box(file: BinaryIO, number: int, position: int, end: int, parent: Box | None) -> Box:
+def _read_box(file: BinaryIO, number: int, position: int, end: int, parent: Box | None) -> Box | None:
+    """The box at this position; None for what is none in a parent that is `loose`."""
     file.seek(position)
     head = file.read(16)
     if len(head) < 8:
@@ -180,10 +200,15 @@ def _read_box(file: BinaryIO, number: int, position: int, end: int, parent: Box 
     elif size == 0:
         size = end - position
     if size < payload - position or position + size > end:
-        raise _malformed(position)
+        if parent is None or not parent.loose:
+            raise _malformed(position)
+        if size < payload - position:
+            return None
+        size = end - position  # where FFmpeg ends it
     name = "".join(chr(byte) if 32 < byte < 127 else "?" for byte in kind)
     path = f"{parent.path if parent else ''}/{name}"
-    return Box(number, kind, path, position, payload, position + size)
+    loose = kind in _LOOSE or (parent is not None and parent.loose)
+    return Box(number, kind, path, position, payload, position + size, parent.number if parent else -1, loose)
 
 
 def _malformed(position: int) -> CredentialsError:

@@ -14,6 +14,34 @@ from guard.credentials.errors import CredentialsError
 Extents = npt.NDArray[np.int64]
 """(n, 2): first byte in the file, bytes."""
 
+_TRACK = "/moov/trak/mdia/minf/stbl"
+_PLACES = {
+    b"moov": "/moov",
+    b"trak": "/moov/trak",
+    b"mdia": "/moov/trak/mdia",
+    b"minf": "/moov/trak/mdia/minf",
+    b"stbl": _TRACK,
+    b"stsd": f"{_TRACK}/stsd",
+    b"stsc": f"{_TRACK}/stsc",
+    b"stco": f"{_TRACK}/stco",
+    b"co64": f"{_TRACK}/co64",
+    b"stsz": f"{_TRACK}/stsz",
+    b"stz2": f"{_TRACK}/stz2",
+    b"dinf": "/moov/trak/mdia/minf/dinf",
+    b"dref": "/moov/trak/mdia/minf/dinf/dref",
+    b"mvex": "/moov/mvex",
+    b"trex": "/moov/mvex/trex",
+    b"moof": "/moof",
+    b"traf": "/moof/traf",
+    b"tfhd": "/moof/traf/tfhd",
+    b"trun": "/moof/traf/trun",
+    b"mfra": "/mfra",
+}
+"""Where the boxes may stand that say where media lie."""
+_STILL = ("/meta/dinf", "/meta/dinf/dref")  # a still's own, which nothing plays from
+_REPEATED = frozenset({b"trak", b"trex", b"moof", b"traf", b"trun"})
+_ALIKE = {b"co64": b"stco", b"stz2": b"stsz"}
+
 _MAX_TABLE = 32 << 20
 _MAX_ITEM_TABLE = 1 << 20
 
@@ -24,7 +52,7 @@ def extents(file: BinaryIO, boxes: Boxes) -> Iterator[tuple[str, Extents]]:
     Raises:
         CredentialsError: `bmff_malformed`, `bmff_too_complex`.
     """
-    for stbl in boxes.at("/moov/trak/mdia/minf/stbl"):
+    for stbl in boxes.at(_TRACK):
         yield from _track(file, boxes, stbl)
     defaults = {
         _u32(data, 4): _u32(data, 16) for data in (_body(file, b, 24) for b in boxes.at("/moov/mvex/trex"))
@@ -33,6 +61,37 @@ def extents(file: BinaryIO, boxes: Boxes) -> Iterator[tuple[str, Extents]]:
         yield moof.path, _fragment(file, boxes, moof, defaults)
     for iloc in boxes.at("/meta/iloc"):
         yield iloc.path, _items(_body(file, iloc, _MAX_ITEM_TABLE))
+
+
+def misplaced(boxes: Boxes) -> Iterator[Box]:
+    """Boxes that say where media lie, in a place where no specification has them or once too often.
+
+    A player that looks there reads other tables than the ones examined here.
+    """
+    seen: set[tuple[int, bytes]] = set()
+    for box in boxes.all:
+        place = _PLACES.get(box.type)
+        if place is None:
+            continue
+        once = (box.parent, _ALIKE.get(box.type, box.type))
+        repeated = once in seen and box.type not in _REPEATED
+        seen.add(once)
+        if repeated or (box.path != place and not box.path.endswith(_STILL)):
+            yield box
+
+
+def stray_fragments(file: BinaryIO, boxes: Boxes) -> Iterator[Box]:
+    """Indexes of fragments (`tfra`) with an entry that leads to anything but an outermost `moof`."""
+    fragments = {box.start for box in boxes.at("/moof")}
+    for box in boxes.at("/mfra/tfra"):
+        data = _body(file, box, _MAX_TABLE)
+        wide, lengths, count = data[:1] == b"\1", _u32(data, 8), _u32(data, 12)
+        width = (16 if wide else 8) + sum((lengths >> shift & 3) + 1 for shift in (4, 2, 0))
+        rows = _array(data, 16, count * width, ">u1").reshape(-1, width)
+        half = 8 if wide else 4
+        offsets = np.ascontiguousarray(rows[:, half : 2 * half]).view(f">u{half}").ravel()
+        if not fragments.issuperset(offsets.tolist()):
+            yield box
 
 
 def external_references(file: BinaryIO, boxes: Boxes) -> Iterator[Box]:

@@ -1,6 +1,6 @@
 """Perceptual fingerprints: a clip is found again after re-encoding, scaling and small central crops."""
 
-from guard.fingerprints.compute import Taker, compute, sampling
+from guard.fingerprints.compute import Taker, compute
 from guard.fingerprints.fingerprint import ALGORITHM, WHOLE, Fingerprint, FingerprintError, FrameHash
 from guard.fingerprints.match import Match, compare
 
@@ -14,5 +14,4 @@ __all__ = [
     "Taker",
     "compare",
     "compute",
-    "sampling",
 ]

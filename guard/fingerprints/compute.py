@@ -3,24 +3,38 @@
 PDQ (Facebook's open perceptual hash, 256 bits) survives re-encoding and scaling, but not crops: a central
 crop to 95 % of a picture moves about 42 bits, to 98 % about 18. Recorded clips are therefore also hashed in
 central crops three per cent apart, so that any central crop down to 84 % lies within 1.5 % of one of them.
+
+A release's fingerprint holds as many of its pictures as it takes for every other one to be like one of them:
+whoever examines an upload looks at pictures that nobody could choose beforehand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from fractions import Fraction
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
 
 from guard.fingerprints.fingerprint import WHOLE, Fingerprint, FingerprintError, FrameHash
 from guard.fingerprints.pdq import pdq
-from guard.media import Chunk, ClipInfo, Frames, FrameSource
+from guard.media import Frames, FrameSource
+from guard.media.selection import Selection
 
 CROPS = (WHOLE, 97, 94, 91, 88, 85)
 LEAST_FRAMES = 8
 MOST_FRAMES = 1200
-"""However long a clip is, and however few pictures its header admits to: beyond this every other one is dropped."""
+"""However long a clip is: beyond this every other frame is dropped."""
+MOST_OF_SHORT = 64
+"""The same for uploads of which a picture a second would be fewer."""
+MOVED = 16
+"""Bits by which pictures between two recorded ones may differ from the first: half of what counts as a match,
+since an upload has been compressed, and perhaps cropped, besides."""
+_LOOKS = 12
+"""How many pictures a second are compared for that."""
+_SECOND = 1.0
+_ROUNDING = 0.002
 
 # PDQ's reference reduces pictures to 512 x 512 first. Crops are taken at 128, whose hashes differ from those
 # at 512 by 4 bits (median) and 10 (most) and cost a twentieth.
@@ -29,69 +43,81 @@ _CROP_SIZE = 128
 
 
 def compute(source: FrameSource, *, crops: Sequence[int] = CROPS) -> Fingerprint:
-    """The fingerprint of a clip or a still picture.
+    """The fingerprint to record of a clip or a still picture of our own, whose header can be believed.
+
+    Equal clips give equal fingerprints. At least one picture a second is hashed, and eight of a clip that has as
+    many; more where the picture changes.
 
     Args:
-        source: where the pictures come from; only every n-th is converted.
-        crops: per cent of the picture's sides to hash, the whole (100) first. To look an upload up,
-            ``(100,)`` is enough, since the recorded fingerprint holds the crops.
+        source: where the pictures come from.
+        crops: per cent of the picture's sides to hash, the whole (100) first.
 
     Raises:
         FingerprintError: ``fingerprint_no_frames``.
         MediaError: what reading the source raises.
     """
-    taker = Taker(1, crops=crops)
-    for chunk in source.chunks(every=sampling(source.info)):
-        taker.add(chunk)
-    return taker.fingerprint()
+    info = source.info
+    frames = info.frames or round(info.duration * info.fps)
+    every = max(1, min(frames // LEAST_FRAMES, round(info.fps / _LOOKS)))
+    apart = min(_SECOND, frames // LEAST_FRAMES / float(info.fps)) if info.fps else _SECOND
+    kept: list[tuple[FrameHash, ...]] = []
+    last, due = 0, 0.0
+    for chunk in source.chunks(every=every):
+        for time, frame in zip(chunk.times, chunk.frames, strict=True):
+            seconds, seen = round(max(0.0, float(time)), 3), _small(frame)
+            if not kept or seconds >= due or (seen ^ last).bit_count() > MOVED:
+                kept.append(tuple(_hashes(seconds, frame, crops)))
+                last, due = seen, seconds + apart - _ROUNDING
+    while len(kept) > MOST_FRAMES:
+        kept = kept[::2]
+    return _fingerprint([item for frame in kept for item in frame])
 
 
 class Taker:
-    """Takes a fingerprint of pictures that something else is reading, so that they are decoded once.
+    """Takes the fingerprint of a stranger's clip, to compare: a viewer for ``VideoFile.show``.
+
+    Pictures are hashed whole, since what is recorded holds the crops.
 
     Args:
-        every: hash every n-th picture; see :func:`sampling`.
-        crops: as for :func:`compute`.
+        lot: draws which pictures are hashed; see ``guard.media.selection``.
     """
 
-    def __init__(self, every: int, *, crops: Sequence[int] = CROPS) -> None:
-        self._every = every
-        self._crops = crops
-        self._seen = 0
-        self._found: list[tuple[FrameHash, ...]] = []
+    def __init__(self, lot: random.Random) -> None:
+        self._selection: Selection[FrameHash] = Selection(_most, lot)
 
-    def add(self, chunk: Chunk) -> None:
-        """The next pictures of the clip."""
-        for time, frame in zip(chunk.times, chunk.frames, strict=True):
-            if self._seen % self._every == 0:
-                self._found.append(tuple(_hashes(round(max(0.0, float(time)), 3), frame, self._crops)))
-                if len(self._found) > MOST_FRAMES:
-                    self._found = self._found[::2]
-                    self._every *= 2
-            self._seen += 1
+    def wants(self, end: float) -> bool:
+        """Whether to be shown the picture that is on screen until `end`."""
+        return self._selection.wants(end)
 
-    def watch(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """The same chunks, each added as it passes."""
-        for chunk in chunks:
-            self.add(chunk)
-            yield chunk
+    def see(self, end: float, frame: Frames) -> None:
+        """The picture that is on screen until `end`."""
+        self._selection.keep(end, next(_hashes(0.0, frame, (WHOLE,))))
 
     def fingerprint(self) -> Fingerprint:
-        """What has been taken.
+        """What has been taken: a hash for each moment that was drawn.
 
         Raises:
             FingerprintError: ``fingerprint_no_frames``.
         """
-        if not self._found:
-            raise FingerprintError("fingerprint_no_frames", "There is no picture to take a fingerprint of.")
-        return Fingerprint(tuple(item for frame in self._found for item in frame))
+        return _fingerprint([replace(item, time=round(time, 3)) for time, item in self._selection.kept])
 
 
-def sampling(info: ClipInfo) -> int:
-    """Every how many frames one is hashed: one a second, but at least 8 a clip where it has as many."""
-    second = max(1, round(info.fps or Fraction(1)))
-    frames = info.frames or round(info.duration * (info.fps or 0))
-    return max(1, min(second, (frames or second) // LEAST_FRAMES))
+def _most(stretch: float) -> int:
+    """A picture a second, however long the clip; more than that of a short one."""
+    return MOST_OF_SHORT if stretch < _SECOND else MOST_FRAMES
+
+
+def _fingerprint(hashes: list[FrameHash]) -> Fingerprint:
+    if not hashes:
+        raise FingerprintError("fingerprint_no_frames", "There is no picture to take a fingerprint of.")
+    return Fingerprint(tuple(hashes))
+
+
+def _small(frame: Frames) -> int:
+    """The hash of a much reduced picture, as a number: enough to see whether anything moved."""
+    size = (_CROP_SIZE, _CROP_SIZE)
+    picture = Image.fromarray(frame).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return int.from_bytes(pdq(np.asarray(picture))[0])
 
 
 def _hashes(time: float, frame: Frames, crops: Sequence[int]) -> Iterator[FrameHash]:

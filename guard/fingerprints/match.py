@@ -13,6 +13,9 @@ from guard.fingerprints.fingerprint import WHOLE, Fingerprint
 THRESHOLD = 31
 LEAST_QUALITY = 50
 LEAST_SHARE = 0.6
+LEAST_MATCHING = 3
+"""Frames that must match, of an upload that has as many: one picture may be like another by chance, or be a still
+that somebody else's film shows for a moment."""
 BITS = 256
 
 
@@ -26,9 +29,10 @@ class Match:
         reason: ``match``, ``no_match``, or ``too_plain`` where one of the two has no frame with enough
             texture. A plain frame's hash is noise about its median and matches anything plain, so no looser
             rule is tried.
-        fraction_of_upload: share of the upload's usable frames that match.
-        fraction_of_recorded: share of the recorded clip that the upload shows: usable frames that are matched,
-            and no more seconds of them than the upload's matching frames stand for. Else one picture out of a
+        fraction_of_upload: share of all of the upload's frames that match. A plain one cannot match, and counts
+            as the recorded clip's only in the proportion in which that clip itself has plain frames.
+        fraction_of_recorded: share of the recorded clip's seconds that the upload shows: those of usable frames
+            that are matched, and no more than the upload's matching frames stand for. Else one picture out of a
             calm scene, where every frame is like every other, would count as the whole clip.
         median_distance: bits between each usable frame of the upload and the nearest recorded hash, median;
             256 where nothing is usable.
@@ -47,40 +51,47 @@ class Match:
 
 def compare(upload: Fingerprint, recorded: Fingerprint) -> Match:
     """Compare the whole frames of an upload with the whole and cropped frames of a recorded clip."""
-    asked = usable_whole(upload)
+    asked, plain = _whole(upload)
+    known, known_plain = _whole(recorded)
     kept = [index for index, item in enumerate(recorded.hashes) if item.quality >= LEAST_QUALITY]
-    if not asked or not kept:
+    if not asked or not known:
         return Match(False, "too_plain", 0.0, 0.0, BITS)
     distances = hamming(upload.words[asked], recorded.words[kept])
     nearest = distances.min(axis=1)
-    close = distances.min(axis=0) <= THRESHOLD
-    times = np.array([recorded.hashes[index].time for index in kept])
-    of_upload = float(np.mean(nearest <= THRESHOLD))
-    seen, there = len(np.unique(times[close])), len(np.unique(times))
-    of_recorded = min(seen, _shown(upload, int(np.sum(nearest <= THRESHOLD)), recorded)) / there
-    matched = max(of_upload, of_recorded) >= LEAST_SHARE
+    matching = int(np.sum(nearest <= THRESHOLD))
+    own_plain = min(plain, matching * known_plain / len(known))
+    of_upload = (matching + own_plain) / (len(asked) + plain)
+    close = {
+        recorded.hashes[kept[index]].time for index in np.flatnonzero(distances.min(axis=0) <= THRESHOLD)
+    }
+    of_recorded = _shown(upload, matching, recorded, close, {recorded.hashes[index].time for index in kept})
+    enough = matching >= min(LEAST_MATCHING, len(asked) + plain)
+    matched = enough and max(of_upload, of_recorded) >= LEAST_SHARE
     return Match(matched, "match" if matched else "no_match", of_upload, of_recorded, int(np.median(nearest)))
 
 
-def _shown(upload: Fingerprint, frames: int, recorded: Fingerprint) -> float:
-    """How many of the recorded clip's sampled frames last as long as so many of the upload's."""
-    apart = _apart(recorded)
-    return frames * (_apart(upload) or apart) / apart if apart else float(frames)
+def _whole(fingerprint: Fingerprint) -> tuple[list[int], int]:
+    """Indices of whole frames with enough texture, and how many whole frames have too little."""
+    whole = [index for index, item in enumerate(fingerprint.hashes) if item.crop == WHOLE]
+    usable = [index for index in whole if fingerprint.hashes[index].quality >= LEAST_QUALITY]
+    return usable, len(whole) - len(usable)
 
 
-def _apart(fingerprint: Fingerprint) -> float:
-    """Mean distance of the sampled frames in seconds; 0 for a single one."""
-    times = np.unique([item.time for item in fingerprint.hashes])
-    return float(times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
+def _shown(
+    upload: Fingerprint, matching: int, recorded: Fingerprint, seen: set[float], usable: set[float]
+) -> float:
+    """Share of the recorded clip's usable seconds that are `seen`, and for which the upload has time enough."""
+    times = sorted({item.time for item in recorded.hashes})
+    apart = _apart(times)
+    lasts = dict(zip(times, [*np.diff(times), apart], strict=True))
+    stands_for = matching * (_apart(sorted({item.time for item in upload.hashes})) or apart)
+    found, there = (sum(lasts[time] for time in chosen) for chosen in (seen, usable))
+    return float(min(found, stands_for) / there) if there else float(bool(seen))
 
 
-def usable_whole(fingerprint: Fingerprint) -> list[int]:
-    """Indices of whole frames with enough texture."""
-    return [
-        index
-        for index, item in enumerate(fingerprint.hashes)
-        if item.crop == WHOLE and item.quality >= LEAST_QUALITY
-    ]
+def _apart(times: list[float]) -> float:
+    """Mean distance of the times in seconds; 0 for a single one."""
+    return (times[-1] - times[0]) / (len(times) - 1) if len(times) > 1 else 0.0
 
 
 def hamming(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.uint16]:

@@ -11,7 +11,7 @@ from guard.marks.errors import MarkError
 from guard.marks.keys import MarkKey
 from guard.marks.polar import PAYLOAD_BYTES
 from guard.marks.presets import DEFAULT_PRESET, PRESETS, Preset, stronger
-from guard.marks.reading import Reading, Status, read
+from guard.marks.reading import Look, Reading, Status, read
 from guard.marks.warm import warm_up
 
 ALGORITHM = "io.github.generation-guard.lattice.1"
@@ -26,6 +26,7 @@ __all__ = [
     "PRESENCE_LEVEL",
     "PRESETS",
     "Embedder",
+    "Look",
     "MarkError",
     "MarkKey",
     "Preset",

@@ -1,4 +1,6 @@
-"""Detector front end: what a clip's frames have in common in the mark's band, summed up as they stream by."""
+"""Detector front end: what a clip's frames have in common in the mark's band."""
+
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -7,8 +9,6 @@ from guard.marks.errors import MarkError
 from guard.marks.frames import Frames, Plane, luma
 from guard.marks.lattice import CANONICAL, canonical_size
 
-MAX_FRAMES = 128
-"""At most this many frames are summed, spread evenly over the clip."""
 MAX_LONG_SIDE = 4 * CANONICAL
 """Frames more stretched than 4:1 are looked at in their middle only, in canonical pixels."""
 MIN_SIDE = 48
@@ -18,10 +18,6 @@ _CLIP = 2.5
 
 class Front:
     """Sums whitened luma residuals in canonical size.
-
-    Frames go in one by one. When more than :data:`MAX_FRAMES` have been summed, every second one is dropped
-    and the step between frames doubles. To be able to drop them, frames are summed by how often two divides
-    their number: a dozen planes of canonical size whatever the clip's length.
 
     Args:
         width: Width of the frames in pixels.
@@ -44,14 +40,9 @@ class Front:
         self._shape = (h, w)
         self._padded = (_even_dft_size(h), _even_dft_size(w))
         self._filter = _band_pass(*self._padded)
-        self._first = np.zeros(self._shape, np.float32)
-        self._sums: list[Plane] = []
-        self._step = 1
-        self._seen = 0
-        self.frames = 0
 
-    def add(self, frame: Frames) -> None:
-        """Take the next frame of the clip; most frames of a long clip are passed over.
+    def luma(self, frame: Frames) -> Frames:
+        """What is kept of a frame: the middle of its luma in canonical size, (h, w) uint8.
 
         Args:
             frame: (height, width, 3) uint8 RGB.
@@ -63,39 +54,21 @@ class Front:
             raise MarkError(
                 "mark_size_changed", "The clip changes its frame size; read each part as a clip of its own."
             )
-        number, self._seen = self._seen, self._seen + 1
-        if number % self._step:
-            return
-        number //= self._step
-        self.frames += 1
-        if number == 0:
-            self._first = self._residual(frame)
-            return
-        level = (number & -number).bit_length() - 1
-        while len(self._sums) <= level:
-            self._sums.append(np.zeros(self._shape, np.float32))
-        self._sums[level] += self._residual(frame)
-        if self.frames > MAX_FRAMES:
-            del self._sums[0]
-            self._step *= 2
-            self.frames = (self.frames + 1) // 2
+        plane = luma(frame, *self._canonical)
+        height, width = self._shape
+        top, left = (plane.shape[0] - height) // 2, (plane.shape[1] - width) // 2
+        return np.asarray(plane[top : top + height, left : left + width], dtype=np.uint8)
 
-    def total(self) -> Plane:
-        """Sum of the residuals, (canonical height, canonical width) float32.
+    def total(self, planes: Iterable[Frames]) -> Plane:
+        """Sum of the residuals of planes that :meth:`luma` gave, (h, w) float32."""
+        total = np.zeros(self._shape, np.float32)
+        for plane in planes:
+            total += self._residual(plane.astype(np.float32))
+        return total
 
-        Raises:
-            MarkError: ``mark_no_frames`` if none was added.
-        """
-        if self.frames == 0:
-            raise MarkError("mark_no_frames", "The clip has no frames to read a mark from.")
-        return np.asarray(np.sum([self._first, *self._sums], axis=0), dtype=np.float32)
-
-    def _residual(self, frame: Frames) -> Plane:
+    def _residual(self, plane: Plane) -> Plane:
         """Band-passed, locally normalised and clipped luma of one frame."""
         height, width = self._shape
-        plane = luma(frame, *self._canonical)
-        top, left = (plane.shape[0] - height) // 2, (plane.shape[1] - width) // 2
-        plane = plane[top : top + height, left : left + width]
         below, right = self._padded[0] - height, self._padded[1] - width
         padded = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REFLECT_101)
         spectrum = cv2.mulSpectrums(cv2.dft(padded), self._filter, 0)

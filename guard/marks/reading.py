@@ -1,5 +1,6 @@
 """Reading: is there a mark of ours, and what does it say?"""
 
+import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
@@ -12,8 +13,12 @@ from guard.marks.frames import Frames, check_frames
 from guard.marks.front import Front
 from guard.marks.keys import MarkKey
 from guard.marks.lattice import TILE, Floats, lattice
-from guard.marks.search import geometries, scene
+from guard.marks.search import Scene, geometries, scene
 from guard.marks.sync import SYMMETRIES, Alignment, align, line_values, soft_bits
+from guard.media.selection import FIRST_STRETCH, Selection
+
+MAX_FRAMES = 128
+"""At most so many frames of a clip are summed where nothing else is asked for."""
 
 Status = Literal["read", "unreadable", "absent"]
 
@@ -94,6 +99,44 @@ class Reading:
         return reading
 
 
+class Look:
+    """Gathers what a mark is read from, as pictures of a clip pass: a viewer for ``VideoFile.show``.
+
+    Args:
+        most: Frames that are gathered at most, an even number; at least half as many of any clip that has them.
+        lot: Draws which; see ``guard.media.selection``.
+        stretch: As for ``Selection``.
+    """
+
+    def __init__(self, most: int, lot: random.Random, *, stretch: float = FIRST_STRETCH) -> None:
+        self._front: Front | None = None
+        self._selection: Selection[Frames] = Selection(lambda _: most, lot, stretch=stretch)
+
+    def wants(self, end: float) -> bool:
+        """Whether to be shown the picture that is on screen until ``end``."""
+        return self._selection.wants(end)
+
+    def see(self, end: float, frame: Frames) -> None:
+        """The picture that is on screen until ``end``, (height, width, 3) uint8 RGB.
+
+        Raises:
+            MarkError: ``mark_frame_too_small`` or ``mark_size_changed``.
+        """
+        if self._front is None:
+            self._front = Front(frame.shape[1], frame.shape[0])
+        self._selection.keep(end, self._front.luma(frame))
+
+    def read(self, keys: Sequence[MarkKey]) -> Reading:
+        """Read the mark of what was gathered; see :func:`read`."""
+        allowed = bounds.alignments_allowed(len(keys))
+        if len({key.id for key in keys}) != len(keys):
+            raise MarkError("mark_keys_invalid", "Two mark keys have the same id; give each key its own.")
+        if self._front is None:
+            raise MarkError("mark_no_frames", "The clip has no frames to read a mark from.")
+        planes = {id(plane): plane for _, plane in self._selection.kept}  # a picture counts once
+        return _read(scene(self._front.total(planes.values())), len(planes), keys, allowed)
+
+
 def read(chunks: Iterable[Chunk], keys: Sequence[MarkKey]) -> Reading:
     """Read the mark of a clip.
 
@@ -102,7 +145,8 @@ def read(chunks: Iterable[Chunk], keys: Sequence[MarkKey]) -> Reading:
     aspects, and all rotations, each with every key; the first payload found ends the reading.
 
     Args:
-        chunks: The clip, in order.
+        chunks: The clip, in order. Which of its frames are summed can be known beforehand, so that the clip of
+            a stranger is better shown to a :class:`Look`.
         keys: One to three keys: the current one first, then retired ones.
 
     Raises:
@@ -110,14 +154,21 @@ def read(chunks: Iterable[Chunk], keys: Sequence[MarkKey]) -> Reading:
         ``mark_frames_invalid`` or
             ``mark_size_changed``.
     """
-    allowed = bounds.alignments_allowed(len(keys))
-    if len({key.id for key in keys}) != len(keys):
-        raise MarkError("mark_keys_invalid", "Two mark keys have the same id; give each key its own.")
-    front = _sum_up(chunks)
+    look = Look(MAX_FRAMES, random.Random(0), stretch=1.0)  # noqa: S311 - no secret
+    count = 0
+    for chunk in chunks:
+        check_frames(chunk.frames)
+        for frame in chunk.frames:
+            count += 1
+            if look.wants(count):
+                look.see(count, np.ascontiguousarray(frame))
+    return look.read(keys)
+
+
+def _read(of: Scene, frames: int, keys: Sequence[MarkKey], allowed: int) -> Reading:
     lattices = [(key, lattice(key)) for key in keys]
-    of = scene(front.total())
     decodings = 0
-    best = Reading("absent", None, None, 1.0, front.frames, None)
+    best = Reading("absent", None, None, 1.0, frames, None)
     for i, geometry in enumerate(geometries(of)):
         values = line_values(of, geometry)
         for key, lines in lattices:
@@ -126,12 +177,12 @@ def read(chunks: Iterable[Chunk], keys: Sequence[MarkKey]) -> Reading:
                 if rank == 0:
                     p = bounds.presence_p_value(alignment.score, keys=len(keys), identity=i == 0)
                     if p < best.p_value:
-                        best = _present(p, key, front.frames, place)
+                        best = _present(p, key, frames, place)
                 decodings += 1
                 payload = polar.decode(key, soft_bits(values, lines, alignment))
                 if payload is not None:
                     p = bounds.false_payload_bound(decodings)
-                    return Reading("read", payload, key.id, p, front.frames, place)
+                    return Reading("read", payload, key.id, p, frames, place)
     return best
 
 
@@ -139,20 +190,6 @@ def _present(p: float, key: MarkKey, frames: int, place: tuple[float, ...]) -> R
     if p <= bounds.PRESENCE_LEVEL:
         return Reading("unreadable", None, key.id, p, frames, place)
     return Reading("absent", None, None, p, frames, None)
-
-
-def _sum_up(chunks: Iterable[Chunk]) -> Front:
-    front = None
-    for chunk in chunks:
-        frames = chunk.frames
-        check_frames(frames)
-        for frame in frames:
-            if front is None:
-                front = Front(frame.shape[1], frame.shape[0])
-            front.add(np.ascontiguousarray(frame))
-    if front is None:
-        raise MarkError("mark_no_frames", "The clip has no frames to read a mark from.")
-    return front
 
 
 def _edit(geometry: Floats, alignment: Alignment) -> tuple[float, ...]:

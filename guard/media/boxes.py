@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-_FIRST = {b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot"}
+from guard.media.containers import FIRST_BOXES
+
 _MOST = 100_000
 
 
@@ -44,7 +45,7 @@ def is_truncated(path: Path) -> bool:
     end = path.stat().st_size
     kinds = set()
     for box in outermost(path):
-        if box.start == 0 and box.kind not in _FIRST:
+        if box.start == 0 and box.kind not in FIRST_BOXES:
             return False
         kinds.add(box.kind)
         if box.start + box.size > end:

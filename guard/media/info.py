@@ -30,7 +30,7 @@ class ClipInfo:
         frames: number of pictures where the container says so, else None; 1 for a still.
         duration: seconds; 0.0 for a still, and for streams that do not say.
         codec: decoder's name, for example ``h264``.
-        container: demuxer's name, for example ``mov,mp4,m4a,3gp,3g2,mj2``.
+        container: demuxer's name, for example ``mov``; a picture's format, for example ``png``.
         audio: whether there is sound.
         kind: ``video``, ``image`` or ``audio``.
     """

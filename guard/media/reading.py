@@ -17,17 +17,14 @@ from av.video.frame import PictureType
 from guard.media import stills
 from guard.media.boxes import is_truncated
 from guard.media.colour import to_rgb
+from guard.media.containers import demuxer
 from guard.media.errors import MediaError
-from guard.media.info import Chunk, ClipInfo, ReadLimits, chunk_length
+from guard.media.info import Chunk, ClipInfo, Frames, ReadLimits, chunk_length
+from guard.media.selection import FIRST_STRETCH, Viewer
 
-# Only formats that carry their own media: playlists and descriptions (HLS, DASH, concat, SDP) would open
-# other files or the network. Names are libavformat's.
-_CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,gif,apng,asf,ivf,mxf,h264,hevc,"
-    "mp3,wav,flac,aac"
-)
-_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
 _THREADS = 2
+_LAST_PICTURE = 0.04
+"""Seconds for which the last picture counts."""
 _TYPES = {int(PictureType.I): "I", int(PictureType.P): "P", int(PictureType.B): "B"}
 
 _T = TypeVar("_T")
@@ -95,23 +92,46 @@ class VideoFile:
             return
         yield from self._collect(every, span)
 
+    def show(self, *viewers: Viewer) -> None:
+        """Show the clip to viewers, each picture for as long as a player would; only what one wants is converted.
+
+        Raises:
+            MediaError: as `chunks`.
+        """
+        self.damaged_packets = 0
+        if self.info.kind == "audio":
+            return
+        if self.is_still:
+            picture = stills.decode(self.path, self.limits)[0]
+            for viewer in viewers:
+                viewer.see(FIRST_STRETCH, picture)
+            return
+        with open_container(self.path) as container:
+            for end, frame in _until(self._frames(container)):
+                wanting = [viewer for viewer in viewers if viewer.wants(end)]
+                if wanting:
+                    picture = self._converted(frame)
+                    for viewer in wanting:
+                        viewer.see(end, picture)
+
+    def _converted(self, frame: av.VideoFrame) -> Frames:
+        picture = _guarded(partial(to_rgb, frame))
+        if picture.shape != (self.info.height, self.info.width, 3):
+            raise MediaError("media_unreadable", "The picture size changes within the clip; re-encode it.")
+        return picture
+
     def _collect(self, every: int, span: tuple[float, float] | None) -> Iterator[Chunk]:
         length = chunk_length(self.info.width, self.info.height)
         times: list[float] = []
         types: list[str] = []
         frames: np.ndarray[Any, np.dtype[np.uint8]] | None = None
-        with _open(self.path) as container:
+        with open_container(self.path) as container:
             for index, (time, frame) in enumerate(self._frames(container, span)):
                 if index % every:
                     continue
                 if frames is None:
                     frames = np.empty((length, self.info.height, self.info.width, 3), np.uint8)
-                picture = _guarded(partial(to_rgb, frame))
-                if picture.shape != frames.shape[1:]:
-                    raise MediaError(
-                        "media_unreadable", "The picture size changes within the clip; re-encode it."
-                    )
-                frames[len(times)] = picture
+                frames[len(times)] = self._converted(frame)
                 times.append(time)
                 types.append(_TYPES.get(int(frame.pict_type), "?"))
                 if len(times) == length:
@@ -186,7 +206,7 @@ class VideoFile:
             raise MediaError(
                 "media_truncated", "The file ends before its last box; send the complete original."
             )
-        with _open(self.path) as container:
+        with open_container(self.path) as container:
             sound = any(True for _ in container.streams.audio)
             duration = (container.duration or 0) / av.time_base
             name = container.format.name
@@ -214,14 +234,53 @@ class VideoFile:
         return replace(info, width=width, height=height)
 
 
+def _until(pictures: Iterator[tuple[float, av.VideoFrame]]) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Each picture with the time at which the next one takes its place, in seconds from the first picture.
+
+    What stands in the file about how long the last one lasts is not believed: it could outlast the clip.
+    """
+    held, first, end = None, 0.0, 0.0
+    for time, frame in pictures:
+        if held is None:
+            first = time
+        else:
+            end = max(end, time - first)
+            yield end, held
+        held = frame
+    if held is not None:
+        yield end + _LAST_PICTURE, held
+
+
 def _regular(time: float, base: float, rate: float) -> float:
     """Undo a coarse clock's rounding (Matroska counts milliseconds) where pictures come at a fixed rate."""
     exact = round(time * rate) / rate
     return exact if abs(exact - time) <= base else time
 
 
-def _open(path: Path) -> Any:
-    return _guarded(lambda: av.open(str(path), "r", options=_OPTIONS, metadata_errors="replace"))
+def open_container(path: Path) -> Any:
+    """The file as PyAV's container, read as what its first bytes say and as nothing else.
+
+    Raises:
+        MediaError: ``media_unreadable``.
+    """
+    kind = _guarded(partial(demuxer, path))
+    if kind is None:
+        raise MediaError("media_unreadable", "The file is not a clip that can be read; send MP4 or WebM.")
+    options = {"format_whitelist": kind, "protocol_whitelist": "file"}
+    return _guarded(lambda: av.open(str(path), "r", kind, options=options, metadata_errors="replace"))
+
+
+def packet_extents(path: Path) -> Iterator[tuple[int, int]]:
+    """(first byte in the file, bytes) of everything that the demuxer would hand to a decoder; -1 where it does not say.
+
+    Raises:
+        MediaError: ``media_unreadable``.
+    """
+    with open_container(path) as container:
+        packets = container.demux()
+        while (packet := _guarded(lambda: next(packets, None))) is not None:
+            if packet.size:
+                yield -1 if packet.pos is None else packet.pos, packet.size
 
 
 def _pictures_of(container: Any) -> Any:

@@ -10,6 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from guard.media.reading import open_container
+
 _COPIED = {"aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"}
 _AAC_RATES = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000}
 
@@ -64,7 +66,7 @@ class SoundTrack:
     """
 
     def __init__(self, path: Path, output: Any) -> None:
-        self._input: Any = av.open(str(path), metadata_errors="replace")
+        self._input: Any = open_container(path)
         self._source = next(iter(self._input.streams.audio), None)
         self._shift = 0.0
         self._packets: Iterator[tuple[float, Any]] = iter(())

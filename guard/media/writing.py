@@ -16,7 +16,7 @@ from guard.media.colour import from_rgb
 from guard.media.errors import MediaError
 from guard.media.files import whole
 from guard.media.info import Chunk, ClipInfo, Frames, FrameSource
-from guard.media.reading import VideoFile, probe
+from guard.media.reading import VideoFile, open_container, probe
 from guard.media.sound import Samples, SampleTrack, SoundTrack
 
 Progress = Callable[[float], None]
@@ -159,7 +159,7 @@ def strip_metadata(path: str | Path, out: str | Path) -> ClipInfo:
         raise MediaError("media_no_video", "Only clips can be copied without metadata.")
     with whole(Path(out)) as draft:
         with (
-            av.open(str(path), metadata_errors="replace") as source,
+            open_container(Path(path)) as source,
             av.open(str(draft), "w", format="mp4", container_options=_MP4) as output,
         ):
             kept = [*source.streams.video[:1], *source.streams.audio[:1]]

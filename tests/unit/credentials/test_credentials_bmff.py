@@ -117,6 +117,114 @@ def test_a_header_hidden_in_a_free_box_is_found(clip: Path, tmp_path: Path) -> N
     assert codes(hidden) == {"header_in_excluded_box"}
 
 
+def boxed(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+def wrapped(data: bytes, *around: bytes) -> bytes:
+    """Boxes within boxes of these kinds, the outermost first."""
+    for kind in reversed(around):
+        data = boxed(kind, data)
+    return data
+
+
+def renested(path: Path, out: Path, inner: str, *around: bytes) -> Path:
+    """A clip with its header last, in which one box of the header lies in others of these kinds; its media are
+    in a `free` box, which no hash covers."""
+    places = inner.strip("/").split("/")
+    parents = [box(path, "/" + "/".join(places[: depth + 1])) for depth in range(len(places))]
+    data = path.read_bytes()
+    chosen = parents.pop()
+    content = wrapped(data[chosen.start : chosen.end], *around)
+    for parent in reversed(parents):
+        before, after = data[parent.payload : chosen.start], data[chosen.end : parent.end]
+        content, chosen = boxed(parent.type, before + content + after), parent
+    media = box(path, "/mdat")
+    start = (
+        data[: media.start]
+        + data[media.start : media.start + 4]
+        + b"free"
+        + data[media.payload : chosen.start]
+    )
+    out.write_bytes(start + content)
+    return out
+
+
+TRAK = "/moov/trak"
+
+
+@pytest.mark.parametrize(
+    ("inner", "around"),
+    [
+        ("/moov", (b"moov",)),
+        (TRAK, (b"moov",)),
+        (TRAK, (b"udta", b"moov")),
+        (f"{TRAK}/mdia", (b"mdia",)),
+        (f"{TRAK}/mdia", (b"udta",)),
+        (f"{TRAK}/mdia/minf/stbl", (b"udta",)),
+        (f"{TRAK}/mdia/minf/stbl/stco", (b"schi", b"sinf")),
+    ],
+)
+def test_tables_where_they_do_not_belong_are_found(
+    inner: str, around: tuple[bytes, ...], identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    clip = write_mp4(tmp_path / "clip.mp4", "")
+    nest = renested(clip, tmp_path / "nest.mp4", inner, *around)
+    assert pictures(nest) == 24
+    assert {"misplaced_header", "sample_in_excluded_box"} <= codes(nest)
+    report = read(sign_as_is(nest, tmp_path / "signed.mp4", CAPTURE, identity), trust)
+    assert report.failures == ()
+    assert (report.state, report.reason) == ("not_fully_protected", "misplaced_header")
+
+
+def test_a_track_beside_its_movie_is_found(tmp_path: Path) -> None:
+    clip = write_mp4(tmp_path / "clip.mp4", "")
+    movie, track = box(clip, "/moov"), box(clip, "/moov/trak")
+    data = clip.read_bytes()
+    rest = data[movie.payload : track.start] + data[track.end : movie.end]
+    beside = tmp_path / "beside.mp4"
+    beside.write_bytes(data[: movie.start] + boxed(b"moov", rest) + data[track.start : track.end])
+    assert pictures(beside) == 24
+    assert codes(beside) == {"misplaced_header"}
+
+
+def test_tables_that_only_the_demuxer_finds_are_found(tmp_path: Path) -> None:
+    clip = write_mp4(tmp_path / "clip.mp4", "")
+    # inside the description of the samples, which nobody walks for tables but FFmpeg
+    stsd, stco = (box(clip, f"{TRAK}/mdia/minf/stbl/{name}") for name in ("stsd", "stco"))
+    data = clip.read_bytes()
+    media = data[box(clip, "/mdat").payload : box(clip, "/mdat").end]
+    free = len(data) + stco.size
+    table = boxed(b"stco", struct.pack(">IIII", 0, 1, free + 8, 0)[:12])
+    entry = data[stsd.payload + 8 : stsd.end]
+    longer = struct.pack(">I", len(entry) + len(table)) + entry[4:] + table
+    content, chosen = boxed(b"stsd", data[stsd.payload : stsd.payload + 8] + longer), stsd
+    for name in ("/mdia/minf/stbl", "/mdia/minf", "/mdia", ""):
+        parent = box(clip, TRAK + name)
+        content = boxed(
+            parent.type, data[parent.payload : chosen.start] + content + data[chosen.end : parent.end]
+        )
+        chosen = parent
+    movie = box(clip, "/moov")
+    content = boxed(b"moov", data[movie.payload : chosen.start] + content + data[chosen.end : movie.end])
+    hidden = tmp_path / "hidden.mp4"
+    hidden.write_bytes(data[: movie.start] + content + boxed(b"free", media))
+    assert pictures(hidden) == 24
+    assert codes(hidden) == {"sample_in_excluded_box"}
+
+
+def test_an_index_that_leads_to_a_fragment_outside_the_hash_is_found(
+    fragmented: Path, tmp_path: Path
+) -> None:
+    data = fragmented.read_bytes()[: box(fragmented, "/mfra").start]
+    start = box(fragmented, "/moof").start
+    for place, found in ((start, set()), (len(data) + 8, {"stray_fragment"})):
+        index = boxed(b"tfra", struct.pack(">IIII", 0, 1, 0, 1) + struct.pack(">II", 0, place) + b"\1\1\1")
+        path = tmp_path / "indexed.mp4"
+        path.write_bytes(data + boxed(b"free", data[start:]) + boxed(b"mfra", index))
+        assert codes(path) == found
+
+
 def test_media_in_another_file_is_found(clip: Path, tmp_path: Path) -> None:
     reference = box(clip, "/moov/trak/mdia/minf/dinf/dref/url?")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, probe
+from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, probe, strip_metadata
 from guard.media.info import chunk_length
 from tests import media
 
@@ -85,6 +85,81 @@ def test_a_picture_is_one_frame(kind: str, tmp_path: Path) -> None:
     (chunk,) = source.chunks()
     assert chunk.frames.shape == (1, 180, 320, 3)
     assert media.psnr(chunk.frames[0], picture) > 28
+
+
+def test_the_first_bytes_decide_what_a_file_is(
+    clip_360: Path, pictures_360: np.ndarray, tmp_path: Path
+) -> None:
+    others = list(media.scene(640, 360, 4, seed=9))
+    path = media.write_taken_for_mxf(clip_360, tmp_path / "two.mp4", others)
+    with av.open(str(path)) as container:  # what opening it without care would do
+        assert container.format.name == "mxf"
+        assert media.psnr(next(container.decode(video=0)).to_ndarray(format="rgb24"), others[0]) > 25
+    source = VideoFile(path)
+    assert source.info.container == "mov"
+    frames = np.concatenate([chunk.frames for chunk in source.chunks()])
+    assert media.psnr(frames, pictures_360) > 33
+    strip_metadata(path, tmp_path / "bare.mp4")
+    assert media.psnr(next(VideoFile(tmp_path / "bare.mp4").chunks()).frames[0], pictures_360[0]) > 33
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "demuxer"),
+    [
+        ("clip.mov", "libx264", "mov"),
+        ("clip.mkv", "libx264", "matroska"),
+        ("clip.webm", "libvpx", "matroska"),
+        ("clip.avi", "libx264", "avi"),
+        ("clip.ts", "libx264", "mpegts"),
+        ("clip.m2ts", "libx264", "mpegts"),
+        ("clip.mpg", "mpeg2video", "mpeg"),
+        ("clip.flv", "libx264", "flv"),
+        ("clip.ogv", "libvpx", "ogg"),
+        ("clip.asf", "libx264", "asf"),
+        ("clip.ivf", "libvpx", "ivf"),
+        ("clip.mxf", "mpeg2video", "mxf"),
+        ("clip.h264", "libx264", "h264"),
+        ("clip.hevc", "libx265", "hevc"),
+    ],
+)
+def test_every_container_is_known_by_its_first_bytes(
+    name: str, codec: str, demuxer: str, tmp_path: Path
+) -> None:
+    path = media.write_clip(tmp_path / name, media.scene(160, 96, 5), fps=25, codec=codec)
+    source = VideoFile(path)
+    assert source.info.container == demuxer
+    assert sum(len(chunk.frames) for chunk in source.chunks()) == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "demuxer"),
+    [
+        ("a.mp3", "libmp3lame", "mp3"),
+        ("a.wav", "pcm_s16le", "wav"),
+        ("a.flac", "flac", "flac"),
+        ("a.aac", "aac", "aac"),
+    ],
+)
+def test_sound_is_known_by_its_first_bytes(name: str, codec: str, demuxer: str, tmp_path: Path) -> None:
+    path = media.write_clip(tmp_path / name, [], sound=codec, seconds=1)
+    assert (probe(path).kind, probe(path).container) == ("audio", demuxer)
+
+
+def test_viewers_are_shown_pictures_for_as_long_as_a_player_shows_them(clip_360: Path) -> None:
+    class Everything:
+        def __init__(self) -> None:
+            self.ends: list[float] = []
+
+        def wants(self, end: float) -> bool:
+            return len(self.ends) < 40
+
+        def see(self, end: float, frame: np.ndarray) -> None:
+            assert frame.shape == (360, 640, 3)
+            self.ends.append(end)
+
+    seen = Everything()
+    VideoFile(clip_360).show(seen)
+    assert seen.ends == pytest.approx(np.arange(1, 41) / 24)
 
 
 def test_a_camera_picture_is_turned_upright(tmp_path: Path) -> None:
