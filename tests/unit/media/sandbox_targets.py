@@ -112,6 +112,14 @@ def signal_parent(_: Any) -> None:
     os.kill(os.getppid(), 15)
 
 
+def make_thread(_: Any) -> str:
+    heard: list[str] = []
+    thread = threading.Thread(target=lambda: heard.append("thread"))
+    thread.start()
+    thread.join()
+    return heard[0]
+
+
 def load(names: list[str]) -> list[str]:
     return [importlib.import_module(name).__name__ for name in names]
 
