@@ -68,10 +68,7 @@ def _english(scene: Scene, rng: random.Random, spoken: Spoken) -> str:
         one = _clause_en(scene.first, rng, spoken, "")
         two = _clause_en(scene.second, rng, spoken, "2")
         link = rng.choice((" and ", " and ", ", ", " while ", " next to ", " with "))
-        if link in (" next to ", " with "):
-            form = 2
-        else:
-            form = rng.choice((1, 2))
+        form = 2 if link in (" next to ", " with ") else rng.choice((1, 2))
         both = _join(one[0], one[form]) + link + _join(two[0], two[form])
         body = rng.choice(
             (
