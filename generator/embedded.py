@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from torch import Tensor
 
 from generator._loading import quiet_loading
 from generator.errors import GeneratorError
-from generator.pipeline import GUIDANCE, STEPS, SceneVideoPipeline, nearest_canvas
+from generator.pipeline import FPS, GUIDANCE, STEPS, SceneVideoPipeline
 from generator.types import Frames, GeneratedClip, GenerationRequest, GeneratorInfo, Progress, check_request
 
 WEIGHTS: Final = Path(__file__).parent / "weights"
-FPS: Final = 12
 SIZES: Final = (
     (1280, 720),
     (720, 1280),
@@ -53,7 +51,6 @@ class EmbeddedGenerator:
         self._pipeline.set_progress_bar_config(disable=True)
         self._threads = threads
         facts = json.loads(card.read_text(encoding="utf-8"))
-        self._seconds_per_window = self._pipeline.window_frames // FPS
         self.info = GeneratorInfo(
             id="io.github.generation-guard.scenes",
             name="Guard Scenes",
@@ -95,34 +92,25 @@ class EmbeddedGenerator:
     def _chunks(self, request: GenerationRequest, progress: Progress) -> Iterator[Frames]:
         if self._threads:
             torch.set_num_threads(self._threads)
-        steps = max(1, request.steps or STEPS)
-        guidance = GUIDANCE if request.guidance is None else request.guidance
-        windows = request.seconds // self._seconds_per_window
         random = torch.Generator("cpu").manual_seed(request.seed)
-        previous: Tensor | None = None
-        for window in range(windows):
+        shots = self._pipeline.shots(request.prompt, request.seconds * FPS)
+        done, total = 0, request.seconds * FPS
+        for shot in shots:
 
-            def on_step(done: int, window: int = window) -> None:
-                progress((window + 0.5 * done / steps) / windows)
+            def on_part(part: float, begun: int = done, frames: int = shot.frames) -> None:
+                progress((begun + part * frames) / total)
 
-            latents = self._pipeline.denoise(
-                request.prompt,
+            yield from self._pipeline.shot_chunks(
+                shot,
+                request.width,
+                request.height,
                 negative_prompt=request.negative_prompt,
-                canvas=nearest_canvas(request.width, request.height),
-                window=window,
-                windows=windows,
-                previous=previous,
-                steps=steps,
-                guidance=guidance,
+                steps=max(1, request.steps or STEPS),
+                guidance=GUIDANCE if request.guidance is None else request.guidance,
                 generator=random,
-                on_step=on_step,
+                on_part=on_part,
             )
-            previous = latents[:, -1]
-            made = 0
-            for chunk in self._pipeline.frames(latents, request.width, request.height):
-                made += len(chunk)
-                progress((window + 0.5 + 0.5 * made / self._pipeline.window_frames) / windows)
-                yield chunk
+            done += shot.frames
 
 
 def load_embedded(*, device: str = "cpu", threads: int | None = None) -> EmbeddedGenerator:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -19,16 +19,21 @@ from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler  # noqa
 from diffusers.utils.outputs import BaseOutput  # noqa: E402
 from diffusers.utils.torch_utils import randn_tensor  # noqa: E402
 
-from generator.codec import ClipCodec  # noqa: E402
+from generator.codec import PictureDecoder  # noqa: E402
+from generator.compositor import Layers, compose  # noqa: E402
+from generator.prompting import split_scenes  # noqa: E402
 from generator.text import SlotTextEncoder  # noqa: E402
-from generator.transformer import ClipTransformer  # noqa: E402
+from generator.transformer import FRAMES, OBJECTS, Latents, LayerTransformer, scaled  # noqa: E402
 from generator.types import CHUNK_FRAMES, Frames  # noqa: E402
-from generator.upsampler import FrameUpsampler  # noqa: E402
 
-# (rows, columns) of the latent picture; each has the same number of places
-CANVASES: Final = ((9, 16), (16, 9), (12, 12))
-STEPS: Final = 16
-GUIDANCE: Final = 2.5
+STEPS: Final = 20
+GUIDANCE: Final = 2.0
+FPS: Final = 12
+_INHERITED: Final = (6, 7, 8)
+"""Slots that a scene takes over from the one before if it says nothing of them: place, time and style."""
+_HAZE: Final = 0.06
+_LEAST_COVER: Final = 0.02
+_COMPOSED_AT_ONCE: Final = 8
 
 
 @dataclass
@@ -38,149 +43,243 @@ class VideoOutput(BaseOutput):
     frames: np.ndarray[Any, np.dtype[np.float32]]
 
 
-class SceneVideoPipeline(DiffusionPipeline):
-    """Text to video: flow matching in the codec's latents, longer clips four seconds at a time."""
+@dataclass(frozen=True)
+class Shot:
+    """A scene of a clip: what its text says, and how many frames it lasts."""
 
-    model_cpu_offload_seq = "text_encoder->transformer->codec->upsampler"
+    text: Tensor
+    frames: int
+
+    @property
+    def windows(self) -> int:
+        """How many windows of four seconds describe it."""
+        return max(1, round(self.frames / FRAMES))
+
+
+class SceneVideoPipeline(DiffusionPipeline):
+    """Text to video: flow matching over the layers of a clip, longer clips four seconds at a time."""
+
+    model_cpu_offload_seq = "text_encoder->transformer->stage_decoder->thing_decoder"
 
     def __init__(
         self,
         text_encoder: SlotTextEncoder,
-        transformer: ClipTransformer,
-        codec: ClipCodec,
-        upsampler: FrameUpsampler,
+        transformer: LayerTransformer,
+        stage_decoder: PictureDecoder,
+        thing_decoder: PictureDecoder,
         scheduler: FlowMatchEulerDiscreteScheduler,
     ) -> None:
         super().__init__()
         self.register_modules(
             text_encoder=text_encoder,
             transformer=transformer,
-            codec=codec,
-            upsampler=upsampler,
+            stage_decoder=stage_decoder,
+            thing_decoder=thing_decoder,
             scheduler=scheduler,
         )
 
-    @property
-    def window_frames(self) -> int:
-        """Frames in one window."""
-        return int(self.transformer.config.groups * self.codec.config.frames_per_group)
+    @torch.no_grad()
+    def shots(self, prompt: str, frames: int) -> list[Shot]:
+        """The scenes of a prompt, which share the frames equally; each at least two seconds where there are several."""
+        texts = split_scenes(prompt, max(1, min(6, frames // (2 * FPS))))
+        said = self._read(texts)
+        sizes = [n + 1 for n in self.text_encoder.config.classes]
+        rows: list[Tensor] = []
+        for row in said:
+            slots = list(row.split(sizes))
+            if rows:
+                earlier = rows[-1].split(sizes)
+                for i in _INHERITED:
+                    if slots[i][-1] > 0.5:
+                        slots[i] = earlier[i]
+            rows.append(torch.cat(slots))
+        ends = [round(frames * (i + 1) / len(rows)) for i in range(len(rows))]
+        return [Shot(row, end - begin) for row, begin, end in zip(rows, [0, *ends], ends, strict=False)]
+
+    def _read(self, texts: Sequence[str]) -> Tensor:
+        encoder = self.text_encoder
+        return cast(Tensor, encoder(encoder.tokenize(texts).to(encoder.device)))
 
     @torch.no_grad()
     def denoise(
         self,
-        prompt: str,
+        text: Tensor,
         *,
         negative_prompt: str | None = None,
-        canvas: tuple[int, int] = CANVASES[0],
-        window: int = 0,
-        windows: int = 1,
-        previous: Tensor | None = None,
+        span: tuple[float, float] = (0.0, 1.0),
+        previous: Latents | None = None,
         steps: int = STEPS,
         guidance: float = GUIDANCE,
         generator: torch.Generator | None = None,
         on_step: Callable[[int], None] | None = None,
-    ) -> Tensor:
-        """One window's latents, (1, groups, channels, rows, columns).
+    ) -> Latents:
+        """One window's layers as latents, of one clip, paths in their own units.
 
         Args:
-            window: which of `windows` equal parts of the motion this is.
-            previous: (1, channels, rows, columns), the latents just before this window.
+            text: (all classes,), of a `Shot`.
+            span: which part of the scene this window shows.
+            previous: the window before, in order to continue it; then stage and things are left out.
             on_step: hears the number of steps done.
         """
-        encoder, model, scheduler = self.text_encoder, self.transformer, self.scheduler
+        model, scheduler = self.transformer, self.scheduler
         device, dtype = model.device, model.dtype
         guided = guidance > 1
-        texts = [prompt, negative_prompt or ""] if guided else [prompt]
-        text = encoder(encoder.tokenize(texts).to(device)).flatten(1).to(dtype)
-        n = len(texts)
-        span = torch.tensor([[window / windows, (window + 1) / windows]], device=device).expand(n, 2)
-        before = None if previous is None else previous.to(device, dtype).expand(n, -1, -1, -1)
-        shape = (1, model.config.groups, model.config.channels, *canvas)
-        x = cast(Tensor, randn_tensor(shape, generator=generator, device=device, dtype=torch.float32))
+        said = torch.stack([text, self._read([negative_prompt or ""])[0]] if guided else [text]).to(
+            device, dtype
+        )
+        n = len(said)
+        spans = torch.tensor([span], device=device).expand(n, 2)
+        earlier = None
+        if previous is not None:
+            earlier = _cast(scaled(Latents(None, None, previous.paths, previous.camera)), n, dtype)
+        noise = self._noise(previous is None, generator)
+        shapes = [part.shape for part in noise.parts()]
+        x = torch.cat([part.flatten() for part in noise.parts()])
         scheduler.set_timesteps(steps, device=device)
         for i, moment in enumerate(scheduler.timesteps):
             sigma = scheduler.sigmas[i].to(device)
-            clean = model(x.to(dtype).expand(n, *shape[1:]), sigma.expand(n), text, span, before)
-            if guided:
-                told, untold = clean.chunk(2)
-                clean = untold + guidance * (told - untold)
-            x = scheduler.step((x - clean) / sigma, moment, x).prev_sample
+            guess = model(_cast(_unpacked(x, noise, shapes), n, dtype), sigma.expand(n), said, spans, earlier)
+            clean = torch.stack([torch.cat([part[j].flatten() for part in guess.parts()]) for j in range(n)])
+            target = clean[0] if not guided else clean[1] + guidance * (clean[0] - clean[1])
+            x = scheduler.step((x - target) / sigma, moment, x).prev_sample
             if on_step:
                 on_step(i + 1)
-        return x
+        return scaled(_unpacked(x, noise, shapes), back=True)
+
+    def _noise(self, pictures: bool, generator: torch.Generator | None) -> Latents:
+        config = self.transformer.config
+        shapes: list[tuple[int, ...]] = [(1, OBJECTS, FRAMES, 5), (1, FRAMES, 2)]
+        if pictures:
+            side, small = config.stage_side, config.thing_side
+            shapes = [
+                (1, config.stage_channels, side, side),
+                (1, OBJECTS, config.thing_channels, small, small),
+                *shapes,
+            ]
+        device = self.transformer.device
+        parts = [randn_tensor(s, generator=generator, device=device, dtype=torch.float32) for s in shapes]
+        return Latents(*parts) if pictures else Latents(None, None, *parts)
 
     @torch.no_grad()
-    def frames(self, latents: Tensor, width: int, height: int) -> Iterator[Frames]:
-        """Decode one window into pictures, at most 32 at a time: (n, height, width, 3) uint8 RGB.
+    def pictures(self, latents: Latents) -> tuple[Tensor, Tensor]:
+        """Stage (3, s, s) and the things that are there (n, 4, t, t), in 0..1."""
+        assert latents.stage is not None
+        assert latents.things is not None
+        stage = self.stage_decoder(latents.stage.to(self.stage_decoder.dtype))[0].float()
+        things = self.thing_decoder(latents.things[0].to(self.thing_decoder.dtype)).float()
+        things = (things + 1) / 2
+        cover = ((things[:, 3:] - _HAZE) / (1 - 2 * _HAZE)).clamp(0, 1)
+        things = torch.cat((torch.minimum(things[:, :3].clamp(0, 1), cover), cover), 1)
+        there = cover.mean((1, 2, 3)) > _LEAST_COVER
+        return ((stage + 1) / 2).clamp(0, 1), things[there]
 
-        The canvas is enlarged until it covers the size asked for and cropped at the middle, never stretched.
-        """
-        per_group = self.codec.config.frames_per_group
-        for groups in latents[0].split(CHUNK_FRAMES // per_group):
-            small = self.codec.decode(groups.to(self.codec.dtype)).flatten(0, 1).clamp(-1, 1)
-            yield np.concatenate([self._enlarge(part, width, height) for part in small.split(8)])
+    def chunks(self, layers: Layers, frames: int, width: int, height: int) -> Iterator[Frames]:
+        """Pictures of a scene, at most 32 at a time: (n, height, width, 3) uint8 RGB."""
+        for start in range(0, frames, CHUNK_FRAMES):
+            end = min(frames, start + CHUNK_FRAMES)
+            yield np.concatenate(
+                [
+                    _as_bytes(compose(layers, slice(i, min(end, i + _COMPOSED_AT_ONCE)), width, height))
+                    for i in range(start, end, _COMPOSED_AT_ONCE)
+                ]
+            )
 
-    def _enlarge(self, small: Tensor, width: int, height: int) -> Frames:
-        x = small if small.shape[-1] >= width else self.upsampler(small)
-        x = ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-        scale = max(width / x.shape[-1], height / x.shape[-2])
-        full = (max(height, round(x.shape[-2] * scale)), max(width, round(x.shape[-1] * scale)))
-        if full != tuple(x.shape[-2:]):
-            x = F.interpolate(x.contiguous(), full, mode="bicubic", antialias=True)
-        top, left = (full[0] - height) // 2, (full[1] - width) // 2
-        x = x[..., top : top + height, left : left + width]
-        return cast(Frames, x.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+    def shot_chunks(
+        self,
+        shot: Shot,
+        width: int,
+        height: int,
+        *,
+        negative_prompt: str | None = None,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+        generator: torch.Generator | None = None,
+        on_part: Callable[[float], None] | None = None,
+    ) -> Iterator[Frames]:
+        """Make one scene; `on_part` hears from 0 to 1 how much of it is done."""
+        windows, found = shot.windows, list[Latents]()
+
+        def heard(window: int) -> Callable[[int], None] | None:
+            return on_part and (lambda done: on_part(0.6 * (window + done / steps) / windows))
+
+        for window in range(windows):
+            found.append(
+                self.denoise(
+                    shot.text,
+                    negative_prompt=negative_prompt,
+                    span=(window / windows, (window + 1) / windows),
+                    previous=found[-1] if found else None,
+                    steps=steps,
+                    guidance=guidance,
+                    generator=generator,
+                    on_step=heard(window),
+                )
+            )
+        stage, things = self.pictures(found[0])
+        paths = torch.cat([latents.paths[0] for latents in found], 1)[: len(things)]
+        layers = Layers(
+            stage,
+            things,
+            _resampled(paths, shot.frames),
+            _resampled(torch.cat([latents.camera[0] for latents in found])[None], shot.frames)[0],
+        )
+        made = 0
+        for chunk in self.chunks(layers, shot.frames, width, height):
+            made += len(chunk)
+            if on_part:
+                on_part(0.6 + 0.4 * made / shot.frames)
+            yield chunk
 
     @torch.no_grad()
     def __call__(
         self,
         prompt: str,
         negative_prompt: str | None = None,
-        height: int = 288,
-        width: int = 512,
-        num_frames: int = 48,
+        *,
+        height: int = 144,
+        width: int = 256,
+        num_frames: int = FRAMES,
         num_inference_steps: int = STEPS,
         guidance_scale: float = GUIDANCE,
         generator: torch.Generator | None = None,
-        output_type: str = "np",
-        callback_on_step_end: Callable[..., Any] | None = None,
     ) -> VideoOutput:
-        """Make a whole clip at once, as diffusers' pipelines do; `num_frames` is a multiple of one window's.
-
-        Raises:
-            ValueError: another number of frames or kind of output was asked for.
-        """
-        windows, odd = divmod(num_frames, self.window_frames)
-        if odd or windows < 1 or output_type != "np":
-            raise ValueError(f"num_frames must be a multiple of {self.window_frames} and output_type 'np'")
-        canvas = nearest_canvas(width, height)
-        previous: Tensor | None = None
-        pictures: list[Frames] = []
-
-        def on_step(done: int) -> None:
-            if callback_on_step_end:
-                callback_on_step_end(self, done - 1, self.scheduler.timesteps[done - 1], {})
-
-        for window in range(windows):
-            latents = self.denoise(
-                prompt,
+        """A clip from a prompt, as diffusers users expect it."""
+        made = [
+            chunk
+            for shot in self.shots(prompt, num_frames)
+            for chunk in self.shot_chunks(
+                shot,
+                width,
+                height,
                 negative_prompt=negative_prompt,
-                canvas=canvas,
-                window=window,
-                windows=windows,
-                previous=previous,
                 steps=num_inference_steps,
                 guidance=guidance_scale,
                 generator=generator,
-                on_step=on_step,
             )
-            previous = latents[:, -1]
-            pictures.extend(self.frames(latents, width, height))
-        return VideoOutput(frames=(np.concatenate(pictures)[None] / np.float32(255)).astype(np.float32))
+        ]
+        return VideoOutput(np.concatenate(made)[None].astype(np.float32) / 255)
 
 
-def nearest_canvas(width: int, height: int) -> tuple[int, int]:
-    """The latent picture whose shape is closest to the size asked for."""
-    return min(
-        CANVASES, key=lambda rows_columns: abs(np.log(width / height * rows_columns[0] / rows_columns[1]))
+def _cast(latents: Latents, count: int, dtype: torch.dtype) -> Latents:
+    return latents.replaced(tuple(part.to(dtype).expand(count, *part.shape[1:]) for part in latents.parts()))
+
+
+def _unpacked(x: Tensor, like: Latents, shapes: Sequence[torch.Size]) -> Latents:
+    return like.replaced(
+        tuple(
+            part.view(shape) for part, shape in zip(x.split([s.numel() for s in shapes]), shapes, strict=True)
+        )
     )
+
+
+def _resampled(paths: Tensor, frames: int) -> Tensor:
+    """(n, any, k) -> (n, frames, k), the same course at another pace."""
+    if paths.shape[1] == frames:
+        return paths
+    return F.interpolate(paths.transpose(1, 2), size=frames, mode="linear", align_corners=False).transpose(
+        1, 2
+    )
+
+
+def _as_bytes(pictures: Tensor) -> Frames:
+    return np.asarray((pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())

@@ -18,22 +18,22 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class SlotTextEncoder(ModelMixin, ConfigMixin):
-    """Reads a caption into one feature vector per slot of a scene (shape, colour, motion, place, time).
+    """Reads a caption into what it says for each slot of a scene, as probabilities.
+
+    The slots are two things with their colours and motions, then place, time, style and camera.
 
     A word is the scaled sum of its hashed letter n-grams (3 to 5 letters and the word itself), so there is no
-    vocabulary to fall out of. Each slot has a classifier with one extra class for "not said", used in
-    training and for measuring.
+    vocabulary to fall out of. Each slot has one extra class, "not said".
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
-        classes: Sequence[int] = (5, 7, 6, 5, 3),
+        classes: Sequence[int] = (13, 8, 10, 13, 8, 10, 7, 3, 3, 5),
         buckets: int = 8192,
-        width: int = 96,
+        width: int = 128,
         depth: int = 2,
-        feature_width: int = 64,
-        max_words: int = 40,
+        max_words: int = 48,
         max_grams: int = 40,
     ) -> None:
         super().__init__()
@@ -46,8 +46,7 @@ class SlotTextEncoder(ModelMixin, ConfigMixin):
         )
         self.queries = nn.Parameter(torch.randn(len(classes), width))
         self.read = nn.MultiheadAttention(width, 4, batch_first=True)
-        self.features = nn.Linear(width, feature_width)
-        self.heads = nn.ModuleList(nn.Linear(feature_width, n + 1) for n in classes)
+        self.heads = nn.ModuleList(nn.Linear(width, n + 1) for n in classes)
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """(batch, words, n-grams) bucket numbers; 0 is padding. Anything beyond the limits is left out."""
@@ -64,22 +63,23 @@ class SlotTextEncoder(ModelMixin, ConfigMixin):
         parts = [w] + [w[i : i + n] for n in (3, 4, 5) for i in range(len(w) - n + 1)]
         return [1 + zlib.crc32(p.encode()) % self.config.buckets for p in parts[: self.config.max_grams]]
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Bucket numbers -> (batch, slots, feature_width), each vector normalised to unit scale."""
+    def classify(self, ids: Tensor) -> list[Tensor]:
+        """Bucket numbers -> one (batch, classes + 1) table of scores a slot; the last class is "not said"."""
         said = ids != 0
-        words = self.grams(ids).sum(2) / said.sum(2, keepdim=True).clamp(min=1).sqrt()
+        sums = F.embedding_bag(ids.flatten(0, 1), self.grams.weight, mode="sum", padding_idx=0)
+        words = sums.unflatten(0, ids.shape[:2]) / said.sum(2, keepdim=True).clamp(min=1).sqrt()
         empty = ~said.any(2)
         x = words + self.positions[: ids.shape[1]]
         empty[:, 0] = False  # an empty caption still leaves one place to look at
         for layer in self.layers_:
             x = layer(x, src_key_padding_mask=empty)
         q = self.queries.expand(len(ids), -1, -1)
-        found = self.read(q, x, x, key_padding_mask=empty, need_weights=False)[0]
-        return F.layer_norm(self.features(found + q), (self.config.feature_width,))
+        found = self.read(q, x, x, key_padding_mask=empty, need_weights=False)[0] + q
+        return [cast(Tensor, head(found[:, i])) for i, head in enumerate(self.heads)]
 
-    def classify(self, features: Tensor) -> list[Tensor]:
-        """One (batch, classes + 1) score table a slot; the last class is "not said"."""
-        return [cast(Tensor, head(features[:, i])) for i, head in enumerate(self.heads)]
+    def forward(self, ids: Tensor) -> Tensor:
+        """Bucket numbers -> (batch, all classes), the probabilities of each slot's classes in a row."""
+        return torch.cat([table.float().softmax(-1) for table in self.classify(ids)], -1)
 
 
 def _plain(text: str) -> str:

@@ -1,15 +1,58 @@
-"""The denoiser: a transformer over places, each of which carries its whole course through time."""
+"""The denoiser: one transformer over all layers of a clip, its pictures and its paths."""
 
 from __future__ import annotations
 
 import math
-from typing import cast
+from dataclasses import dataclass
+from typing import Final, cast
 
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
+
+FRAMES: Final = 48
+"""Frames of a window, described by paths."""
+OBJECTS: Final = 2
+_GROUP: Final = 4
+_GROUPS: Final = FRAMES // _GROUP
+_TRACK, _CAMERA = 5, 2
+_TRACK_SCALE: Final = (2.0, 1.7, 2.5, 1.4, 1.4)
+_CAMERA_SCALE: Final = (2.0, 4.0)
+"""What brings the numbers of paths to about unit scale."""
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The layers of a batch of clips as the denoiser sees them.
+
+    Attributes:
+        stage: (b, channels, h, w); None where a clip is continued.
+        things: (b, 2, channels, h, w); None where a clip is continued.
+        paths: (b, 2, 48, 5), as `compositor.Layers.paths`.
+        camera: (b, 48, 2), as `compositor.Layers.camera`.
+    """
+
+    stage: Tensor | None
+    things: Tensor | None
+    paths: Tensor
+    camera: Tensor
+
+    def parts(self) -> tuple[Tensor, ...]:
+        """What there is, in order."""
+        return tuple(part for part in (self.stage, self.things, self.paths, self.camera) if part is not None)
+
+    def replaced(self, parts: tuple[Tensor, ...]) -> Latents:
+        """The same layers with other numbers."""
+        return Latents(*parts) if len(parts) == 4 else Latents(None, None, *parts)
+
+
+def scaled(latents: Latents, *, back: bool = False) -> Latents:
+    """Paths from their own units to about unit scale, or `back`."""
+    power = -1 if back else 1
+    track, camera = (latents.paths.new_tensor(scale) ** power for scale in (_TRACK_SCALE, _CAMERA_SCALE))
+    return Latents(latents.stage, latents.things, latents.paths * track, latents.camera * camera)
 
 
 def waves(value: Tensor, width: int, longest: float, shortest: float) -> Tensor:
@@ -38,12 +81,12 @@ class _Block(nn.Module):
         )
         self.modulation.bias.data.copy_(bias.flatten())
 
-    def forward(self, x: Tensor, condition: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         b, n, d = x.shape
         shift, scale, gate, shift_up, scale_up, gate_up = self.modulation(condition)[:, None].chunk(6, -1)
         h = F.layer_norm(x, (d,)) * (1 + scale) + shift
         q, k, v = self.qkv(h).view(b, n, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k = (_rotate(F.rms_norm(t, t.shape[-1:]), rotation).to(v.dtype) for t in (q, k))
+        q, k = (F.rms_norm(t, t.shape[-1:]).to(v.dtype) for t in (q, k))
         # Spelt out: on a processor, torch's fused attention takes three times as long backwards at this size.
         scores = (q * q.shape[-1] ** -0.5).flatten(0, 1) @ k.flatten(0, 1).transpose(-1, -2)
         seen = (
@@ -54,89 +97,135 @@ class _Block(nn.Module):
         return cast(Tensor, x + gate_up * self.down(F.silu(self.up(h))))
 
 
-def _rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    cos, sin = rotation
-    a, b = x.chunk(2, -1)
-    return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
+class LayerTransformer(ModelMixin, ConfigMixin):
+    """Predicts the clean layers of a window from noisy ones.
 
-
-class ClipTransformer(ModelMixin, ConfigMixin):
-    """Predicts the clean latents of a clip from noisy ones.
-
-    One token a place; all time groups are channels of the token. Beside the noisy latents a token carries the
-    latents of the group *before* the clip (zeros and a cleared flag where there is none) to continue it.
-    Any width and height of the latent picture can be asked for; the model is trained on three.
+    A first window has tokens for the places of the stage and of both things and for each third of a second of
+    both paths and of the camera. A window that continues a clip keeps stage and things, so it has the paths alone,
+    beside those of the window before. What the text says comes as one token a slot, and in the condition that
+    steers every layer.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
-        groups: int = 12,
-        channels: int = 16,
-        width: int = 320,
+        classes: tuple[int, ...] = (13, 8, 10, 13, 8, 10, 7, 3, 3, 5),
+        stage_channels: int = 48,
+        stage_side: int = 8,
+        thing_channels: int = 32,
+        thing_side: int = 4,
+        width: int = 256,
         depth: int = 6,
-        heads: int = 5,
-        condition_width: int = 320,
+        heads: int = 4,
     ) -> None:
         super().__init__()
-        self.enter = nn.Linear(groups * channels + channels + 1, width)
-        self.place = nn.Linear(width, width)
+        self.enter_stage = nn.Linear(stage_channels, width)
+        self.enter_things = nn.Linear(thing_channels, width)
+        self.enter_paths = nn.Linear(_GROUP * _TRACK, width)
+        self.enter_camera = nn.Linear(_GROUP * _CAMERA, width)
+        self.place = nn.Linear(160 + 10, width)
+        self.slots = nn.ModuleList(nn.Linear(n + 1, width) for n in classes)
         self.condition = nn.Sequential(
-            nn.Linear(128 + 64 + condition_width, width), nn.SiLU(), nn.Linear(width, width)
+            nn.Linear(128 + 64 + 1 + sum(n + 1 for n in classes), width), nn.SiLU(), nn.Linear(width, width)
         )
         self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(depth))
         self.leave_modulation = nn.Linear(width, 2 * width)
-        self.leave = nn.Linear(width, groups * channels)
-        nn.init.zeros_(self.leave_modulation.weight)
-        nn.init.zeros_(self.leave_modulation.bias)
-        nn.init.zeros_(self.leave.weight)
+        self.leave_stage = nn.Linear(width, stage_channels)
+        self.leave_things = nn.Linear(width, thing_channels)
+        self.leave_paths = nn.Linear(width, _GROUP * _TRACK)
+        self.leave_camera = nn.Linear(width, _GROUP * _CAMERA)
+        for layer in (
+            self.leave_modulation,
+            self.leave_stage,
+            self.leave_things,
+            self.leave_paths,
+            self.leave_camera,
+        ):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(cast(Tensor, layer.bias))
 
     def forward(
-        self, latents: Tensor, sigma: Tensor, text: Tensor, span: Tensor, previous: Tensor | None = None
-    ) -> Tensor:
+        self, noisy: Latents, sigma: Tensor, text: Tensor, span: Tensor, previous: Latents | None = None
+    ) -> Latents:
         """Denoise.
 
         Args:
-            latents: (batch, groups, channels, h, w), `(1 - sigma) * clean + sigma * noise`.
-            sigma: (batch,) in 0..1.
-            text: (batch, condition_width), the text features of all slots in a row.
-            span: (batch, 2), which part of the motion the clip shows, 0 to 1.
-            previous: (batch, channels, h, w), the latents just before this clip; NaN-free zeros where absent.
+            noisy: `(1 - sigma) * clean + sigma * noise` of every part, paths at unit scale.
+            sigma: (b,) in 0..1.
+            text: (b, all classes), the probabilities of each slot's classes in a row.
+            span: (b, 2), which part of the clip the window shows, 0 to 1.
+            previous: the paths of the window before, where `noisy` has no stage and no things.
         """
-        b, g, c, h, w = latents.shape
-        width = self.config.width
-        if previous is None:
-            previous = latents.new_zeros(b, c, h, w)
-        flag = (previous.abs().amax((1, 2, 3), keepdim=True) > 0).to(latents.dtype).expand(b, 1, h, w)
-        tokens = torch.cat((latents.flatten(1, 2), previous, flag), 1).flatten(2).transpose(1, 2)
-        y, x = torch.meshgrid(
-            torch.arange(h, device=latents.device), torch.arange(w, device=latents.device), indexing="ij"
+        b = len(sigma)
+        said = text.to(self.enter_paths.weight.dtype)
+        tokens = [
+            torch.stack(
+                [
+                    layer(part)
+                    for layer, part in zip(
+                        self.slots, said.split([n + 1 for n in self.config.classes], -1), strict=True
+                    )
+                ],
+                1,
+            )
+        ]
+        if noisy.stage is not None and noisy.things is not None:
+            tokens.append(self.enter_stage(noisy.stage.flatten(2).transpose(1, 2)))
+            tokens.append(self.enter_things(noisy.things.flatten(3).transpose(2, 3)).flatten(1, 2))
+        if previous is not None:
+            tokens += self._paths(previous)
+        tokens += self._paths(noisy)
+        hidden = torch.cat(tokens, 1) + self.place(self._code(noisy.stage is not None, previous is not None))
+        continued = sigma.new_full((b, 1), float(previous is not None))
+        known = torch.cat(
+            (waves(sigma, 128, 2, 0.02), waves(span, 32, 4, 0.1).flatten(1), continued, text.float()), -1
         )
-        y, x = y.flatten(), x.flatten()
-        half = width // 4
-        code = torch.cat(
-            (
-                waves(y + 0.5 - 0.62 * h, half, 32, 2),
-                waves(x + 0.5 - 0.5 * w, half, 32, 2),
-                waves((y + 0.5) / h, half, 2, 0.12),
-                waves((x + 0.5) / w, half, 2, 0.12),
-            ),
-            -1,
-        )
-        hidden = self.enter(tokens) + self.place(code)
-        known = torch.cat((waves(sigma, 128, 2, 0.02), waves(span, 32, 4, 0.1).flatten(1), text.float()), -1)
-        condition = F.silu(self.condition(known))
-        rotation = _rotation(y, x, width // self.config.heads)
+        condition = F.silu(self.condition(known.to(hidden.dtype)))
         for block in self.blocks:
-            hidden = block(hidden, condition, rotation)
+            hidden = block(hidden, condition)
         shift, scale = self.leave_modulation(condition)[:, None].chunk(2, -1)
-        out = self.leave(F.layer_norm(hidden, (width,)) * (1 + scale) + shift)
-        return cast(Tensor, out.float().transpose(1, 2).reshape(b, g, c, h, w))
+        out = F.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift
+        return self._leave(out, noisy)
 
+    def _paths(self, latents: Latents) -> list[Tensor]:
+        paths = latents.paths.unflatten(2, (_GROUPS, _GROUP)).flatten(3).flatten(1, 2)
+        return [
+            self.enter_paths(paths),
+            self.enter_camera(latents.camera.unflatten(1, (_GROUPS, _GROUP)).flatten(2)),
+        ]
 
-def _rotation(y: Tensor, x: Tensor, head_width: int) -> tuple[Tensor, Tensor]:
-    """Rotary angles: one half of each head turns with the row, the other with the column."""
-    quarter = head_width // 4
-    rate = math.pi / 2 * (1 / 16) ** torch.linspace(0, 1, quarter, device=y.device)
-    angle = torch.cat((y[:, None] * rate, x[:, None] * rate), -1)
-    return angle.cos(), angle.sin()
+    def _leave(self, out: Tensor, noisy: Latents) -> Latents:
+        tracks, camera = out[:, -(OBJECTS + 1) * _GROUPS : -_GROUPS], out[:, -_GROUPS:]
+        paths = self.leave_paths(tracks).float().reshape(len(out), OBJECTS, FRAMES, _TRACK)
+        moves = self.leave_camera(camera).float().reshape(len(out), FRAMES, _CAMERA)
+        if noisy.stage is None or noisy.things is None:
+            return Latents(None, None, paths, moves)
+        first = len(self.config.classes)
+        middle = first + self.config.stage_side**2
+        stage = self.leave_stage(out[:, first:middle]).float().transpose(1, 2).reshape(noisy.stage.shape)
+        things = self.leave_things(out[:, middle : -(OBJECTS + 1) * _GROUPS]).float()
+        things = things.unflatten(1, (OBJECTS, -1)).transpose(2, 3).reshape(noisy.things.shape)
+        return Latents(stage, things, paths, moves)
+
+    def _code(self, pictures: bool, continued: bool) -> Tensor:
+        """What each token is: its place or time, and one of ten kinds."""
+        kinds: list[tuple[int, int]] = []  # kind, places a side (0: a track)
+        if pictures:
+            kinds += [(1, self.config.stage_side), (2, self.config.thing_side), (3, self.config.thing_side)]
+        if continued:
+            kinds += [(4, 0), (5, 0), (6, 0)]
+        kinds += [(7, 0), (8, 0), (9, 0)]
+        device = self.place.weight.device
+        rows = [F.one_hot(torch.zeros(len(self.config.classes), dtype=torch.long, device=device), 10)]
+        codes = [torch.zeros(len(self.config.classes), 160, device=device)]
+        for kind, side in kinds:
+            if side:
+                at = (torch.arange(side, device=device) + 0.5) / side
+                y, x = (axis.flatten() for axis in torch.meshgrid(at, at, indexing="ij"))
+                codes.append(torch.cat((waves(y, 80, 4, 0.2), waves(x, 80, 4, 0.2)), -1))
+            else:
+                at = (torch.arange(_GROUPS, device=device) + 0.5) / _GROUPS
+                codes.append(waves(at, 160, 4, 0.15))
+            rows.append(F.one_hot(torch.full((len(codes[-1]),), kind, device=device), 10))
+        code = torch.cat((torch.cat(codes), 2.0 * torch.cat(rows)), -1)
+        return code.to(self.place.weight.dtype)

@@ -1,86 +1,138 @@
-"""Training the codec on groups of frames, drawn once and kept."""
+"""Training the codecs on drawn stages and objects."""
 
 from __future__ import annotations
 
-import logging
+import itertools
 import random
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
-from generator.codec import ClipCodec
-from generator.scenes import FRAMES, render, sample_scene
-from generator.training.finish import edge_loss
-from generator.training.latents import CANVASES, GROUP, WINDOWS
-from generator.training.optimiser import MuonAdam, schedule
+from generator.codec import PictureDecoder
+from generator.training.encoder import PictureEncoder
+from generator.training.landscapes import GROUNDS, STYLES, TIMES, draw_landscape
+from generator.training.loop import Report, log_progress, run
+from generator.training.optimiser import MuonAdam
+from generator.training.scenes import STRETCHES, VARIANTS
+from generator.training.things import COLOURS, THINGS, draw_thing
 
-log = logging.getLogger(__name__)
-
-_SHARES: Final = {"wide": 0.7, "tall": 0.15, "square": 0.15}
-_GROUPS_PER_SCENE: Final = 4
+Kind = Literal["stage", "thing"]
 
 
-def draw_groups(folder: Path, count: int, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
-    """Draw `count` groups at twice the native size, (n, 4, height, width, 3) uint8 for each canvas."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(seed)
-    stores: dict[str, NDArray[np.uint8]] = {}
-    for canvas, share in _SHARES.items():
-        width, height = (2 * side for side in CANVASES[canvas])
-        n = max(_GROUPS_PER_SCENE, round(share * count))
-        store = np.lib.format.open_memmap(
-            folder / f"groups-{canvas}.npy", "w+", np.uint8, (n, GROUP, height, width, 3)
+@dataclass(frozen=True)
+class CodecPlan:
+    """Sizes of one codec: pictures are drawn at `drawn` pixels a side and seen by the encoder at `seen`."""
+
+    channels: int
+    latent_channels: int
+    drawn: int
+    seen: int
+    encoder_widths: tuple[int, int, int]
+    decoder_widths: tuple[int, int, int, int]
+    batch: int
+
+    def models(self) -> tuple[PictureEncoder, PictureDecoder]:
+        """Both halves, untrained."""
+        places = 8 if self.seen == 256 else 4
+        return (
+            PictureEncoder(
+                self.channels, self.latent_channels, self.encoder_widths, self.seen // places // 4
+            ),
+            PictureDecoder(
+                self.channels, self.latent_channels, self.decoder_widths, self.drawn // places // 8
+            ),
         )
-        for i in range(n):
-            if i % _GROUPS_PER_SCENE == 0:
-                scene, total = sample_scene(rng), FRAMES * rng.choice(WINDOWS)
-            first = GROUP * rng.randrange(total // GROUP)
-            store[i] = render(scene, width, height, first=first, count=GROUP, total=total)
-        stores[canvas] = store
-    return stores
+
+
+PLANS: Final[dict[Kind, CodecPlan]] = {
+    "stage": CodecPlan(3, 48, 512, 256, (128, 192, 256), (256, 192, 128, 64), 8),
+    "thing": CodecPlan(4, 32, 192, 64, (96, 128, 192), (192, 128, 96, 48), 24),
+}
+
+
+def draw_pool(kind: Kind, size: int, *, variants: int, seed: int) -> NDArray[np.uint8]:
+    """Pictures of every kind in some variants: (n, size, size, channels) uint8."""
+    rng = random.Random(seed)
+    drawn: list[Callable[[], NDArray[np.float32]]] = []
+    if kind == "stage":
+        for ground, when, style in itertools.product(GROUNDS, TIMES, STYLES):
+            for variant in rng.sample(range(VARIANTS), variants):
+                drawn.append(partial(draw_landscape, ground, when, style, size, variant))
+    else:
+        for thing, colour, style, when in itertools.product(THINGS, COLOURS, STYLES, TIMES):
+            for stretch in rng.sample(STRETCHES, min(variants, len(STRETCHES))):
+                drawn.append(partial(draw_thing, thing, colour, style, when, size, stretch))
+    pool = np.empty((len(drawn), size, size, PLANS[kind].channels), np.uint8)
+    for i, draw in enumerate(drawn):
+        pool[i] = np.round(draw() * 255)
+    return pool
+
+
+def edge_loss(guess: Tensor, truth: Tensor) -> Tensor:
+    """Absolute error of the picture and its slopes, and a square term for the few large errors at edges."""
+    error = guess - truth
+    slopes = (error[..., 1:] - error[..., :-1]).abs().mean() + (
+        error[..., 1:, :] - error[..., :-1, :]
+    ).abs().mean()
+    return error.abs().mean() + slopes + 4 * error.square().mean()
 
 
 def train_codec(
-    groups: dict[str, NDArray[np.uint8]],
+    kind: Kind,
     out: Path,
     *,
-    minutes: float,
-    batch: int = 8,
-    noise: float = 0.25,
+    steps: int,
+    variants: int,
     seed: int = 0,
-) -> ClipCodec:
-    """Learn to shrink groups to latents and to draw them at twice the size again."""
+    noise: float = 0.25,
+    report: Report = log_progress,
+) -> tuple[PictureEncoder, PictureDecoder]:
+    """Train one codec; `out` gets `encoder` and `decoder`.
+
+    Args:
+        variants: how many pictures of each kind are drawn to learn from.
+        noise: how much the latents are disturbed at most; the denoiser's own are not perfect either.
+    """
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    model: ClipCodec = ClipCodec()
-    model.to(memory_format=torch.channels_last).train()
+    plan = PLANS[kind]
+    pool = draw_pool(kind, plan.drawn, variants=variants, seed=seed)
+    encoder, decoder = plan.models()
+    learning = [*encoder.parameters(), *decoder.parameters()]
     optimiser = MuonAdam(
-        [p for p in model.parameters() if p.ndim == 4],
-        [p for p in model.parameters() if p.ndim < 4],
-        matrix_rate=0.015,
-        rate=2e-3,
+        [p for p in learning if p.ndim == 4], [p for p in learning if p.ndim < 4], matrix_rate=0.01, rate=2e-3
     )
-    names = list(groups)
-    started, step, history = time.monotonic(), 0, []
-    while (done := (time.monotonic() - started) / 60 / minutes) < 1:
-        store = groups[names[rng.choice(len(names), p=[_SHARES[n] for n in names])]]
-        picks = np.sort(rng.integers(len(store), size=batch))
-        large = torch.from_numpy(store[picks]).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
-        small = F.avg_pool2d(large.flatten(0, 1), 2).unflatten(0, (batch, GROUP))
+
+    def loss_of(rng: np.random.Generator) -> Tensor:
+        large = as_tensor(pool[rng.integers(len(pool), size=plan.batch)])
         with torch.autocast("cpu", torch.bfloat16):
-            guess = model(small, noise * min(1.0, 4 * done))
-        loss = edge_loss(guess.float(), large)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step(schedule(done, step, warm_steps=30, hold=0.4))
-        step += 1
-        history.append((guess.detach() - large).abs().mean().item())
-        if step % 100 == 0:
-            log.info("codec step %d l1 %.4f", step, np.mean(history[-100:]))
-    model.eval().save_pretrained(out)
-    return model
+            latents = encoder(F.interpolate(large, size=(plan.seen, plan.seen), mode="area"))
+            level = noise * torch.rand(len(latents), 1, 1, 1)
+            guess = decoder(latents + level * torch.randn_like(latents))
+        return edge_loss(guess.float(), large)
+
+    run(
+        f"codec of {kind}s",
+        steps,
+        loss_of,
+        {"encoder": encoder, "decoder": decoder},
+        optimiser,
+        out,
+        seed=seed,
+        report=report,
+    )
+    encoder.eval().save_pretrained(out / "encoder")
+    decoder.eval().save_pretrained(out / "decoder")
+    return encoder, decoder
+
+
+def as_tensor(pictures: NDArray[np.uint8]) -> Tensor:
+    """(n, height, width, channels) uint8 -> (n, channels, height, width) float32 in -1..1."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -8,13 +8,13 @@ from typing import Final
 _WORDS: Final = """
 beautiful nice slowly fast very cinematic realistic hd quality please show me make create generate
 short film scene little small big large bright dark shiny lovely with and there is which that 3d
-style cartoon simple schön schöne langsam schnell sehr bitte zeige mir mach erstelle kurzer film
-szene klein kleiner großer große großes hell dunkel glänzend mit und da ist es gibt einfach stil
-dabei sieht man wie gerade friedlich quiet dog cat man woman child house car tree bird horse table
-pizza music dance eats drinks runs walks drives reads sings hund katze mann frau kind haus auto baum
-vogel pferd tisch musik tanz isst trinkt läuft geht fährt liest singt what who how many two three
-old young was wer wie viele zwei drei alt jung das der die den dem des for from into camera kamera
-shot aufnahme view blick smooth sanft loop gently colourful bunt epic detailed photo bild
+simple schön schöne langsam schnell sehr bitte zeige mir mach erstelle kurzer film szene klein
+kleiner kleine kleines großer große großes hell dunkel glänzend mit und da ist es gibt einfach dabei
+sieht man wie gerade friedlich quiet dog man woman child bird horse table music dance eats drinks
+reads sings hund mann frau kind vogel pferd tisch musik tanz isst trinkt geht liest singt what who
+how many three old young new was wer wie viele drei alt jung neu das der die den dem des for from
+into shot aufnahme view blick smooth sanft gently colourful bunt epic detailed photo bild happy
+funny lustig fröhlich cute süß quickly rasch high hoch far weit alone allein magic
 """
 FILLERS: Final = tuple(_WORDS.split())
 

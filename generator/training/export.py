@@ -11,18 +11,17 @@ from typing import Any
 from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import nn
 
-from generator.codec import ClipCodec
+from generator.codec import PictureDecoder
 from generator.pipeline import SceneVideoPipeline
 from generator.text import SlotTextEncoder
-from generator.transformer import ClipTransformer
-from generator.upsampler import FrameUpsampler
+from generator.transformer import LayerTransformer
 
 
 def export(
     text: SlotTextEncoder,
-    transformer: ClipTransformer,
-    codec: ClipCodec,
-    upsampler: FrameUpsampler,
+    transformer: LayerTransformer,
+    stage: PictureDecoder,
+    thing: PictureDecoder,
     folder: Path,
     *,
     revision: str,
@@ -34,18 +33,13 @@ def export(
     shutil.rmtree(fresh, ignore_errors=True)
 
     def half(part: nn.Module) -> Any:
-        halved = copy.deepcopy(part).eval().half()
-        for (name, buffer), (_, exact) in zip(halved.named_buffers(), part.named_buffers(), strict=True):
-            if buffer.is_floating_point():  # running variances can exceed what half precision holds
-                owner, _, key = name.rpartition(".")
-                setattr(halved.get_submodule(owner), key, exact.detach().clone())
-        return halved
+        return copy.deepcopy(part).eval().half()
 
     SceneVideoPipeline(
         half(text),
         half(transformer),
-        half(codec),
-        half(upsampler),
+        half(stage),
+        half(thing),
         FlowMatchEulerDiscreteScheduler(shift=3.0),
     ).save_pretrained(fresh, safe_serialization=True)
     note = {"revision": revision, "seconds": list(seconds), **facts}

@@ -1,150 +1,183 @@
 """A judge that reads pixels only: which scene does a clip show? No model is involved.
 
-It knows the thirty landscapes of each canvas and the five outlines; it compares. Its own error is measured
-on drawn clips and reported beside every figure it gives.
+It knows the palette and the outlines of the drawn scenes, and compares. Its own error is measured on drawn clips and
+reported beside every figure that it gives.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.scenes import (
-    COLOURS,
-    GROUNDS,
-    OUTLINE,
-    SHAPES,
-    TIMES,
-    Image,
-    Scene,
-    distance,
-    landscape,
-)
+from generator.training.judge_stage import Mask, StageSeen, Values, see_stage
+from generator.training.judge_things import normal, templates, which_colour, which_thing
+from generator.types import Frames
 
-Mask = NDArray[np.bool_]
-_GRID: Final = 32
-_DIFFERENT: Final = 0.12
-_SAME_FILL: Final = 0.27
+_LEAST: Final = 0.0035
+"""Area of the smallest object, in areas of the view."""
+_OFTEN: Final = 0.4
+"""Share of the frames in which something must be seen, to be said to be there."""
+_OUTLINE_CHANGED: Final = 0.17
+"""Share of its area by which a thing's outline must change from frame to frame, to say that it turns."""
+_INSIDE_CHANGED: Final = 0.025
+"""The same for its colours inside, in 0..1; a ball turns without another outline."""
+
+
+@dataclass(frozen=True)
+class SeenThing:
+    """An object; None where the judge could not tell."""
+
+    thing: str | None
+    colour: str | None
+    motion: str | None
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What the judge saw; None where it could not tell. `steadiness`: the landscape's mean change a frame."""
+    """What the judge saw; `things` are none, one or two, the largest first."""
 
-    shape: str | None
-    colour: str | None
-    motion: str | None
+    things: tuple[SeenThing, ...]
     ground: str
     time: str
-    landscape_error: float
-    steadiness: float
+    style: str
+    camera: str
 
 
-@cache
-def _landscapes(width: int, height: int) -> tuple[tuple[tuple[str, str], Image], ...]:
-    return tuple(
-        ((ground, time), landscape(Scene("ball", "red", "still", ground, time, mirror=mirror), width, height))
-        for ground in GROUNDS
-        for time in TIMES
-        for mirror in (False, True)
-    )
+@dataclass(frozen=True)
+class _Blob:
+    """An object in one frame: where it is in pixels, how large in square pixels, and what of the frame it covers."""
+
+    frame: int
+    x: float
+    y: float
+    area: float
+    mask: Mask
+    colour: Values
 
 
-@cache
-def _templates() -> dict[str, Mask]:
-    y, x = np.meshgrid(
-        np.arange(-60, 61, dtype=np.float32), np.arange(-60, 61, dtype=np.float32), indexing="ij"
-    )
-    return {s: _normal(distance(s, x, y, 40.0) < -OUTLINE * 40) for s in SHAPES}
+def judge(frames: Frames) -> Seen:
+    """Look at a clip, (n, height, width, 3) uint8 RGB: a dozen frames or more, evenly from its first to its last."""
+    stage = see_stage(frames)
+    tracks = _tracks([_blobs(i, frames[i], mask) for i, mask in enumerate(stage.foreground)], frames.shape[2])
+    things = tuple(_look(track, frames, stage) for track in tracks)
+    return Seen(things, stage.ground, stage.time, stage.style, stage.camera)
 
 
-def _normal(mask: Mask) -> Mask:
-    """The mask's bounding square on a small grid."""
-    ys, xs = np.nonzero(mask)
-    side = max(np.ptp(ys), np.ptp(xs)) + 1
-    steps = ((np.arange(_GRID) + 0.5) / _GRID - 0.5) * side
-    rows = np.round((ys.min() + ys.max()) / 2 + steps).astype(int)
-    columns = np.round((xs.min() + xs.max()) / 2 + steps).astype(int)
-    inside = ((rows >= 0) & (rows < mask.shape[0]))[:, None] & ((columns >= 0) & (columns < mask.shape[1]))[
-        None
-    ]
-    picked = mask[rows.clip(0, mask.shape[0] - 1)[:, None], columns.clip(0, mask.shape[1] - 1)[None]]
-    return np.asarray(picked & inside, bool)
-
-
-def _largest(mask: Mask) -> Mask:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    if count < 2:
-        return np.zeros_like(mask)
-    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])), bool)
-
-
-def judge(frames: NDArray[np.uint8]) -> Seen:
-    """Look at a clip, (n, height, width, 3) uint8 RGB, its whole motion from first frame to last."""
-    clip = frames.astype(np.float32) / 255
-    height, width = clip.shape[1:3]
-    middle = np.median(clip, 0)
-    errors = [float(np.median(np.abs(middle - picture).max(-1))) for _, picture in _landscapes(width, height)]
-    means = [float(np.abs(middle - picture).mean()) for _, picture in _landscapes(width, height)]
-    best = int(np.argmin(means))
-    (ground, time), picture = _landscapes(width, height)[best]
-    unit = min(width, height)
-    centres: list[tuple[float, float]] = []
-    fills: list[NDArray[np.float32]] = []
-    overlaps: list[list[float]] = []
-    free = np.ones((height, width), bool)
-    for frame in clip:
-        found = _largest(
-            cv2.morphologyEx(
-                (np.abs(frame - picture).max(-1) > _DIFFERENT).astype(np.uint8),
-                cv2.MORPH_OPEN,
-                np.ones((3, 3), np.uint8),
-            )
-            > 0
+def _blobs(index: int, frame: Frames, foreground: Mask) -> list[_Blob]:
+    """The one or two largest objects of a frame, whole, largest first."""
+    kernel = np.ones((3, 3), np.uint8)
+    closed = cv2.morphologyEx(foreground.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(closed)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    filled = cv2.morphologyEx(filled, cv2.MORPH_OPEN, kernel)
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(filled, connectivity=4)
+    order = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
+    found = []
+    for label in order[:2]:
+        area = float(stats[label, cv2.CC_STAT_AREA])
+        if area < _LEAST * filled.size:
+            break
+        mask = labels == label
+        x, y = centres[label]
+        found.append(
+            _Blob(index, float(x), float(y), area, mask, np.median(frame[mask], 0).astype(np.float32))
         )
-        if found.sum() < 0.02 * unit * unit:
-            continue
-        free &= ~cv2.dilate(found.astype(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
-        # The eroded middle of what differs is the object's fill: outline and shadow lie at its rim.
-        core = cv2.distanceTransform(found.astype(np.uint8), cv2.DIST_L2, 3)
-        fill = np.median(frame[core > 0.6 * core.max()], 0)
-        body = _largest((np.abs(frame - fill).max(-1) < _SAME_FILL) & found)
-        if body.sum() < 0.01 * unit * unit:
-            continue
-        ys, xs = np.nonzero(body)
-        centres.append((float(xs.mean()) / width, float(ys.mean()) / height))
-        fills.append(fill)
-        normal = _normal(body)
-        overlaps.append([float((normal & t).sum() / (normal | t).sum()) for t in _templates().values()])
-    drift = float(np.abs(np.diff(clip[:, free], axis=0)).mean()) if free.any() and len(clip) > 1 else 0.0
-    if len(centres) < 0.6 * len(clip):
-        return Seen(None, None, None, ground, time, errors[best], drift)
-    shape = SHAPES[int(np.mean(overlaps, 0).argmax())]
-    return Seen(shape, _colour(np.median(fills, 0)), _motion(centres), ground, time, errors[best], drift)
+    return found
 
 
-def _colour(fill: NDArray[np.float32]) -> str:
-    def gap(name: str) -> float:
-        reference = np.array(COLOURS[name])
-        return float(min(np.linalg.norm(fill - reference * light) for light in (1.0, 0.93, 0.85, 0.8, 0.74)))
+def _tracks(frames: list[list[_Blob]], width: int) -> list[list[_Blob]]:
+    """The objects through the clip; frames in which two have become one are left out."""
+    pairs = [blobs for blobs in frames if len(blobs) == 2]
+    if len(pairs) < _OFTEN * len(frames):
+        single = [blobs[0] for blobs in frames if blobs]
+        return [single] if len(single) >= _OFTEN * len(frames) else []
+    tracks = [[pairs[0][0]], [pairs[0][1]]]
+    for one, two in pairs[1:]:
+        straight = _distance(tracks[0], one, width) + _distance(tracks[1], two, width)
+        crossed = _distance(tracks[0], two, width) + _distance(tracks[1], one, width)
+        for track, blob in zip(tracks, (one, two) if straight <= crossed else (two, one), strict=True):
+            track.append(blob)
+    return sorted(tracks, key=lambda track: -float(np.median([blob.area for blob in track])))
 
-    return min(COLOURS, key=gap)
+
+def _distance(track: list[_Blob], blob: _Blob, width: int) -> float:
+    """How unlikely it is that a track goes on with a blob."""
+    last = track[-1]
+    x, y = last.x, last.y
+    if len(track) > 1:
+        pace = (blob.frame - last.frame) / (last.frame - track[-2].frame)
+        x, y = x + pace * (x - track[-2].x), y + pace * (y - track[-2].y)
+    return float(np.hypot(blob.x - x, blob.y - y) / width + np.abs(blob.colour - last.colour).mean() / 255)
 
 
-def _motion(centres: list[tuple[float, float]]) -> str | None:
-    path = np.array(centres)
-    edge = max(1, len(path) // 6)
-    dx, dy = path[-edge:].mean(0) - path[:edge].mean(0)
-    travel = np.abs(np.diff(path[:, 1])).sum()
-    if abs(dx) > 0.15 and abs(dx) > abs(dy):
-        return "right" if dx > 0 else "left"
-    if abs(dy) > 0.15 and travel < 2.5 * abs(dy):
-        return "fall" if dy > 0 else "rise"
-    if travel > 0.5:
+def _look(track: list[_Blob], frames: Frames, stage: StageSeen) -> SeenThing:
+    """What an object is and does."""
+    shapes = np.stack([normal(blob.mask) > 0.5 for blob in track])
+    pictures = np.stack([normal(blob.mask, frames[blob.frame].astype(np.float32) / 255) for blob in track])
+    spinning = _turns(shapes, pictures)
+    motion = _motion(track, frames.shape[2], frames.shape[1], stage.zoom) or ("spin" if spinning else "still")
+    thing, fitting, turns = which_thing(shapes.astype(np.float32), stage.style, spinning=motion == "spin")
+    if thing is None:
+        return SeenThing(None, None, motion)
+    known = templates(stage.style)
+    if motion == "spin":
+        step = 2 * np.pi / len(known.masks)
+        pictures = np.stack(
+            [
+                normal(blob.mask, frames[blob.frame].astype(np.float32) / 255, turn=-step * turn)
+                for blob, turn in zip(track, turns, strict=True)
+            ]
+        )
+    return SeenThing(
+        thing, which_colour(pictures, thing, known.own[fitting], stage.style, stage.time), motion
+    )
+
+
+def _motion(track: list[_Blob], width: int, height: int, zoom: Values) -> str | None:
+    """What an object's place and size do; None if nothing."""
+    x = np.array([blob.x for blob in track]) / width
+    y = np.array([blob.y for blob in track]) / height
+    size = np.log2([blob.area for blob in track]) / 2 - zoom[[blob.frame for blob in track]]
+    few = max(1, len(track) // 8)
+    across, down, growth = (float(v[-few:].mean() - v[:few].mean()) for v in (x, y, size))
+    if abs(across) > 0.25 and abs(across) > 0.8 * np.ptp(x):
+        return "right" if across > 0 else "left"
+    if np.ptp(x) > 0.14 and np.ptp(y) > 0.12:
+        return "circle"
+    travel = float(np.abs(np.diff(y)).sum())
+    if abs(down) > 0.17 and travel < 1.6 * abs(down):
+        return "fall" if down > 0 else "rise"
+    if np.ptp(y) > 0.15:
         return "bounce"
-    return "still" if travel < 0.25 and np.ptp(path[:, 0]) < 0.08 else None
+    if abs(growth) > 0.6:
+        return "grow" if growth > 0 else "shrink"
+    return None
+
+
+def _turns(shapes: NDArray[np.bool_], pictures: Values) -> bool:
+    """Whether an object that neither moves nor grows changes its outline, or what is inside.
+
+    Args:
+        shapes: (n, GRID, GRID).
+        pictures: (n, GRID, GRID, 3) in 0..1.
+    """
+    outline, inside = turning(shapes, pictures)
+    return outline > _OUTLINE_CHANGED or inside > _INSIDE_CHANGED
+
+
+def turning(shapes: NDArray[np.bool_], pictures: Values) -> tuple[float, float]:
+    """How much an object changes from frame to frame, usually: the share of its outline, and its colours inside."""
+    kernel = np.ones((5, 5), np.uint8)
+    cores = np.stack([cv2.erode(shape.astype(np.uint8), kernel) > 0 for shape in shapes])
+    outline, inside = [0.0], [0.0]
+    for i in range(len(shapes) - 1):
+        outline.append(1 - float((shapes[i] & shapes[i + 1]).sum() / (shapes[i] | shapes[i + 1]).sum()))
+        both = cores[i] & cores[i + 1]
+        if both.any():
+            inside.append(float(np.abs(pictures[i + 1] - pictures[i]).mean(-1)[both].mean()))
+    return float(np.median(outline[1:] or outline)), float(np.median(inside[1:] or inside))

@@ -1,114 +1,115 @@
-"""Training clips as latents: drawn, encoded once and kept in memory-mapped files."""
+"""Training scenes as latents: pictures are drawn and encoded once, and scenes are put together from them."""
 
 from __future__ import annotations
 
-import json
 import random
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from generator.codec import ClipCodec
-from generator.scenes import FRAMES, Scene, render, sample_scene
+from generator.training.codec import PLANS, as_tensor
+from generator.training.encoder import PictureEncoder
+from generator.training.landscapes import draw_landscape
+from generator.training.scenes import Actor, Scene, camera_path, moments, path, sample_scene
+from generator.training.things import draw_thing
+from generator.transformer import Latents, scaled
 
-CANVASES: Final[dict[str, tuple[int, int]]] = {"wide": (128, 72), "tall": (72, 128), "square": (96, 96)}
-GROUP: Final = 4
-WINDOWS: Final = (1, 2, 3, 4, 5)
+WINDOWS: Final = (1, 1, 1, 2, 3, 4, 5, 8, 15)
+"""How many windows the clips of the training have."""
+_ABSENT: Final = Actor("ball", "red", "still", 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Example:
-    """What one stored clip shows: the scene, and which of how many four-second windows of it."""
+    """A scene, and which of how many windows of it."""
 
     scene: Scene
-    window: int
-    windows: int
+    window: int = 0
+    windows: int = 1
 
     @property
     def span(self) -> tuple[float, float]:
-        """Which part of the motion the window shows, 0 to 1."""
+        """Which part of the clip the window shows, 0 to 1."""
         return self.window / self.windows, (self.window + 1) / self.windows
 
 
+class LatentPictures:
+    """Stages and things as latents, each drawn and encoded when it is first asked for."""
+
+    def __init__(self, stage: PictureEncoder, thing: PictureEncoder) -> None:
+        self._stage, self._thing = stage.eval(), thing.eval()
+        self._kept: dict[Hashable, Tensor] = {}
+
+    def stage(self, scene: Scene) -> Tensor:
+        """(channels, h, w) float16."""
+        key = (scene.ground, scene.time, scene.style, scene.variant)
+        if key not in self._kept:
+            side = PLANS["stage"].seen
+            picture = draw_landscape(scene.ground, scene.time, scene.style, side, scene.variant)
+            self._kept[key] = _encoded(self._stage, picture)
+        return self._kept[key]
+
+    def thing(self, actor: Actor | None, scene: Scene) -> Tensor:
+        """(channels, h, w) float16; of a second thing that is not there, an empty picture."""
+        side = PLANS["thing"].seen
+        if actor is None:
+            key: Hashable = None
+            if key not in self._kept:
+                self._kept[key] = _encoded(self._thing, np.zeros((side, side, 4), np.float32))
+            return self._kept[key]
+        key = (actor.thing, actor.colour, scene.style, scene.time, actor.stretch, actor.mirror)
+        if key not in self._kept:
+            picture = draw_thing(actor.thing, actor.colour, scene.style, scene.time, side, actor.stretch)
+            self._kept[key] = _encoded(self._thing, picture[:, ::-1] if actor.mirror else picture)
+        return self._kept[key]
+
+    def batch(self, examples: Sequence[Example]) -> Latents:
+        """The clean layers of some windows, paths at unit scale."""
+        scenes = [example.scene for example in examples]
+        stage = torch.stack([self.stage(scene) for scene in scenes]).float()
+        things = torch.stack(
+            [
+                torch.stack([self.thing(actor, scene) for actor in (scene.first, scene.second)])
+                for scene in scenes
+            ]
+        ).float()
+        return scaled(Latents(stage, things, *tracks(examples)))
+
+
+def tracks(examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
+    """Paths (n, 2, 48, 5) and camera (n, 48, 2) of some windows."""
+    paths, cameras = [], []
+    for example in examples:
+        progress, seconds = moments(example.window, example.windows)
+        scene = example.scene
+        paths.append([path(actor or _ABSENT, progress, seconds) for actor in (scene.first, scene.second)])
+        cameras.append(camera_path(scene.camera, progress))
+    return torch.from_numpy(np.stack(paths)), torch.from_numpy(np.stack(cameras))
+
+
+def before(examples: Sequence[Example]) -> Latents:
+    """The paths of the windows before, at unit scale."""
+    earlier = [Example(example.scene, example.window - 1, example.windows) for example in examples]
+    return scaled(Latents(None, None, *tracks(earlier)))
+
+
+def sample(rng: random.Random, count: int, *, continued: bool) -> list[Example]:
+    """Training examples: first windows, or windows that continue a clip."""
+    found = []
+    for _ in range(count):
+        windows = rng.choice([n for n in WINDOWS if n > continued])
+        window = rng.randrange(1, windows) if continued else 0
+        found.append(Example(sample_scene(rng), window, windows))
+    return found
+
+
 @torch.no_grad()
-def encode_clip(codec: ClipCodec, example: Example, canvas: str) -> NDArray[np.float16]:
-    """(1 + groups, channels, h, w): the group before the window (zeros before a first), then its own."""
-    width, height = CANVASES[canvas]
-    lead = GROUP if example.window else 0
-    frames = render(
-        example.scene,
-        width,
-        height,
-        first=example.window * FRAMES - lead,
-        count=FRAMES + lead,
-        total=FRAMES * example.windows,
-    )
-    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
+def _encoded(encoder: PictureEncoder, picture: NDArray[np.float32]) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
-        latents = codec.encode(x.unflatten(0, (-1, GROUP)))
-    if not lead:
-        latents = torch.cat((torch.zeros_like(latents[:1]), latents))
-    return latents.half().numpy()
-
-
-def write_latents(
-    codec: ClipCodec,
-    folder: Path,
-    canvas: str,
-    count: int,
-    seed: int,
-    *,
-    long_share: float = 0.0,
-    report: int = 500,
-) -> None:
-    """Write `count` training clips of one canvas; readers may use what is ready while this goes on."""
-    codec.eval()
-    rng = random.Random(seed)
-    width, height = CANVASES[canvas]
-    shape = (count, 1 + FRAMES // GROUP, codec.config.latent_channels, height // 8, width // 8)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{canvas}-{seed}"
-    store = np.lib.format.open_memmap(folder / f"{name}.npy", "w+", np.float16, shape)
-    with (folder / f"{name}.jsonl").open("w") as lines:
-        for i in range(count):
-            windows = rng.choice(WINDOWS[1:]) if rng.random() < long_share else 1
-            example = Example(sample_scene(rng), rng.randrange(windows), windows)
-            store[i] = encode_clip(codec, example, canvas)
-            lines.write(json.dumps(asdict(example)) + "\n")
-            if (i + 1) % report == 0:
-                store.flush()
-                lines.flush()
-
-
-class LatentClips:
-    """The clips in a folder that are ready, by canvas."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.parts: list[tuple[str, NDArray[np.float16], list[Example]]] = []
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Look again at what is ready."""
-        self.parts = []
-        for index in sorted(self.folder.glob("*.jsonl")):
-            text = index.read_text()
-            rows = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-            examples = [Example(Scene(**r["scene"]), r["window"], r["windows"]) for r in rows]
-            if examples:
-                store = np.load(index.with_suffix(".npy"), mmap_mode="r")
-                self.parts.append((index.name.split("-")[0], store, examples))
-
-    def __len__(self) -> int:
-        return sum(len(examples) for _, _, examples in self.parts)
-
-    def batch(self, size: int, rng: np.random.Generator) -> tuple[torch.Tensor, list[Example]]:
-        """A batch from one file, chosen in proportion to how much each holds."""
-        sizes = np.array([len(examples) for _, _, examples in self.parts], float)
-        _, store, examples = self.parts[rng.choice(len(self.parts), p=sizes / sizes.sum())]
-        picks = np.sort(rng.integers(len(examples), size=size))
-        return torch.from_numpy(store[picks]).float(), [examples[i] for i in picks]
+        latents: Tensor = encoder(as_tensor(np.round(picture * 255).astype(np.uint8)[None]))
+        return latents[0].half()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,16 @@ class MuonAdam:
         """Forget the gradients."""
         for p in (*self.matrices, *self.rest):
             p.grad = None
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on."""
+        return {"trail": self._trail, "adam": self._adam.state_dict()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from `state`."""
+        for mine, kept in zip(self._trail, state["trail"], strict=True):
+            mine.copy_(kept)
+        self._adam.load_state_dict(state["adam"])
 
     @torch.no_grad()
     def step(self, factor: float) -> None:

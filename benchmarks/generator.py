@@ -1,0 +1,302 @@
+"""How well the embedded generator shows what prompts ask for, and what a clip costs.
+
+    python -m benchmarks.generator [--prompts N] [--seeds 3] [--folder FOLDER] [--json FILE] [--sheet PNG]
+    python -m benchmarks.generator --quick
+
+A judge reads the clips' pixels, no model does. First it is measured itself: on drawn clips of scenes that were held
+out from training (no generator can be seen to do better), with the clips of other prompts (chance), and on drawn
+clips of the most similar scenes that training has shown (what a generator would reach that only remembers). Then come
+120 prompts, 30 of them written by hand. Goals are shares of what the judge sees in drawn clips. Brackets are 95 %
+intervals; the seeds of one prompt count as one answer as far as they agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from rich.progress import track
+
+from benchmarks.generator_prompts import COUNT, some_prompts
+from benchmarks.table import Goal, finish, goal, show_rows
+from generator import EmbeddedGenerator, GenerationRequest
+from generator.embedded import WEIGHTS
+from generator.training.evaluate import (
+    MEASURED,
+    Asked,
+    Hits,
+    Share,
+    chance,
+    drawn,
+    hits,
+    nearest_trained,
+    prompts,
+    share,
+    slots_of,
+    summary,
+    watch,
+)
+from generator.training.judge import Seen
+from generator.training.scenes import SLOTS, Scene
+from generator.types import Frames
+
+GOALS = (
+    ("colour", "colour", 0.95),
+    ("motion", "motion", 0.90),
+    ("thing", "thing (shape)", 0.85),
+    ("ground", "ground (background)", 0.95),
+    ("time", "time of day", 0.95),
+)
+ENOUGH = 30
+"""Prompts; from fewer a goal is not said to be met or missed."""
+SINGLE, PAIRS = 200, 50
+"""Drawn clips for the judge: one in five with two objects, as of the prompts."""
+THREADS = 2
+SPEED_RUNS = 3
+SECONDS = 4
+SHEET_FRAMES, SHEET_SIZE, SHEET_TEXT = 5, (192, 108), 20
+SHOWN_LOSSES = 25
+
+
+@dataclass
+class Answer:
+    """A prompt, what was seen in the clips of each seed, and how much of it was right."""
+
+    asked: Asked
+    seen: list[Seen] = field(default_factory=list)
+    right: list[Hits] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A clip's cost in a process of its own: seconds, each of `SPEED_RUNS`, and MB at the most."""
+
+    wall: list[float]
+    processor: list[float]
+    loading: float
+    peak: float
+
+
+def measure_judge(single: int, pairs: int) -> tuple[dict[str, dict[str, Share]], dict[str, Share]]:
+    """The judge's own rows; the first of the pair by name, the second over all drawn clips."""
+    scenes = [asked.scene for asked in (*prompts(single, 71, two=0), *prompts(pairs, 72, two=1))]
+    known = [scene for scene in scenes if scene is not None]
+    slots = [slots_of(scene) for scene in known]
+    seen = [drawn(scene) for scene in track(known, "drawn clips")]
+    right = [[hits(want, found)] for want, found in zip(slots, seen, strict=True)]
+    rng = random.Random(73)
+    near: list[Scene] = [nearest_trained(scene, rng) for scene in known[:: max(1, len(known) // 90)]]
+    remembered = [drawn(scene) for scene in track(near, "nearest training clips")]
+    nearest = [[hits(w, s)] for w, s in zip(slots[:: max(1, len(known) // 90)], remembered, strict=True)]
+    rows = {
+        "drawn, one object": summary(right[:single]),
+        "drawn, two objects": summary(right[single:]),
+        "drawn, all": summary(right),
+        "chance: clips of other prompts": chance(slots, seen),
+        "nearest training clip": summary(nearest),
+    }
+    return rows, rows["drawn, all"]
+
+
+def measure_speed(folder: Path) -> Speed:
+    """Time in a fresh process, so that its memory is its own."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe(duplex=False)
+    process = context.Process(target=_make_clips, args=(folder, there))
+    process.start()
+    there.close()
+    found: Speed = here.recv()
+    process.join()
+    return found
+
+
+def _make_clips(folder: Path, answer: Connection) -> None:
+    begun = time.perf_counter()
+    generator = EmbeddedGenerator(folder, threads=THREADS)
+    loading = time.perf_counter() - begun
+    wall, processor = [], []
+    for seed in range(SPEED_RUNS):
+        request = GenerationRequest("a red ball bouncing on a beach at sunset", SECONDS, 1280, 720, seed)
+        started, worked = time.perf_counter(), time.process_time()
+        for _ in generator.generate(request).chunks:
+            pass
+        wall.append(time.perf_counter() - started)
+        processor.append(time.process_time() - worked)
+    answer.send(Speed(wall, processor, loading, _peak()))
+
+
+def _peak() -> float:
+    """MB that this process has held at the most. What the system counts for it may begin with its parent's."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def ask(
+    generator: EmbeddedGenerator, asked: Sequence[Asked], seeds: int, width: int, height: int
+) -> tuple[list[Answer], list[list[Frames]]]:
+    """Generate and judge; also five frames of each prompt's first clip."""
+    answers = [Answer(one) for one in asked]
+    strips: list[list[Frames]] = []
+    for seed in range(seeds):
+        for i, answer in enumerate(track(answers, f"prompts, seed {seed + 1} of {seeds}")):
+            seen, frames = watch(generator, answer.asked.text, 1000 * seed + i, width=width, height=height)
+            answer.seen.append(seen)
+            answer.right.append(hits(answer.asked.slots, seen))
+            if seed == 0:
+                picked = frames[np.linspace(0, len(frames) - 1, SHEET_FRAMES).astype(int)]
+                strips.append([cv2.resize(f, SHEET_SIZE, interpolation=cv2.INTER_AREA) for f in picked])
+    return answers, strips
+
+
+def draw_sheet(answers: Sequence[Answer], strips: Sequence[Sequence[Frames]], target: Path) -> None:
+    """One row a prompt: its text, and five frames."""
+    width, height = SHEET_SIZE
+    row = height + SHEET_TEXT + 4
+    sheet = Image.new("RGB", (SHEET_FRAMES * (width + 4), len(answers) * row), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    for i, (answer, strip) in enumerate(zip(answers, strips, strict=True)):
+        missed = [slot for slot, right in answer.right[0].items() if not all(right)]
+        text = f"{i + 1}. {answer.asked.text}" + (f"   (missed: {', '.join(missed)})" if missed else "")
+        pen.text((2, i * row + 2), text, fill="firebrick" if missed else "black", font=font)
+        for k, frame in enumerate(strip):
+            sheet.paste(Image.fromarray(frame), (k * (width + 4), i * row + SHEET_TEXT))
+    sheet.save(target)
+
+
+def table_row(name: str, found: dict[str, Share]) -> dict[str, object]:
+    n = max((one.clusters for one in found.values()), default=0)
+    return {"": f"{name:<32}", "n": n} | {slot: f"{one.value:.3f}" for slot, one in found.items()}
+
+
+def prompt_rows(answers: Sequence[Answer]) -> dict[str, dict[str, Share]]:
+    groups: dict[str, Callable[[Asked], bool]] = {
+        "all prompts": lambda _: True,
+        "by hand": lambda a: a.scene is None,
+        "held out": lambda a: a.scene is not None,
+        "English": lambda a: a.language == "en",
+        "German": lambda a: a.language == "de",
+        "one object": lambda a: not a.pair,
+        "two objects": lambda a: a.pair,
+    }
+    return {name: summary([a.right for a in answers if member(a.asked)]) for name, member in groups.items()}
+
+
+def value_rows(answers: Sequence[Answer]) -> list[dict[str, object]]:
+    """How often each style and each camera was seen where it was asked for."""
+    rows: list[dict[str, object]] = []
+    for slot in ("style", "camera"):
+        for value in SLOTS[slot]:
+            found = share(slot, [a.right for a in answers if a.asked.slots.get(slot) == value])
+            if found is not None:
+                rows.append({slot: f"{value:<12}", "seen": found})
+    return rows
+
+
+def losses(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    found = []
+    for answer in answers:
+        for seed, (seen, right) in enumerate(zip(answer.seen, answer.right, strict=True)):
+            missed = [slot for slot, rights in right.items() if not all(rights)]
+            if missed:
+                found.append(
+                    {"missed": missed, "prompt": answer.asked.text, "seed": seed, "seen": describe(seen)}
+                )
+    return found
+
+
+def describe(seen: Seen) -> str:
+    things = [f"{one.colour or '?'} {one.thing or '?'} {one.motion or '?'}" for one in seen.things]
+    return f"{' and '.join(things) or 'nothing'}; {seen.ground}, {seen.time}, {seen.style}, {seen.camera}"
+
+
+def goals_of(found: dict[str, Share] | None, ceiling: dict[str, Share], speed: Speed | None) -> list[Goal]:
+    lines = []
+    for slot, name, wanted in GOALS:
+        value = None
+        if found is not None and slot in found and found[slot].clusters >= ENOUGH:
+            value = found[slot].value / ceiling[slot].value
+        lines.append(goal(f"{name}, share of what is seen in drawn clips", f">= {wanted}", value))
+    wall, processor = (
+        (float(np.median(speed.wall)), float(np.median(speed.processor))) if speed else (None, None)
+    )
+    lines += [
+        goal("wall seconds of a 4 s clip, 1280x720, two threads", "<= 20", wall),
+        goal("processor seconds of the same", "<= 20", processor),
+        goal("peak memory of its process, MB", "<= 2048", speed.peak if speed else None),
+    ]
+    return lines
+
+
+def main() -> int:
+    """Run the benchmark; the exit code is 1 if a goal is missed."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--prompts", type=int, default=COUNT, help=f"how many, at most {COUNT}")
+    parser.add_argument("--seeds", type=int, default=3, help="clips of each prompt")
+    parser.add_argument("--folder", type=Path, default=WEIGHTS, help="another saved pipeline")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--height", type=int, default=144)
+    parser.add_argument(
+        "--quick", action="store_true", help="four prompts, under a minute; no goal is decided"
+    )
+    parser.add_argument("--json", type=Path, help="where the figures go")
+    parser.add_argument("--sheet", type=Path, help="where a contact sheet goes, PNG")
+    asked = parser.parse_args()
+    cv2.setNumThreads(THREADS)
+    count, seeds = (4, 1) if asked.quick else (asked.prompts, asked.seeds)
+    speed = None if asked.quick else measure_speed(asked.folder)
+    judge_rows, ceiling = measure_judge(*((8, 2) if asked.quick else (SINGLE, PAIRS)))
+    show_rows("the judge", [table_row(name, found) for name, found in judge_rows.items()])
+    show_rows(
+        "the judge on drawn clips, with intervals", [{f"{slot:<8}": ceiling[slot]} for slot in MEASURED]
+    )
+    generator = EmbeddedGenerator(asked.folder, threads=THREADS)
+    answers, strips = ask(generator, some_prompts(count), seeds, asked.width, asked.height)
+    rows = prompt_rows(answers)
+    show_rows(
+        f"{len(answers)} prompts x {seeds} seeds", [table_row(name, found) for name, found in rows.items()]
+    )
+    overall = rows["all prompts"]
+    show_rows("all prompts, with intervals", [{f"{slot:<8}": one} for slot, one in overall.items()])
+    show_rows("style and camera", value_rows(answers))
+    missed = losses(answers)
+    show_rows(
+        f"{len(missed)} clips in which something was missed, the first {SHOWN_LOSSES}", missed[:SHOWN_LOSSES]
+    )
+    if speed is not None:
+        show_rows("speed", [{key: np.round(value, 2) for key, value in asdict(speed).items()}])
+    if asked.sheet is not None:
+        draw_sheet(answers, strips, asked.sheet)
+    found = {
+        "model": asdict(generator.info),
+        "size": [asked.width, asked.height],
+        "prompts": len(answers),
+        "seeds": seeds,
+        "judge": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in judge_rows.items()},
+        "rows": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in rows.items()},
+        "style and camera": value_rows(answers),
+        "missed": missed,
+        "speed": speed and asdict(speed),
+    }
+    return finish(goals_of(overall, ceiling, speed), found, asked.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
