@@ -47,6 +47,7 @@ class Seen:
         house.jobs.failing = False
         house.resume()
         self.end = house.ended(self.video_id)
+        house.run_ended(self.video_id)  # which cleans up after the release
 
     def _await(self, what: str, code: str) -> None:
         house = self.house
