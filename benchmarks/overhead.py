@@ -41,8 +41,9 @@ from generator import GeneratedClip, GenerationRequest, GeneratorInfo
 from guard.bootstrap import default_tenant
 from guard.installation import Installation, open_installation
 from guard.media import VideoFile, encode
-from guard.pipeline.steps import RAW_CLIP, VideoSteps
+from guard.pipeline.steps import VideoSteps
 from guard.pipeline.submit import Submission, submit
+from guard.pipeline.workfolder import RAW_CLIP
 from guard.settings import EncoderSettings, Settings, UploadLimits
 from guard.verification import verify
 from tests import media
