@@ -62,6 +62,8 @@ ENOUGH = 30
 """Prompts; from fewer a goal is not said to be met or missed."""
 SINGLE, PAIRS = 200, 50
 """Drawn clips for the judge: one in five with two objects, as of the prompts."""
+REMEMBERED = 90
+"""Drawn clips of nearest training scenes, about."""
 THREADS = 2
 SPEED_RUNS = 3
 SECONDS = 4
@@ -95,10 +97,10 @@ def measure_judge(single: int, pairs: int) -> tuple[dict[str, dict[str, Share]],
     slots = [slots_of(scene) for scene in known]
     seen = [drawn(scene) for scene in track(known, "drawn clips")]
     right = [[hits(want, found)] for want, found in zip(slots, seen, strict=True)]
-    rng = random.Random(73)
-    near: list[Scene] = [nearest_trained(scene, rng) for scene in known[:: max(1, len(known) // 90)]]
+    rng, step = random.Random(73), max(1, len(known) // REMEMBERED)
+    near: list[Scene] = [nearest_trained(scene, rng) for scene in known[::step]]
     remembered = [drawn(scene) for scene in track(near, "nearest training clips")]
-    nearest = [[hits(w, s)] for w, s in zip(slots[:: max(1, len(known) // 90)], remembered, strict=True)]
+    nearest = [[hits(w, s)] for w, s in zip(slots[::step], remembered, strict=True)]
     rows = {
         "drawn, one object": summary(right[:single]),
         "drawn, two objects": summary(right[single:]),

@@ -19,6 +19,8 @@ from generator.types import Frames
 
 _LEAST: Final = 0.0035
 """Area of the smallest object, in areas of the view."""
+_GAP: Final = 9
+"""Pixels from one object to another from which on they are two."""
 _OFTEN: Final = 0.4
 """Share of the frames in which something must be seen, to be said to be there."""
 _OUTLINE_CHANGED: Final = 0.17
@@ -75,18 +77,20 @@ def _blobs(index: int, frame: Frames, foreground: Mask) -> list[_Blob]:
     filled = np.zeros_like(closed)
     cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
     filled = cv2.morphologyEx(filled, cv2.MORPH_OPEN, kernel)
-    _, labels, stats, centres = cv2.connectedComponentsWithStats(filled, connectivity=4)
-    order = 1 + np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")
+    # Parts that hardly touch, such as a boat's hull and its sails, are one object.
+    count, labels = cv2.connectedComponents(
+        cv2.dilate(filled, np.ones((_GAP, _GAP), np.uint8)), connectivity=4
+    )
+    labels = np.where(filled > 0, labels, 0)
+    areas = np.bincount(labels.ravel(), minlength=count)[1:]
     found = []
-    for label in order[:2]:
-        area = float(stats[label, cv2.CC_STAT_AREA])
-        if area < _LEAST * filled.size:
+    for label in np.argsort(-areas, kind="stable")[:2]:
+        if areas[label] < _LEAST * filled.size:
             break
-        mask = labels == label
-        x, y = centres[label]
-        found.append(
-            _Blob(index, float(x), float(y), area, mask, np.median(frame[mask], 0).astype(np.float32))
-        )
+        mask = labels == label + 1
+        y, x = (float(place.mean()) for place in np.nonzero(mask))
+        colour = np.median(frame[mask], 0).astype(np.float32)
+        found.append(_Blob(index, x, y, float(areas[label]), mask, colour))
     return found
 
 
@@ -166,18 +170,12 @@ def _turns(shapes: NDArray[np.bool_], pictures: Values) -> bool:
         shapes: (n, GRID, GRID).
         pictures: (n, GRID, GRID, 3) in 0..1.
     """
-    outline, inside = turning(shapes, pictures)
-    return outline > _OUTLINE_CHANGED or inside > _INSIDE_CHANGED
-
-
-def turning(shapes: NDArray[np.bool_], pictures: Values) -> tuple[float, float]:
-    """How much an object changes from frame to frame, usually: the share of its outline, and its colours inside."""
     kernel = np.ones((5, 5), np.uint8)
     cores = np.stack([cv2.erode(shape.astype(np.uint8), kernel) > 0 for shape in shapes])
-    outline, inside = [0.0], [0.0]
+    outline, inside = list[float](), list[float]()
     for i in range(len(shapes) - 1):
         outline.append(1 - float((shapes[i] & shapes[i + 1]).sum() / (shapes[i] | shapes[i + 1]).sum()))
         both = cores[i] & cores[i + 1]
         if both.any():
             inside.append(float(np.abs(pictures[i + 1] - pictures[i]).mean(-1)[both].mean()))
-    return float(np.median(outline[1:] or outline)), float(np.median(inside[1:] or inside))
+    return bool(np.median(outline or [0]) > _OUTLINE_CHANGED or np.median(inside or [0]) > _INSIDE_CHANGED)

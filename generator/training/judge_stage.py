@@ -28,8 +28,10 @@ _ZOOMED: Final = 0.2
 """Octaves from the first to the last frame from which on the camera is said to zoom."""
 _PANNED: Final = 0.1
 """Widths of the view from the first to the last frame from which on the camera is said to pan."""
-_FAR: Final = 0.12
+_FAR: Final = 0.15
 """Difference of colours from which on it does not matter how far apart they are."""
+_PART: Final = 1.25
+"""How much less a part of a row is trusted than the whole."""
 _LEVELS: Final = 32
 """Of each colour channel, in the tables of colours that occur."""
 _SHADES: Final = np.arange(0.53, 1.0, 0.05)
@@ -93,11 +95,11 @@ def _rows(width: int, height: int, zoom: float) -> NDArray[np.float64]:
 
 
 def _unlike(profiles: Values, rows: Values, view: tuple[int, int], zoom: float) -> Values:
-    """How much the rows of a picture differ from those of landscapes: (landscapes,).
+    """How much the rows of a picture differ from those of landscapes: (landscapes, ways).
 
     Args:
         profiles: (landscapes, rows of the landscape, 3).
-        rows: (height, any, 3) of a picture; what lies before the landscape counts as a difference of bounded size.
+        rows: (height, ways, 3), the picture's, as seen in different ways.
         view: the picture's width and height.
     """
     at = _rows(*view, zoom)
@@ -105,25 +107,26 @@ def _unlike(profiles: Values, rows: Values, view: tuple[int, int], zoom: float) 
     share = (at - upper)[:, None].astype(np.float32)
     expected = profiles[:, upper] * (1 - share) + profiles[:, upper + 1] * share
     gaps = np.abs(expected[:, :, None] - rows[None]).mean(-1)
-    return np.asarray(np.minimum(gaps, _FAR).mean((1, 2)))
+    return np.asarray(np.minimum(gaps, _FAR).mean(1))
 
 
 def _recognised(frames: Frames) -> tuple[tuple[str, str, str], float, float]:
     """The landscape whose rows look most alike, and the zoom at the beginning and at the end."""
     names, profiles = _profiles()
     few = max(1, len(frames) // 8)
-    view = frames.shape[2], frames.shape[1]
-    unlike, zooms = np.zeros(len(names)), []
-    ends = [part.astype(np.float32) / 255 for part in (frames[:few], frames[-few:])]
-    for end in ends:
-        usual = np.median(end, (0, 2))[:, None]
-        unlike += np.min([_unlike(profiles, usual, view, zoom) for zoom in _ZOOMS], 0)
-    best = int(unlike.argmin())
-    for end in ends:  # pixel by pixel, since a large object can be what is usual in a row
-        columns = np.concatenate(list(end[:, :, ::4]), 1)
-        each = [float(_unlike(profiles[best : best + 1], columns, view, zoom)[0]) for zoom in _ZOOMS]
-        zooms.append(float(_ZOOMS[int(np.argmin(each))]))
-    return names[best], zooms[0], zooms[1]
+    height, width = frames.shape[1:3]
+    unlike = []
+    for end in (frames[:few], frames[-few:]):
+        # A large object can be what is usual in a row, but hardly on the left and on the right as well. A whole row
+        # is to be preferred: in a part of it few towers or hills decide.
+        parts = (end, end[:, :, : width // 3], end[:, :, -width // 3 :])
+        rows = np.stack([np.median(part, (0, 2)) for part in parts], 1).astype(np.float32) / 255
+        ways = np.array((1, _PART, _PART))
+        unlike.append([(ways * _unlike(profiles, rows, (width, height), zoom)).min(-1) for zoom in _ZOOMS])
+    gaps = np.array(unlike)
+    best = int(gaps.min(1).sum(0).argmin())
+    first, last = (float(_ZOOMS[int(one[:, best].argmin())]) for one in gaps)
+    return names[best], first, last
 
 
 def _steps(frames: Frames, zoom: Values) -> float:
@@ -139,7 +142,7 @@ def _steps(frames: Frames, zoom: Values) -> float:
             at = np.arange(len(change))
             periods = block * np.linspace(0.96, 1.04, 9)
             waves = np.exp(-2j * np.pi * at[None] / periods[:, None])
-            found.append(float(np.abs(waves @ change).max() / change.sum()))
+            found.append(float(np.abs(waves @ change).max() / max(change.sum(), 1e-6)))
     return float(np.mean(found))
 
 

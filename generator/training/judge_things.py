@@ -82,17 +82,24 @@ def templates(style: str) -> Templates:
                     > 0
                 )
                 names.append(thing)
-                masks.append([normal(mask, turn=2 * np.pi * k / _TURNS) > 0.5 for k in range(_TURNS)])
+                masks.append([normal(mask, turn=2 * np.pi * k / _TURNS) for k in range(_TURNS)])
                 own.append(normal(mask, fill[:, ::way, None]) > 0.9)
-    stacked = np.array(masks, np.float32).reshape(len(names), _TURNS, -1).transpose(1, 0, 2)
+    stacked = (np.array(masks) > 0.5).astype(np.float32).reshape(len(names), _TURNS, -1).transpose(1, 0, 2)
     return Templates(tuple(names), np.ascontiguousarray(stacked), np.array(own))
 
 
-def alike(shapes: Values, style: str) -> Values:
-    """The part of their area that shapes, (n, GRID, GRID) of 0 and 1, share with templates: (n, turns, templates)."""
-    known = templates(style).masks
+def _alike(shapes: Values, known: Values) -> Values:
+    """The part of their area that shapes and templates share.
+
+    Args:
+        shapes: (n, GRID, GRID) of 0 and 1.
+        known: (turns, templates, GRID * GRID).
+
+    Returns:
+        (n, turns, templates).
+    """
     flat = shapes.reshape(len(shapes), -1)
-    both = np.einsum("nk,mk->nm", flat, known.reshape(-1, flat.shape[1])).reshape(len(flat), *known.shape[:2])
+    both = (flat @ known.reshape(-1, flat.shape[1]).T).reshape(len(flat), *known.shape[:2])
     return np.asarray(both / (flat.sum(1)[:, None, None] + known.sum(-1) - both), np.float32)
 
 
@@ -101,9 +108,7 @@ def which_thing(
 ) -> tuple[str | None, NDArray[np.intp], NDArray[np.intp]]:
     """The thing, None if the shapes are like none; and of each shape the template and the turn that fit it best."""
     known = templates(style)
-    scores = alike(shapes, style)
-    if not spinning:
-        scores = scores[:, :1]
+    scores = _alike(shapes, known.masks if spinning else known.masks[:1])
     best = scores.max(1)
     names = np.array(known.names)
     things = tuple(THINGS)
