@@ -122,7 +122,7 @@ def _findings(file: BinaryIO, boxes: Boxes, exclusions: Sequence[Exclusion]) -> 
             yield Finding("other_container", "/", 0, boxes.file_size)
         # where FFmpeg, which decodes what we judge, takes the media from, whatever tables it found that in
         packets = np.fromiter(chain.from_iterable(packet_extents(path)), dtype=np.int64).reshape(-1, 2)
-    except MediaError as error:
+    except (MediaError, MemoryError) as error:  # FFmpeg calls a length that no file has a want of memory
         raise CredentialsError("bmff_malformed", "The file's media cannot be located.") from error
     yield from _lying([("/", packets)], boxes, holes)
 
