@@ -15,7 +15,7 @@ FIRST_BOXES = frozenset(
 )
 """Types with which a file of the mp4 family begins."""
 
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,gif,apng,asf,ivf,mxf,h264,hevc,mp3,wav,flac,aac"
+DEMUXERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,gif,apng,asf,ivf,mxf,h264,hevc,mp3,wav,flac,aac"
 """All of libavformat's demuxers that are used. They carry their own media: playlists and descriptions (HLS, DASH,
 concat, SDP), which would open other files or the network, are not among them."""
 
