@@ -25,11 +25,9 @@ from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 
 _TARGET = "guard.inspection:inspect"
-FRAMES_OF_UPLOADS = 128
-"""At least so many frames are read for the watermark: more add little, and converting them is what takes time."""
-FRAMES_OF_OURS = 32
-"""The same for a file that just left our own encoder, whose mark nothing has worn. Always the same ones are read, so
-that the answer is always the same."""
+_UPLOAD, _OURS = (256, 64), (64, 16)
+"""Pictures that the watermark and the fingerprint are read from, at most, of an upload and of a file that just left our
+own encoder, whose mark nothing has worn. At least half as many are, where there are as many."""
 _SECRET = "mark_keys"  # noqa: S105 - the name of a field
 
 
@@ -148,12 +146,11 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     foreign = (KnownWatermarks(), DeclaredMetadata()) if arguments["foreign"] else ()
     evidence = examine(subject, [credentials, *foreign])
     keys = secrets.get(_SECRET, "")
-    reading, fingerprint = None, None
-    if pictures and arguments["foreign"]:
-        # what is looked at must not be known beforehand to whoever made the file
-        reading, fingerprint = _look(media, keys, frames=FRAMES_OF_UPLOADS, lot=random.SystemRandom())
-    elif pictures:
-        reading, fingerprint = _look(media, keys, frames=FRAMES_OF_OURS, lot=random.Random(0))  # noqa: S311 - no secret
+    # What is looked at in an upload must not be known beforehand to whoever made it. Of our own file it is always the
+    # same, so that the answer is.
+    lot = random.SystemRandom() if arguments["foreign"] else random.Random(0)  # noqa: S311 - the latter is no secret
+    most = _UPLOAD if arguments["foreign"] else _OURS
+    reading, fingerprint = _look(media, keys, most, lot) if pictures else (None, None)
     report = credentials.last_report
     return {
         "info": media.info.to_json(),
@@ -165,7 +162,7 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
 
 
 def _look(
-    media: VideoFile, keys: str, *, frames: int, lot: random.Random
+    media: VideoFile, keys: str, most: tuple[int, int], lot: random.Random
 ) -> tuple[Reading | None, Fingerprint]:
     """Watermark and fingerprint, from one pass over the pictures and from different ones of them."""
     parsed = [
@@ -173,10 +170,10 @@ def _look(
         for name, _, secret in (k.partition(":") for k in keys.split(","))
         if name
     ]
-    taker = fingerprints.Taker(lot)
+    taker = fingerprints.Taker(lot, most=most[1])
     if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
         media.show(taker)
         return None, taker.fingerprint()
-    look = marks.Look(2 * frames, lot)
+    look = marks.Look(most[0], lot)
     media.show(taker, look)
     return look.read(parsed), taker.fingerprint()

@@ -6,14 +6,14 @@ signed, and can be changed at will with the signature still valid. c2pa-rs 0.91 
 does: it walks the sample tables of plain files (`stco`, `co64`), of fragments (`moof`, `trun`) and of HEIF
 and AVIF stills (`iloc`), and reports every extent that touches an excluded byte range. Tables in places where
 they do not belong are reported wherever they point. And since a demuxer may yet find others than this module,
-FFmpeg is asked from which bytes it would decode.
+FFmpeg is asked from which bytes it would decode, and whether it would take the file for one of the mp4 family.
 
 Source of the layouts: ISO/IEC 14496-12. Work and memory grow linearly with the tables and are bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,7 +26,7 @@ from guard.credentials.bmff_boxes import C2PA_USER_TYPE, Box, Boxes, Exclusion, 
 from guard.credentials.errors import CredentialsError
 from guard.media import MediaError
 from guard.media.containers import is_boxes
-from guard.media.reading import packet_extents
+from guard.media.reading import is_ambiguous, packet_extents
 from guard.media.stills import is_still
 
 DEFAULT_EXCLUSIONS = (
@@ -47,7 +47,7 @@ class Finding:
 
     Attributes:
         code: `sample_in_excluded_box`, `sample_outside_file`, `header_in_excluded_box`, `external_media`,
-            `compressed_header`, `misplaced_header` or `stray_fragment`.
+            `compressed_header`, `misplaced_header`, `stray_fragment` or `other_container`.
         box: path of the box that holds or declares the bytes.
         offset: first byte of the extent in the file.
         size: bytes of the extent; 0 if it has none.
@@ -113,21 +113,29 @@ def _findings(file: BinaryIO, boxes: Boxes, exclusions: Sequence[Exclusion]) -> 
         yield Finding("stray_fragment", box.path, box.start, box.size)
     for box in bmff_samples.external_references(file, boxes):
         yield Finding("external_media", box.path, box.start, box.size)
-    for path, extents in (*bmff_samples.extents(file, boxes), ("/", _played(Path(file.name)))):
+    yield from _lying(bmff_samples.extents(file, boxes), boxes, holes)
+    path = Path(file.name)
+    if is_still(path):  # decoded by another library, from what `iloc` says
+        return
+    try:
+        if is_ambiguous(path):
+            yield Finding("other_container", "/", 0, boxes.file_size)
+        # where FFmpeg, which decodes what we judge, takes the media from, whatever tables it found that in
+        packets = np.fromiter(chain.from_iterable(packet_extents(path)), dtype=np.int64).reshape(-1, 2)
+    except (MediaError, MemoryError) as error:  # FFmpeg calls a length that no file has a want of memory
+        raise CredentialsError("bmff_malformed", "The file's media cannot be located.") from error
+    yield from _lying([("/", packets)], boxes, holes)
+
+
+def _lying(
+    tables: Iterable[tuple[str, bmff_samples.Extents]], boxes: Boxes, holes: Sequence[tuple[int, int, str]]
+) -> Iterator[Finding]:
+    """Media that lie outside the file or in an excluded range."""
+    for path, extents in tables:
         for offset, size in bmff_samples.outside(extents, boxes.file_size)[:_MAX_FINDINGS]:
             yield Finding("sample_outside_file", path, offset, size)
         for hole_path, offset, size in bmff_samples.touching(extents, holes)[:_MAX_FINDINGS]:
             yield Finding("sample_in_excluded_box", hole_path, offset, size)
-
-
-def _played(path: Path) -> bmff_samples.Extents:
-    """Where FFmpeg, which decodes what we judge, takes the media from, whatever tables it found that in."""
-    if is_still(path):  # decoded by another library, from what `iloc` says
-        return np.empty((0, 2), dtype=np.int64)
-    try:
-        return np.fromiter(chain.from_iterable(packet_extents(path)), dtype=np.int64).reshape(-1, 2)
-    except MediaError as error:
-        raise CredentialsError("bmff_malformed", "The file's media cannot be located.") from error
 
 
 def _excluded_ranges(

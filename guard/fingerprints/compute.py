@@ -31,7 +31,7 @@ MOST_OF_SHORT = 64
 MOVED = 16
 """Bits by which pictures between two recorded ones may differ from the first: half of what counts as a match,
 since an upload has been compressed, and perhaps cropped, besides."""
-_LOOKS = 12
+_LOOKS = 8
 """How many pictures a second are compared for that."""
 _SECOND = 1.0
 _ROUNDING = 0.002
@@ -80,10 +80,13 @@ class Taker:
 
     Args:
         lot: draws which pictures are hashed; see ``guard.media.selection``.
+        most: how many are hashed, an even number, and at least half as many; of a long clip one a second.
     """
 
-    def __init__(self, lot: random.Random) -> None:
-        self._selection: Selection[FrameHash] = Selection(_most, lot)
+    def __init__(self, lot: random.Random, *, most: int = MOST_OF_SHORT) -> None:
+        self._selection: Selection[FrameHash] = Selection(
+            lambda stretch: most if stretch < _SECOND else MOST_FRAMES, lot
+        )
 
     def wants(self, end: float) -> bool:
         """Whether to be shown the picture that is on screen until `end`."""
@@ -100,11 +103,6 @@ class Taker:
             FingerprintError: ``fingerprint_no_frames``.
         """
         return _fingerprint([replace(item, time=round(time, 3)) for time, item in self._selection.kept])
-
-
-def _most(stretch: float) -> int:
-    """A picture a second, however long the clip; more than that of a short one."""
-    return MOST_OF_SHORT if stretch < _SECOND else MOST_FRAMES
 
 
 def _fingerprint(hashes: list[FrameHash]) -> Fingerprint:

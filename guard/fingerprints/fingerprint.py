@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ALGORITHM = "io.github.generation-guard.vpdq.1"
-"""PDQ of sampled frames, one a second and at least 8 a clip, each whole and in central crops."""
+"""PDQ of sampled frames, one a second and 8 a clip at least, more where it moves, each whole and in central crops."""
 
 WHOLE = 100
 _VERSION = 1

@@ -15,6 +15,10 @@ FIRST_BOXES = frozenset(
 )
 """Types with which a file of the mp4 family begins."""
 
+DEMUXERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,gif,apng,asf,ivf,mxf,h264,hevc,mp3,wav,flac,aac"
+"""All of libavformat's demuxers that are used. They carry their own media: playlists and descriptions (HLS, DASH,
+concat, SDP), which would open other files or the network, are not among them."""
+
 _HEAD = 256
 _MAGIC = (
     (b"\x1a\x45\xdf\xa3", "matroska"),
@@ -36,11 +40,7 @@ _RAW = dict.fromkeys((0x06, 0x09, 0x27, 0x47, 0x67), "h264") | dict.fromkeys(
 
 
 def demuxer(path: Path) -> str | None:
-    """Libavformat's name of the demuxer for a file; None if it is of no kind that is read.
-
-    All of them carry their own media: playlists and descriptions (HLS, DASH, concat, SDP), which would open
-    other files or the network, are not among them.
-    """
+    """Libavformat's name of the demuxer for a file, one of `DEMUXERS`; None if it is of no kind that is read."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
         if head.startswith(b"ID3"):  # a tag before sound; its length is given in seven bits a byte

@@ -17,7 +17,7 @@ from av.video.frame import PictureType
 from guard.media import stills
 from guard.media.boxes import is_truncated
 from guard.media.colour import to_rgb
-from guard.media.containers import demuxer
+from guard.media.containers import DEMUXERS, demuxer
 from guard.media.errors import MediaError
 from guard.media.info import Chunk, ClipInfo, Frames, ReadLimits, chunk_length
 from guard.media.selection import FIRST_STRETCH, Viewer
@@ -268,6 +268,17 @@ def open_container(path: Path) -> Any:
         raise MediaError("media_unreadable", "The file is not a clip that can be read; send MP4 or WebM.")
     options = {"format_whitelist": kind, "protocol_whitelist": "file"}
     return _guarded(lambda: av.open(str(path), "r", kind, options=options, metadata_errors="replace"))
+
+
+def is_ambiguous(path: Path) -> bool:
+    """Whether FFmpeg, left to itself as in many players, would read the file as something else than we do.
+
+    Raises:
+        MediaError: ``media_unreadable``.
+    """
+    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+    with _guarded(lambda: av.open(str(path), "r", options=options, metadata_errors="replace")) as container:
+        return demuxer(path) not in container.format.name.split(",")
 
 
 def packet_extents(path: Path) -> Iterator[tuple[int, int]]:

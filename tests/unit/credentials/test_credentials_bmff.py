@@ -213,6 +213,17 @@ def test_tables_that_only_the_demuxer_finds_are_found(tmp_path: Path) -> None:
     assert codes(hidden) == {"sample_in_excluded_box"}
 
 
+def test_a_file_that_ffmpeg_takes_for_another_is_found(
+    identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    clip = write_mp4(tmp_path / "clip.mp4", "")
+    two = media.write_taken_for_mxf(clip, tmp_path / "two.mp4", list(media.scene(160, 96, 4, seed=9)))
+    assert codes(two) == {"other_container"}
+    with pytest.raises(CredentialsError) as error:
+        bmff.require_protected(two)
+    assert error.value.code == "not_fully_protected"
+
+
 def test_an_index_that_leads_to_a_fragment_outside_the_hash_is_found(
     fragmented: Path, tmp_path: Path
 ) -> None:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from detectors import Claim, EvidenceType, Outcome, Subject, VerdictName
+from guard import inspection
 from guard.credentials import Trust
 from guard.installation import stranger
 from guard.ledger import Log, LogKey, PolicyEntry, ReleaseEntry, append
+from guard.media import VideoFile
 from guard.offline import LogProof, ProofMismatchError, verify_offline
 from guard.store import Database
 
@@ -112,6 +114,18 @@ def test_a_stranger_learns_from_the_file_and_the_proof_what_cryptography_can_sho
     assert outcomes[EvidenceType.C2PA] is Outcome.DETECTED
     assert outcomes[EvidenceType.WATERMARK] is Outcome.UNAVAILABLE
     assert outcomes[EvidenceType.FINGERPRINT] is Outcome.UNAVAILABLE
+
+
+def test_which_file_was_read_is_not_what_the_reader_says(
+    signed: Path, sha256: str, trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = VideoFile(signed).info.to_json()
+    claimed = {"sha256": "f" * 64, "size": 1, "info": info, "credentials": None, "reading": None}
+    monkeypatch.setattr(
+        inspection.sandbox, "call", lambda *_, **__: {**claimed, "fingerprint": None, "evidence": []}
+    )
+    seen = inspection.inspect_file(stranger(trust), signed)
+    assert (seen.sha256, seen.size) == (sha256, signed.stat().st_size)
 
 
 def test_without_a_proof_the_issuers_word_remains(signed: Path, trust: Trust) -> None:
