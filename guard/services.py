@@ -1,4 +1,4 @@
-"""What pipeline and verification work with, put together once by :mod:`guard.app`."""
+"""What pipeline and verification work with, put together once by :mod:`guard.installation`."""
 
 from __future__ import annotations
 

@@ -43,7 +43,15 @@ _STATUS_OF_CODE = {
     "media_crashed": 400,
     "media_timeout": 400,
 }
-_OUR_FAULT = ("weights_missing", "generation_failed", "out_of_memory", "leaf_too_large", "log_inconsistent")
+_OUR_FAULT = (
+    "weights_missing",
+    "generation_failed",
+    "out_of_memory",
+    "leaf_too_large",
+    "log_inconsistent",
+    "kept_invalid",
+    "object_altered",
+)
 _RETRY_HEADERS = {503: {"retry-after": "5"}, 409: {"x-should-retry": "false"}}
 
 _TYPES = {

@@ -28,6 +28,7 @@ from guard.pipeline.jobs import Job, VideoJobs
 from guard.pipeline.workflow import Outcome
 from guard.services import Services
 from guard.store import StoreError
+from guard.store.models import object_key
 from guard.store.releases import NewRelease
 
 DONE: Outcome = {"state": "done"}
@@ -261,7 +262,7 @@ class VideoSteps:
                 "message": "These pictures match a release that was revoked, so they are not released again.",
             }
         info = self._services.generator(job.model).info
-        key = f"videos/{video_id}/{signed['digest'].removeprefix('sha256:')}.mp4"
+        key = object_key(video_id, signed["digest"])
         self._forget_object(folder, except_key=key)
         folder.note("object", {"key": key})
         self._services.objects.put(key, folder.signed)
@@ -274,7 +275,6 @@ class VideoSteps:
             NewRelease(
                 asset_digest=signed["digest"],
                 size=signed["size"],
-                object_key=key,
                 manifest_id=signed["manifest_id"],
                 manifest_digest=signed["manifest_digest"],
                 mark_algorithm=marks.ALGORITHM,
