@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +30,7 @@ from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
 from guard.services import Encoding, Services
 from guard.settings import Settings
-from guard.store import Database, Objects, StoreError, Vault
+from guard.store import Database, Objects, StoreError, Vault, sign_log
 from policies import Judge
 
 APPLICATION = "Guard"
@@ -47,6 +48,11 @@ class Paths:
     data: Path
 
     @property
+    def database(self) -> Path:
+        """Where no database is configured."""
+        return self.data / "guard.db"
+
+    @property
     def keys(self) -> Path:
         """Secrets; 0700."""
         return self.data / "keys"
@@ -60,6 +66,16 @@ class Paths:
     def log_key(self) -> Path:
         """The log's private key."""
         return self.keys / "log.key"
+
+    @property
+    def log_checkpoint(self) -> Path:
+        """The log's last checkpoint, out of reach of whoever can write to the database alone."""
+        return self.keys / "log.checkpoint"
+
+    @property
+    def prompts_key(self) -> Path:
+        """The key that wraps the prompts' keys."""
+        return self.keys / "prompts.key"
 
     @property
     def work(self) -> Path:
@@ -106,12 +122,31 @@ class Installation:
         Raises:
             PipelineError: ``already_working``.
         """
+        self.announce()
         self.engine.work(
             VideoSteps(self.services, self.jobs),
             self.paths.lock,
             concurrency=self.settings.worker_threads,
         )
         self._tidy()
+
+    def announce(self) -> None:
+        """Log the policy and the keys in force, where the log does not say so already.
+
+        Done before working, also where another process then turns out to be the worker: whoever means to work takes
+        requests and decides on them by this policy. Who only looks at things announces nothing.
+        """
+        services = self.services
+        wanted = _in_use(services, self.paths.signing)
+        with services.database.read() as session:
+            if all(_in_force(session, entry) for entry in wanted):
+                return
+        now = utc_now()
+        with services.database.write() as session:
+            for entry in wanted:
+                if not _in_force(session, entry):
+                    ledger.append(session.connection(), entry, now=now)
+            sign_log(session, services.log, now=now)
 
     def _tidy(self) -> None:
         """Remove what a killed process left: uploads under examination, objects half stored, erased rows."""
@@ -144,22 +179,18 @@ def open_installation(settings: Settings) -> Installation:
     paths = Paths(settings.data.absolute())
     for folder in (paths.data, paths.keys, paths.work, paths.uploads):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(
-        f"sqlite:///{paths.data / 'guard.db'}"
-        if settings.database_url is None
-        else settings.database_url.get_secret_value()
-    )
+    database = Database(_database_url(settings, paths))
     database.migrate()
     credentials.initialise(paths.signing)
-    log = Log(_log_key(paths.log_key, settings.log_origin))
-    vault = Vault(keyfiles.load_or_create(paths.keys / "prompts.key"))
+    log = Log(_log_key(paths.log_key, settings.log_origin), paths.log_checkpoint)
+    vault = Vault(keyfiles.load_or_create(paths.prompts_key))
     mark_keys = keyfiles.mark_keys(paths.keys)
     Trust.from_files(settings.trust_lists)  # an unreadable list stops the start, not the first verification
     encoder = settings.encoder
     services = Services(
         application=Software(APPLICATION, __version__),
         database=database,
-        objects=Objects(settings.objects_url or paths.data / "objects"),
+        objects=Objects(_objects(settings, paths)),
         registry=StoredRegistry(database),
         vault=vault,
         log=log,
@@ -184,10 +215,46 @@ def open_installation(settings: Settings) -> Installation:
         model_aliases=settings.model_aliases,
         review_expires=timedelta(hours=settings.review.expires_hours),
     )
-    _announce(services, paths.signing)
     jobs = VideoJobs(database, vault, log, review_expires=services.review_expires)
     engine = Engine(_workflow_url(settings, paths), jobs, executor=settings.executor)
     return Installation(settings, paths, services, engine, jobs)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was recorded, to be looked at.
+
+    Attributes:
+        log: the transparency log.
+        database: of everything but objects.
+        objects: released files.
+        vault: prompts; None where their key is elsewhere.
+    """
+
+    log: Log
+    database: Database
+    objects: Objects
+    vault: Vault | None
+
+
+@contextmanager
+def open_record(settings: Settings) -> Iterator[Record]:
+    """Open what an installation recorded, for looking at it alone: nothing is made, brought up to date or logged.
+
+    Raises:
+        KeyFileError, LedgerError, StoreError: there is no installation, or something is unusable; each says what to do.
+    """
+    paths = Paths(settings.data.absolute())
+    log = Log(LogKey.load(paths.log_key), paths.log_checkpoint)
+    if settings.database_url is None and not paths.database.exists():
+        raise StoreError("database_unavailable", f"There is no database at {paths.database}; restore it.")
+    database = Database(_database_url(settings, paths))
+    try:
+        database.check()
+        vault = Vault(keyfiles.load_or_create(paths.prompts_key)) if paths.prompts_key.exists() else None
+        yield Record(log, database, Objects(_objects(settings, paths)), vault)
+    finally:
+        database.close()
 
 
 def stranger(anchors: Trust, *, timeout: timedelta = timedelta(minutes=2)) -> Inspector:
@@ -198,6 +265,16 @@ def stranger(anchors: Trust, *, timeout: timedelta = timedelta(minutes=2)) -> In
         limits=Limits(seconds=timeout.total_seconds()),
         reading=ReadLimits(),
     )
+
+
+def _database_url(settings: Settings, paths: Paths) -> str:
+    if settings.database_url is not None:
+        return settings.database_url.get_secret_value()
+    return f"sqlite:///{paths.database}"
+
+
+def _objects(settings: Settings, paths: Paths) -> Path | str:
+    return settings.objects_url or paths.data / "objects"
 
 
 def _workflow_url(settings: Settings, paths: Paths) -> str:
@@ -233,11 +310,10 @@ def _mining(use: Literal["allowed", "notAllowed", "unset"]) -> Mapping[str, Use]
     return {"cawg.ai_generative_training": use, "cawg.ai_training": use, "cawg.data_mining": use}
 
 
-def _announce(services: Services, signing: Path) -> None:
-    """Log the policy and the keys in force, where the log does not say so already."""
+def _in_use(services: Services, signing: Path) -> list[Entry]:
     policy = services.judge.policy
     chain = services.identity().chain_pem
-    wanted: list[Entry] = [
+    return [
         PolicyEntry(policy_id=policy.id, policy_version=policy.version, policy_digest=policy.digest),
         KeyEntry(
             key_id=credentials.status(signing).id,
@@ -247,16 +323,6 @@ def _announce(services: Services, signing: Path) -> None:
         ),
         KeyEntry(key_id=services.mark_keys[0].id, purpose="mark", event="activated"),
     ]
-    with services.database.read() as session:
-        missing = [entry for entry in wanted if not _in_force(session, entry)]
-    if not missing:
-        return
-    now = utc_now()
-    with services.database.write() as session:
-        for entry in missing:
-            if not _in_force(session, entry):
-                ledger.append(session.connection(), entry, now=now)
-        services.log.checkpoint(session.connection(), now=now)
 
 
 def _in_force(session: Session, entry: Entry) -> bool:

@@ -73,7 +73,7 @@ def prompts(
     found = []
     for _ in range(count):
         scene = sample_scene(rng, split=split, two=two)
-        spoken_in = language or rng.choice(("en", "de"))
+        spoken_in: Language = language or rng.choice(("en", "de"))
         text, _ = caption(scene, rng, spoken_in, complete=True)
         found.append(Asked(text, spoken_in, slots_of(scene), scene))
     return found
@@ -169,6 +169,6 @@ def _nearest(actor: Actor, rng: random.Random) -> Actor:
     if not held_out(actor.thing, actor.colour, actor.motion):
         return actor
     slot = rng.choice(_OF_THINGS)
-    others = [replace(actor, **{slot: value}) for value in SLOTS[slot]]
+    others = [replace(actor, **{slot: value}) for value in SLOTS[slot]]  # type: ignore[arg-type]
     trained = [other for other in others if not held_out(other.thing, other.colour, other.motion)]
     return rng.choice(trained)

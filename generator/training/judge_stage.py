@@ -120,7 +120,8 @@ def _recognised(frames: Frames) -> tuple[tuple[str, str, str], float, float]:
         # A large object can be what is usual in a row, but hardly on the left and on the right as well. A whole row
         # is to be preferred: in a part of it few towers or hills decide.
         parts = (end, end[:, :, : width // 3], end[:, :, -width // 3 :])
-        rows = np.stack([np.median(part, (0, 2)) for part in parts], 1).astype(np.float32) / 255
+        medians = np.stack([np.median(part, (0, 2)) for part in parts], 1)
+        rows = np.asarray(medians / 255, np.float32)
         ways = np.array((1, _PART, _PART))
         unlike.append([(ways * _unlike(profiles, rows, (width, height), zoom)).min(-1) for zoom in _ZOOMS])
     gaps = np.array(unlike)
@@ -210,4 +211,5 @@ def _drift(frames: Frames, foreground: Mask) -> float:
     best = int(unlike.argmin())
     if unlike[best] > _CLEARER * unlike[most]:
         return 0.0
-    return float(shifts[best]) / small[0] * (len(frames) - 1) / lag
+    moved: float = float(shifts[best]) / small[0] * (len(frames) - 1) / lag
+    return moved

@@ -83,7 +83,7 @@ def templates(style: str) -> Templates:
                 )
                 names.append(thing)
                 masks.append([normal(mask, turn=2 * np.pi * k / _TURNS) for k in range(_TURNS)])
-                own.append(normal(mask, fill[:, ::way, None]) > 0.9)
+                own.append(np.asarray(normal(mask, fill[:, ::way, None]) > 0.9))
     stacked = (np.array(masks) > 0.5).astype(np.float32).reshape(len(names), _TURNS, -1).transpose(1, 0, 2)
     return Templates(tuple(names), np.ascontiguousarray(stacked), np.array(own))
 

@@ -68,7 +68,7 @@ def _served(guard: State, caller: Caller, video_id: str) -> Release:
 
 
 def _clip(guard: State, request: Request, release: Release, headers: dict[str, str]) -> Response:
-    size = guard.services.objects.head(release.object_key).size
+    size = guard.services.objects.require(release.object_key, release.asset_digest).size
     headers = {
         **headers,
         "accept-ranges": "bytes",
@@ -119,10 +119,7 @@ def _preview(guard: State, release: Release, draw: Callable[[VideoFile], bytes])
     """Drawn from the released file, so the pictures carry the watermark too."""
     path: Path = guard.installation.paths.uploads / f"preview-{secrets.token_hex(16)}.mp4"
     try:
-        with path.open("xb") as file:
-            path.chmod(0o600)
-            for chunk in guard.services.objects.stream(release.object_key):
-                file.write(chunk)
+        guard.services.objects.fetch(release.object_key, path, release.asset_digest)
         return draw(VideoFile(path))
     finally:
         path.unlink(missing_ok=True)

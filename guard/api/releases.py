@@ -16,7 +16,7 @@ from guard.api.state import Guard, State
 from guard.api.wire import release_object
 from guard.credentials import Trust
 from guard.pipeline import afterwards
-from guard.store import Release, StoreError
+from guard.store import Release
 from guard.store import releases as release_rows
 
 router = APIRouter(prefix="/v1")
@@ -88,9 +88,4 @@ def _revoked(guard: State, release_id: str, reason: str) -> dict[str, Any]:
 def _release(guard: State, release_id: str) -> Release:
     fields.identifier(release_id, "release", also="video")
     with guard.services.database.read() as session:
-        if release_id.startswith("release_"):
-            return release_rows.get_release(session, release_id)
-        found = release_rows.find_release(session, video_id=release_id)
-    if found is None:
-        raise StoreError("not_found", f"There is no release of {release_id}.")
-    return found
+        return release_rows.named_release(session, release_id)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli.common import FELL_SHORT, JsonFlag, installation, log_key_text, out, show_json
+from guard.cli.common import FELL_SHORT, JsonFlag, log_key_text, out, read_text, record, show_json
+
+if TYPE_CHECKING:
+    from guard.ledger import Report
 
 app = typer.Typer(help="The transparency log.", no_args_is_help=True)
 PreviousOption = Annotated[
@@ -25,16 +28,20 @@ def verify(
         str, typer.Option(help="The log's public key, or a file that holds it; for an exported log.")
     ] = "",
     previous: PreviousOption = None,
+    objects: Annotated[
+        bool, typer.Option("--objects/--no-objects", help="Hash every released file too, or leave that out.")
+    ] = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Check signature, inclusion of every record, consistency, and a full replay. Exit code 1 on any problem.
 
+    Nothing is written. An installation is checked with its rows, prompts and released files.
+
     Examples: `guard audit verify`, `guard audit verify ./exported --log-key log.pub`
     """
     from guard.ledger import verify_export
-    from guard.store import audit
 
-    before = None if previous is None else previous.read_text("utf-8")
+    before = None if previous is None else read_text(previous)
     if folder is not None:
         if not log_key:
             raise typer.BadParameter(
@@ -42,27 +49,37 @@ def verify(
             )
         report = verify_export(folder, log_key_text(log_key).strip(), previous_checkpoint=before)
     else:
-        with installation() as opened, opened.services.database.read() as session:
-            report = audit(session, opened.services.log.public_key, previous_checkpoint=before)
-    shown: dict[str, Any] = {
-        "origin": report.origin,
-        "size": report.size,
-        "root": report.root,
-        "replayed": report.replayed,
-        "checks": list(report.checks),
-        "problems": [asdict(problem) for problem in report.problems],
-    }
+        report = _audited(before, objects=objects)
     if as_json:
-        show_json(shown)
+        show_json(asdict(report))
     else:
-        out.print(f"log {report.origin}: {report.size} leaves, root {report.root}", markup=False)
-        for check in report.checks:
-            out.print(f"  checked: {check}", markup=False)
-        for problem in report.problems:
-            out.print(f"  PROBLEM [{problem.code}]: {problem.message}", style="red", markup=False)
-        out.print("no problem found" if not report.problems else f"problems: {len(report.problems)}")
-    if report.problems:
+        _show(report)
+    if not report.ok:
         raise typer.Exit(FELL_SHORT)
+
+
+def _audited(previous: str | None, *, objects: bool) -> Report:
+    from guard.store import audit, audit_objects, released_objects
+
+    with record() as opened:
+        kept = opened.log.kept()
+        with opened.database.read() as session:
+            report = audit(session, opened.log, kept=kept, previous_checkpoint=previous, vault=opened.vault)
+            released = released_objects(session)
+        if objects:
+            audit_objects(report, opened.objects, released)
+    return report
+
+
+def _show(report: Report) -> None:
+    out.print(f"log {report.origin}: {report.size} leaves, root {report.root}", markup=False)
+    if report.pending:
+        out.print(f"  pending: {report.pending} leaves that no checkpoint covers yet", markup=False)
+    for check in report.checks:
+        out.print(f"  checked: {check}", markup=False)
+    for problem in report.problems:
+        out.print(f"  PROBLEM [{problem.code}]: {problem.message}", style="red", markup=False)
+    out.print("no problem found" if report.ok else f"problems: {report.found}")
 
 
 @app.command("export")
@@ -74,9 +91,9 @@ def export(
 
     Example: `guard audit export ./exported`
     """
-    with installation() as opened, opened.services.database.read() as session:
-        checkpoint = opened.services.log.export(session.connection(), folder)
-        key = opened.services.log.public_key
+    with record() as opened, opened.database.read() as session:
+        checkpoint = opened.log.export(session.connection(), folder)
+        key = opened.log.public_key
     if as_json:
         show_json({"folder": str(folder), "size": checkpoint.size, "public_key": str(key)})
     else:
@@ -89,8 +106,8 @@ def key() -> None:
 
     Example: `guard audit key > log.pub`
     """
-    with installation() as opened:
-        out.print(str(opened.services.log.public_key), markup=False, highlight=False)
+    with record() as opened:
+        out.print(str(opened.log.public_key), markup=False, highlight=False)
 
 
 @app.command("proof")
@@ -101,13 +118,8 @@ def proof(
 
     Example: `guard audit proof video_01… > clip.tlog-proof`
     """
-    from guard.store import StoreError, releases
+    from guard.store import named_release
 
-    with installation() as opened, opened.services.database.read() as session:
-        if release_id.startswith("video_"):
-            found = releases.find_release(session, video_id=release_id)
-        else:
-            found = releases.get_release(session, release_id)
-        if found is None:
-            raise StoreError("not_found", f"There is no release of {release_id}.")
-        typer.echo(opened.services.log.proof(session.connection(), found.ledger_index), nl=False)
+    with record() as opened, opened.database.read() as session:
+        found = named_release(session, release_id)
+        typer.echo(opened.log.proof(session.connection(), found.ledger_index), nl=False)

@@ -22,7 +22,7 @@ from rich.text import Text
 from guard.settings import load_settings
 
 if TYPE_CHECKING:
-    from guard.installation import Installation
+    from guard.installation import Installation, Record
 
 FELL_SHORT = 1
 """Exit code of a command that ran and whose answer is not the good one."""
@@ -76,7 +76,12 @@ def when(moment: datetime) -> str:
 
 def log_key_text(given: str) -> str:
     """A log's public key, given as itself or as a file that holds it."""
-    return Path(given).read_text("utf-8") if Path(given).is_file() else given
+    return read_text(Path(given)) if Path(given).is_file() else given
+
+
+def read_text(path: Path) -> str:
+    """A file that should be text; what is none is left to whoever reads it to refuse, with its own code."""
+    return path.read_text("utf-8", errors="replace")
 
 
 def quiet_logs() -> None:
@@ -97,6 +102,15 @@ def installation() -> Iterator[Installation]:
         yield opened
     finally:
         opened.close()
+
+
+@contextmanager
+def record() -> Iterator[Record]:
+    """What the local installation recorded, for looking at it alone."""
+    from guard.installation import open_record
+
+    with open_record(load_settings()) as opened:
+        yield opened
 
 
 @contextmanager

@@ -139,9 +139,7 @@ def save(opened: Installation, video: Video, folder: Path) -> Made:
         proof = services.log.proof(session.connection(), release.ledger_index)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{video.id}.mp4"
-    with file.open("wb") as target:
-        for chunk in services.objects.stream(release.object_key):
-            target.write(chunk)
+    services.objects.fetch(release.object_key, file, release.asset_digest)
     proof_file = file.with_suffix(".tlog-proof")
     proof_file.write_text(proof, "utf-8")
     return Made(video.id, release.id, file, proof_file, release.ledger_index)

@@ -130,16 +130,10 @@ def show_release(
 
     Example: `guard release show video_01…`
     """
-    from guard.store import StoreError, releases
+    from guard.store import releases
 
     with installation() as opened, opened.services.database.read() as session:
-        if release_id.startswith("video_"):
-            found = releases.find_release(session, video_id=release_id)
-            if found is None:
-                raise StoreError("not_found", f"There is no release of {release_id}.")
-        else:
-            found = releases.get_release(session, release_id)
-        shown = _release(found)
+        shown = _release(releases.named_release(session, release_id))
     _show(shown, as_json)
 
 

@@ -15,19 +15,12 @@ from guard.cli.common import (
     language,
     log_key_text,
     out,
+    read_text,
     show_json,
 )
 from guard.cli.verdicts import print_verdict
 
 FileArgument = Annotated[Path, typer.Argument(help="Video or picture.", exists=True, dir_okay=False)]
-PROOF_FAILED = (
-    "proof_other_file",
-    "proof_malformed",
-    "proof_invalid",
-    "signature_invalid",
-    "note_malformed",
-    "key_invalid",
-)
 
 
 def verify(
@@ -76,8 +69,17 @@ def verify(
         show_json(answer)
     else:
         print_verdict(out, answer, language(lang))
-    if any(item["details"].get("code") in PROOF_FAILED for item in answer["evidence"] if "details" in item):
+    if proof is not None and not _holds(answer):
         raise typer.Exit(FELL_SHORT)
+
+
+def _holds(answer: dict[str, Any]) -> bool:
+    """Whether the proof was found to hold; whatever else came of it, it was not."""
+    from guard.offline import LogProof
+
+    return any(
+        item["detector"] == LogProof.id and item["outcome"] == "detected" for item in answer["evidence"]
+    )
 
 
 def _local(file: Path) -> dict[str, Any]:
@@ -98,6 +100,6 @@ def _offline(file: Path, anchors: list[Path], proof: Path | None, log_key: str) 
         raise typer.BadParameter("a proof needs the log's public key, and the key needs a proof: give both")
     shown = None
     if proof is not None:
-        shown = LogProof(proof.read_text("utf-8"), VerifyKey.parse(log_key_text(log_key)))
+        shown = LogProof(read_text(proof), VerifyKey.parse(log_key_text(log_key)))
     verdict, _ = verify_offline(stranger(Trust.from_files(anchors)), file.absolute(), shown)
     return verdict.model_dump(mode="json")

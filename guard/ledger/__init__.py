@@ -2,7 +2,7 @@
 
 from guard.ledger.audit_database import Expected, verify_database
 from guard.ledger.audit_export import verify_export
-from guard.ledger.commitments import commit, commitment, destroy_salt, read_salt
+from guard.ledger.commitments import commit, commitment, destroy_salt
 from guard.ledger.entries import (
     Action,
     DecisionEntry,
@@ -53,7 +53,6 @@ __all__ = [
     "metadata",
     "open_checkpoint",
     "read_leaf",
-    "read_salt",
     "size_of",
     "timestamp",
     "to_leaf",

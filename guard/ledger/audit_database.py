@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from guard.ledger.entries import from_leaf
+from guard.ledger.commitments import commitment
+from guard.ledger.entries import from_leaf, timestamp
 from guard.ledger.errors import LedgerError
 from guard.ledger.merkle import Frontier, inclusion_ranges, leaf_hash, verify_inclusion
 from guard.ledger.notes import Checkpoint, VerifyKey
 from guard.ledger.report import Report, read_checkpoint
 from guard.ledger.tables import nodes
-from guard.ledger.tree import range_hashes, read_checkpoints, read_leaves, read_nodes, size_of
+from guard.ledger.tree import StoredLeaf, range_hashes, read_checkpoints, read_leaves, read_nodes
 
 _LOGGED_TYPES = frozenset({"decision", "review", "release", "revocation"})
 """Types of leaves that have a row of their own."""
@@ -24,11 +25,21 @@ _NODES_AT_ONCE = 200
 
 @dataclass(frozen=True)
 class Expected:
-    """What a row outside the log says about a leaf: its index, its type, and fields that must agree."""
+    """What a row outside the log says about a leaf.
 
-    index: int
+    Attributes:
+        index: of the leaf; below 0 if the row names none.
+        type: of the leaf.
+        values: fields of the leaf that must agree; ``time`` is the leaf's.
+        committed: what the leaf's commitments must open to, by field.
+        salt: of the commitments; None if there is none.
+    """
+
+    index: int | float
     type: str
     values: Mapping[str, object]
+    committed: Mapping[str, bytes | None] = field(default_factory=dict)
+    salt: bytes | None = None
 
 
 def verify_database(
@@ -36,7 +47,7 @@ def verify_database(
     public_key: VerifyKey | str,
     *,
     expected: Callable[[], Iterable[Expected]] | None = None,
-    previous_checkpoint: str | None = None,
+    previous_checkpoints: Sequence[str] = (),
 ) -> Report:
     """Check the log in the database completely.
 
@@ -48,14 +59,14 @@ def verify_database(
         conn: connection with an open transaction; the audit sees one snapshot if the transaction does.
         public_key: the log's key.
         expected: yields what other tables say about leaves, in the order of their index, unlogged ones first.
-        previous_checkpoint: a signed checkpoint kept outside of this database.
+        previous_checkpoints: signed checkpoints kept outside of this database.
 
     Raises:
         LedgerError: ``key_invalid``. Whatever is wrong with the log is in the report.
     """
     key = VerifyKey.parse(public_key) if isinstance(public_key, str) else public_key
     report = Report(origin=key.name)
-    claims = _checkpoints(report, conn, key, previous_checkpoint)
+    claims = _checkpoints(report, conn, key, previous_checkpoints)
     rows = None if expected is None else _Rows(report, expected())
     _replay_database(report, conn, claims, rows)
     return report
@@ -92,9 +103,9 @@ class _Rows:
 
 
 def _checkpoints(
-    report: Report, conn: Connection, key: VerifyKey, previous: str | None
+    report: Report, conn: Connection, key: VerifyKey, previous: Sequence[str]
 ) -> dict[int, set[bytes]]:
-    before = len(report.problems)
+    before = report.found
     claims: dict[int, set[bytes]] = {}
     newest: Checkpoint | None = None
     for size, root, note in read_checkpoints(conn):
@@ -104,15 +115,22 @@ def _checkpoints(
         if (checkpoint.size, checkpoint.root) != (size, root):
             report.problem("checkpoint_mismatch", f"The checkpoint of {size} leaves signs something else.")
         claims.setdefault(checkpoint.size, set()).add(checkpoint.root)
-        newest = checkpoint
+        if newest is None or checkpoint.size > newest.size:
+            newest = checkpoint
     if newest is None:
         report.problem("checkpoint_missing", "The log has no valid checkpoint yet.")
     else:
         report.size, report.root = newest.size, newest.root.hex()
-    if previous is not None:
-        kept = read_checkpoint(report, previous, key, "previous checkpoint")
-        if kept is not None:
-            claims.setdefault(kept.size, set()).add(kept.root)
+    for note in previous:
+        kept = read_checkpoint(report, note, key, "previous checkpoint")
+        if kept is None:
+            continue
+        if kept.root not in claims.setdefault(kept.size, set()):
+            report.problem(
+                "checkpoint_missing",
+                f"A checkpoint of {kept.size} leaves was signed and is not stored any more.",
+            )
+        claims[kept.size].add(kept.root)
     report.held("signature", before)
     return claims
 
@@ -120,31 +138,31 @@ def _checkpoints(
 def _replay_database(
     report: Report, conn: Connection, claims: dict[int, set[bytes]], rows: _Rows | None
 ) -> None:
-    before = len(report.problems)
-    size = size_of(conn)
+    before = report.found
     frontier = Frontier()
     interior = 0
     fresh: list[tuple[int, int, bytes]] = []
     for root in claims.pop(0, set()):
         _claim(report, 0, root, frontier.root())
-    for index, leaf, stored in read_leaves(conn, 0, size):
-        if index != frontier.size:
+    for stored in read_leaves(conn):
+        if stored.index != frontier.size:
             report.problem("leaf_missing", f"Leaf {frontier.size} is missing.")
             break
-        if leaf_hash(leaf) != stored:
-            report.problem("leaf_mismatch", f"Leaf {index} does not fit its stored hash.")
-        fresh += list(frontier.push(leaf_hash(leaf)))[1:]
+        value = leaf_hash(stored.leaf)
+        if value != stored.hash:
+            report.problem("leaf_mismatch", f"Leaf {stored.index} does not fit its stored hash.")
+        fresh += list(frontier.push(value))[1:]
         if len(fresh) >= _NODES_AT_ONCE:
             interior += len(fresh)
             _compare_nodes(report, conn, fresh)
             fresh.clear()
-        _compare_rows(report, conn, index, leaf, None if rows is None else rows.at(index))
+        _compare_rows(report, conn, stored, None if rows is None else rows.at(stored.index))
         for root in claims.pop(frontier.size, set()):
             _claim(report, frontier.size, root, frontier.root())
     _compare_nodes(report, conn, fresh)
     interior += len(fresh)
     report.replayed = frontier.size
-    report.pending = max(0, size - report.size)
+    report.pending = max(0, frontier.size - report.size)
     if conn.execute(select(func.count()).select_from(nodes)).scalar_one() != interior:
         report.problem("node_mismatch", "The stored tree has more or fewer nodes than its leaves give.")
     report.held("replay", before)
@@ -174,27 +192,38 @@ def _compare_nodes(report: Report, conn: Connection, fresh: list[tuple[int, int,
             report.problem("node_mismatch", f"Node {index} of level {level} does not fit the leaves.")
 
 
-def _compare_rows(
-    report: Report, conn: Connection, index: int, leaf: bytes, rows: list[Expected] | None
-) -> None:
+def _compare_rows(report: Report, conn: Connection, stored: StoredLeaf, rows: list[Expected] | None) -> None:
+    index = stored.index
     try:
-        entry, _ = from_leaf(leaf)
+        entry, time = from_leaf(stored.leaf)
     except LedgerError as error:
         report.problem(error.code, f"Leaf {index}: {error}")
         return
+    says = {**entry.model_dump(mode="json"), "time": timestamp(time)}
+    if (stored.kind, stored.time) != (entry.type, says["time"]):
+        report.problem("leaf_mismatch", f"Leaf {index} does not fit the kind and time stored beside it.")
     if rows is None:
         return
     if entry.type in _LOGGED_TYPES and not rows:
         report.problem("row_missing", f"Leaf {index} logs a {entry.type} that has no row in the database.")
-    says = entry.model_dump(mode="json")
     for row in rows:
         different = [name for name, value in row.values.items() if says.get(name) != value]
+        different += [
+            name for name, value in row.committed.items() if not _opens(says.get(name), row.salt, value)
+        ]
         if row.type != entry.type or different:
             report.problem(
                 "row_mismatch", f"Leaf {index} and its row disagree on: {', '.join(different) or 'type'}."
             )
         if row.type == "release" and index < report.size:
             _prove(report, conn, index)
+
+
+def _opens(logged: object, salt: bytes | None, value: bytes | None) -> bool:
+    """Whether a leaf's commitment is one to this value; one to nothing is none."""
+    if value is None or salt is None:
+        return value is None and logged is None
+    return logged == commitment(salt, value)
 
 
 def _prove(report: Report, conn: Connection, index: int) -> None:

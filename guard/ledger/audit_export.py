@@ -52,7 +52,7 @@ def verify_export(
 
 
 def _replay_export(report: Report, folder: Path, checkpoint: Checkpoint, previous: Checkpoint | None) -> None:
-    before = len(report.problems)
+    before = report.found
     frontier = Frontier()
     tiles: dict[int, bytearray] = {}
     roots: dict[int, bytes] = {0: frontier.root()}

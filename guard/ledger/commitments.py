@@ -13,7 +13,6 @@ import secrets
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 
-from guard.ledger.errors import LedgerError
 from guard.ledger.tables import salts
 
 SALT_SIZE = 32
@@ -38,20 +37,6 @@ def commit(conn: Connection, subject: str, data: bytes) -> str:
         salt = secrets.token_bytes(SALT_SIZE)
         conn.execute(insert(salts).values(subject=subject, salt=salt))
     return commitment(salt, data)
-
-
-def read_salt(conn: Connection, subject: str) -> bytes:
-    """The salt of a subject, to show someone what a commitment in a leaf stands for.
-
-    Raises:
-        LedgerError: ``salt_missing`` if there never was one or it was destroyed.
-    """
-    salt: bytes | None = conn.execute(
-        select(salts.c.salt).where(salts.c.subject == subject)
-    ).scalar_one_or_none()
-    if salt is None:
-        raise LedgerError("salt_missing", "There is no salt for this subject; it may have been erased.")
-    return salt
 
 
 def destroy_salt(conn: Connection, subject: str) -> bool:

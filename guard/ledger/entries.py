@@ -1,7 +1,8 @@
 """What a leaf may say: typed entries as canonical JSON (RFC 8785), without personal data.
 
 A leaf holds identifiers, times, digests, outcomes and salted commitments. Fields are codes with a narrow
-alphabet, so that no sentence, prompt or name can get in even by mistake.
+alphabet, so that no sentence, prompt or name can get in even by mistake. Whose request it was is a commitment under
+the salt of its own entry: leaves are public, and those of one tenant cannot be told from another's.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class DecisionEntry(_Entry):
 
     type: Literal["decision"] = "decision"
     decision_id: Id
-    tenant_id: Id
+    tenant_commitment: Commitment
     video_id: Id | None = None
     stage: Stage
     action: Action
@@ -56,7 +57,7 @@ class ReviewEntry(_Entry):
 
     type: Literal["review"] = "review"
     review_id: Id
-    tenant_id: Id
+    tenant_commitment: Commitment
     video_id: Id
     stage: Stage
     outcome: Literal["approved", "rejected", "expired"]
@@ -64,14 +65,17 @@ class ReviewEntry(_Entry):
 
 
 class ReleaseEntry(_Entry):
-    """A finished file was released; its digests tie the file to this leaf."""
+    """A finished file was released; its digests tie the file, its manifest and its pictures to this leaf."""
 
     type: Literal["release"] = "release"
     release_id: Id
-    tenant_id: Id
+    tenant_commitment: Commitment
     video_id: Id
     asset_digest: Digest
+    size: int = Field(ge=0)
+    manifest_id: Id
     manifest_digest: Digest
+    fingerprint_digest: Digest
     model_digest: Digest
     policy_digest: Digest
     mark_algorithm: Id
@@ -84,7 +88,7 @@ class RevocationEntry(_Entry):
 
     type: Literal["revocation"] = "revocation"
     release_id: Id
-    tenant_id: Id
+    tenant_commitment: Commitment
     video_id: Id
     reason_commitment: Commitment | None = None
 

@@ -10,7 +10,7 @@ class LedgerError(Exception):
         code: stable snake_case code, one of ``entry_invalid``, ``leaf_too_large``, ``index_out_of_range``,
             ``checkpoint_missing``, ``log_inconsistent``, ``key_exists``, ``key_missing``,
             ``key_permissions``, ``key_invalid``, ``note_malformed``, ``signature_invalid``,
-            ``proof_malformed``, ``proof_invalid``, ``export_conflict``, ``salt_missing``.
+            ``proof_malformed``, ``proof_invalid``, ``export_conflict``, ``kept_invalid``.
     """
 
     def __init__(self, code: str, message: str) -> None:

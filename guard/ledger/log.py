@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import insert, select
@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from guard.ledger import merkle
 from guard.ledger.errors import LedgerError
+from guard.ledger.files import write_whole
 from guard.ledger.notes import Checkpoint, LogKey, VerifyKey, open_checkpoint
 from guard.ledger.proofs import Proof
 from guard.ledger.tables import checkpoints
@@ -22,10 +23,13 @@ class Log:
 
     Args:
         key: the log's signing key; its name is the log's origin.
+        kept: the file beside the key that holds the newest checkpoint whose transaction is known to have ended well.
+            Whoever can write to the database alone cannot change it, so that a log rewritten there is not signed.
     """
 
-    def __init__(self, key: LogKey) -> None:
+    def __init__(self, key: LogKey, kept: Path) -> None:
         self._key = key
+        self._kept = kept
 
     @property
     def origin(self) -> str:
@@ -40,30 +44,75 @@ class Log:
     def checkpoint(self, conn: Connection, *, now: datetime) -> str:
         """Sign the log as it stands and remember the checkpoint; the same size gives the same note again.
 
+        Hand the note to :meth:`keep` once the transaction has ended well, and not before: a file that knew more than
+        the database after a crash would forbid every further signature.
+
         Args:
             conn: connection with an open write transaction.
             now: when, with a time zone.
 
         Raises:
-            LedgerError: ``log_inconsistent`` if the log no longer extends the last checkpoint.
+            LedgerError: ``log_inconsistent`` if the log no longer extends its last checkpoint, or the one kept beside
+                the key; ``kept_invalid`` if that one is unreadable.
         """
         lock_writer(conn)
         size = size_of(conn)
         last = self.latest(conn)
-        if last is not None:
-            previous = open_checkpoint(last, self.public_key)
-            if previous.size > size or root_of(conn, previous.size) != previous.root:
+        newest = None if last is None else open_checkpoint(last, self.public_key)
+        # What is kept was committed before the lock became ours, so the database must hold it by now.
+        for signed in {self._kept_checkpoint(), newest} - {None}:
+            if signed is not None and (signed.size > size or root_of(conn, signed.size) != signed.root):
                 raise LedgerError(
                     "log_inconsistent",
-                    f"The log no longer extends its checkpoint of {previous.size} leaves; nothing was signed."
-                    " Restore the database from a backup and run the audit.",
+                    f"The log no longer extends its checkpoint of {signed.size} leaves; nothing was signed. Run the"
+                    " audit and restore the newest backup of the database (see docs/transparency-log.md).",
                 )
-            if previous.size == size:
-                return last
+        if last is not None and newest is not None and newest.size == size:
+            return last
         root = root_of(conn, size)
         note = self._key.sign(Checkpoint(self.origin, size, root).text())
-        conn.execute(insert(checkpoints).values(size=size, root=root, note=note, created=now))
+        conn.execute(insert(checkpoints).values(size=size, root=root, note=note, created=now.astimezone(UTC)))
         return note
+
+    def kept(self) -> str | None:
+        """The checkpoint kept beside the key, unverified; None without one.
+
+        For an audit, read it before the snapshot of the database begins: what is kept then is in the snapshot.
+
+        Raises:
+            LedgerError: ``kept_invalid`` if the file cannot be read.
+        """
+        try:
+            return self._kept.read_text("utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LedgerError("kept_invalid", f"{self._kept} cannot be read ({error.strerror}).") from None
+
+    def keep(self, note: str) -> None:
+        """Keep a checkpoint beside the key, now that its transaction has ended well; an older one changes nothing.
+
+        Two processes that keep at the same moment may leave the older of two. That does no harm, and the next
+        signature mends it.
+
+        Raises:
+            LedgerError: ``kept_invalid``, ``note_malformed``, ``signature_invalid``.
+            OSError: the file cannot be written; the log stays as it is, and the next checkpoint is kept in its place.
+        """
+        kept = self._kept_checkpoint()
+        if kept is None or kept.size < open_checkpoint(note, self.public_key).size:
+            write_whole(self._kept, note.encode())
+
+    def _kept_checkpoint(self) -> Checkpoint | None:
+        note = self.kept()
+        try:
+            return None if note is None else open_checkpoint(note, self.public_key)
+        except LedgerError:
+            raise LedgerError(
+                "kept_invalid",
+                f"{self._kept} is not a checkpoint of this log; restore it from a backup, or move it away if this is"
+                " a new log.",
+            ) from None
 
     def latest(self, conn: Connection) -> str | None:
         """The newest signed checkpoint, or None."""
@@ -80,16 +129,6 @@ class Log:
         if not 0 <= index < size <= size_of(conn):
             raise LedgerError("index_out_of_range", f"The log has no leaf {index} in a tree of size {size}.")
         return range_hashes(conn, merkle.inclusion_ranges(index, size))
-
-    def consistency(self, conn: Connection, old: int, new: int) -> list[bytes]:
-        """Proof that the first ``new`` leaves extend the first ``old``.
-
-        Raises:
-            LedgerError: ``index_out_of_range``.
-        """
-        if not 0 <= old <= new <= size_of(conn):
-            raise LedgerError("index_out_of_range", f"The log has no trees of sizes {old} and {new}.")
-        return range_hashes(conn, merkle.consistency_ranges(old, new))
 
     def proof(self, conn: Connection, index: int) -> str:
         """Proof of a leaf against the newest checkpoint, as the text of a C2SP ``.tlog-proof`` file.

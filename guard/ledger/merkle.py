@@ -88,29 +88,6 @@ def inclusion_ranges(index: int, size: int) -> list[Range]:
     return path
 
 
-def consistency_ranges(old: int, new: int) -> list[Range]:
-    """Plan of a consistency proof between two tree sizes (RFC 6962, 2.1.2); empty where none is needed."""
-    if not 0 <= old <= new:
-        raise ValueError("the old size must not exceed the new size")
-    if old in (0, new):
-        return []
-    path: list[Range] = []
-    start, end = 0, new
-    while end != old:
-        middle = start + split(end - start)
-        if old <= middle:
-            path.append((middle, end))
-            end = middle
-        else:
-            path.append((start, middle))
-            start = middle
-    # The old tree itself is known to the verifier unless it ends inside a larger complete subtree.
-    if start != 0:
-        path.append((start, end))
-    path.reverse()
-    return path
-
-
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
     """Whether ``path`` proves that leaf hash ``leaf`` is at ``index`` of the tree (RFC 9162, 2.1.3.2)."""
     if not 0 <= index < size:
@@ -129,40 +106,6 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         number >>= 1
         last >>= 1
     return last == 0 and value == root
-
-
-def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> bool:
-    """Whether ``path`` proves that the tree of ``new`` leaves extends that of ``old`` (RFC 9162, 2.1.4.2)."""
-    if not 0 <= old <= new:
-        return False
-    if old == new:
-        return not path and old_root == new_root
-    if old == 0:
-        return not path and old_root == EMPTY_ROOT
-    hashes = list(path)
-    if old & (old - 1) == 0:
-        hashes.insert(0, old_root)
-    if not hashes:
-        return False
-    number, last = old - 1, new - 1
-    while number & 1:
-        number >>= 1
-        last >>= 1
-    old_value = new_value = hashes[0]
-    for sibling in hashes[1:]:
-        if last == 0:
-            return False
-        if number & 1 or number == last:
-            old_value = node_hash(sibling, old_value)
-            new_value = node_hash(sibling, new_value)
-            while number and not number & 1:
-                number >>= 1
-                last >>= 1
-        else:
-            new_value = node_hash(new_value, sibling)
-        number >>= 1
-        last >>= 1
-    return last == 0 and old_value == old_root and new_value == new_root
 
 
 @dataclass

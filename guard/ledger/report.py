@@ -17,6 +17,9 @@ class Problem:
     code: str
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
 
 @dataclass
 class Report:
@@ -29,6 +32,7 @@ class Report:
         replayed: leaves that were hashed again.
         checks: codes of the checks that were made and held.
         problems: what did not hold; at most 100 are kept.
+        found: how many problems there were.
         pending: leaves after the newest checkpoint, which no signature covers yet.
     """
 
@@ -39,20 +43,22 @@ class Report:
     pending: int = 0
     checks: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    found: int = 0
 
     @property
     def ok(self) -> bool:
         """Whether everything held."""
-        return not self.problems
+        return not self.found
 
     def problem(self, code: str, message: str) -> None:
         """Note a problem."""
+        self.found += 1
         if len(self.problems) < _MAX_PROBLEMS:
             self.problems.append(Problem(code, message))
 
     def held(self, code: str, since: int) -> None:
-        """Note that a check held if no problem came up since there were ``since``."""
-        if len(self.problems) == since:
+        """Note that a check held if no problem came up since ``since`` were found."""
+        if self.found == since:
             self.checks.append(code)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from guard.ledger.errors import LedgerError
+from guard.ledger.files import write_whole
 from guard.ledger.merkle import HASH_SIZE
 from guard.ledger.notes import Checkpoint, VerifyKey, open_checkpoint
+from guard.ledger.raw import as_bytes, raw
 from guard.ledger.tables import entries, nodes
 from guard.ledger.tree import read_leaves, root_of
 
@@ -61,11 +61,11 @@ def write_tiles(conn: Connection, folder: Path, note: str, public_key: VerifyKey
     first = _exported_size(conn, folder, checkpoint, public_key)
     for level, number, width in tiles_of(checkpoint.size, first):
         start = number * TILE_WIDTH
-        _write(folder / tile_path(level, number, width), _hashes(conn, level, start, start + width))
+        write_whole(folder / tile_path(level, number, width), _hashes(conn, level, start, start + width))
         if level == 0:
-            leaves = [leaf for _, leaf, _ in read_leaves(conn, start, start + width)]
-            _write(folder / tile_path(ENTRIES, number, width), bundle(leaves))
-    _write(folder / "checkpoint", note.encode())
+            leaves = [stored.leaf for stored in read_leaves(conn, start, start + width)]
+            write_whole(folder / tile_path(ENTRIES, number, width), bundle(leaves))
+    write_whole(folder / "checkpoint", note.encode())
     # A partial tile may go once its full tile is there.
     for level, number, width in tiles_of(checkpoint.size, first):
         if width == TILE_WIDTH:
@@ -76,7 +76,7 @@ def write_tiles(conn: Connection, folder: Path, note: str, public_key: VerifyKey
 
 def _exported_size(conn: Connection, folder: Path, checkpoint: Checkpoint, public_key: VerifyKey) -> int:
     try:
-        note = (folder / "checkpoint").read_text()
+        note = (folder / "checkpoint").read_text("utf-8", errors="replace")
     except FileNotFoundError:
         return 0
     try:
@@ -94,24 +94,14 @@ def _exported_size(conn: Connection, folder: Path, checkpoint: Checkpoint, publi
 
 def _hashes(conn: Connection, level: int, start: int, end: int) -> bytes:
     if level == 0:
-        index, query = entries.c.leaf_index, select(entries.c.leaf_hash)
+        index, query = entries.c.leaf_index, select(raw(entries.c.leaf_hash))
     else:
-        index, query = nodes.c.node_index, select(nodes.c.hash).where(nodes.c.level == TILE_HEIGHT * level)
+        index, query = (
+            nodes.c.node_index,
+            select(raw(nodes.c.hash)).where(nodes.c.level == TILE_HEIGHT * level),
+        )
     rows = conn.execute(query.where(index >= start, index < end).order_by(index)).scalars()
-    data = b"".join(bytes(value) for value in rows)
+    data = b"".join(as_bytes(value) for value in rows)
     if len(data) != HASH_SIZE * (end - start):
         raise LedgerError("log_inconsistent", "The log has lost nodes of its tree; restore the database.")
     return data
-
-
-def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

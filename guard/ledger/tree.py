@@ -8,7 +8,8 @@ that a caller without the lock gets a conflict and never a gap or a fork.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sqlalchemy import and_, func, insert, or_, select, text
 from sqlalchemy.engine import Connection
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection
 from guard.ledger import merkle
 from guard.ledger.entries import Entry, to_leaf
 from guard.ledger.errors import LedgerError
+from guard.ledger.raw import as_bytes, as_text, as_time, raw
 from guard.ledger.tables import checkpoints, entries, nodes
 
 _WRITER_LOCK = 0x6C65646765720001
@@ -48,7 +50,14 @@ def append(conn: Connection, entry: Entry, *, now: datetime) -> int:
     index = size_of(conn)
     value = merkle.leaf_hash(leaf)
     conn.execute(
-        insert(entries).values(leaf_index=index, leaf=leaf, leaf_hash=value, kind=entry.type, created=now)
+        insert(entries).values(
+            # SQLite drops the zone.
+            leaf_index=index,
+            leaf=leaf,
+            leaf_hash=value,
+            kind=entry.type,
+            created=now.astimezone(UTC),
+        )
     )
     siblings = merkle.completed_by(index)
     completed = []
@@ -79,20 +88,28 @@ def read_leaf(conn: Connection, index: int) -> bytes:
     return leaf
 
 
+@dataclass(frozen=True)
+class StoredLeaf:
+    """A leaf's row: its bytes, and what the columns beside them claim."""
+
+    index: int
+    leaf: bytes
+    hash: bytes
+    kind: str
+    time: str
+
+
 def read_leaves(
-    conn: Connection, start: int, end: int, *, batch: int = 256
-) -> Iterator[tuple[int, bytes, bytes]]:
-    """Stream ``(index, leaf, leaf hash)`` of leaves ``[start, end)`` in order, a batch of rows at a time."""
-    columns = (entries.c.leaf_index, entries.c.leaf, entries.c.leaf_hash)
-    while start < end:
-        rows = conn.execute(
-            select(*columns)
-            .where(entries.c.leaf_index >= start, entries.c.leaf_index < end)
-            .order_by(entries.c.leaf_index)
-            .limit(batch)
-        ).all()
-        for index, leaf, value in rows:
-            yield index, _as_bytes(leaf), _as_bytes(value)
+    conn: Connection, start: int = 0, end: int | None = None, *, batch: int = 256
+) -> Iterator[StoredLeaf]:
+    """Stream the leaves ``[start, end)``, or all from ``start``, in order, a batch of rows at a time."""
+    index = entries.c.leaf_index
+    columns = (index, *map(raw, (entries.c.leaf, entries.c.leaf_hash, entries.c.kind, entries.c.created)))
+    while end is None or start < end:
+        query = select(*columns).where(index >= start).order_by(index).limit(batch)
+        rows = conn.execute(query if end is None else query.where(index < end)).all()
+        for number, leaf, value, kind, created in rows:
+            yield StoredLeaf(number, as_bytes(leaf), as_bytes(value), as_text(kind), as_time(created))
         if not rows:
             return
         start = rows[-1][0] + 1
@@ -107,8 +124,8 @@ def read_nodes(conn: Connection, wanted: Sequence[merkle.Node]) -> list[bytes]:
     found: dict[merkle.Node, bytes] = {}
     leaves = [index for level, index in wanted if level == 0]
     if leaves:
-        query = select(entries.c.leaf_index, entries.c.leaf_hash).where(entries.c.leaf_index.in_(leaves))
-        found.update({(0, index): bytes(value) for index, value in conn.execute(query)})
+        query = select(entries.c.leaf_index, raw(entries.c.leaf_hash)).where(entries.c.leaf_index.in_(leaves))
+        found.update({(0, index): as_bytes(value) for index, value in conn.execute(query)})
     # By level, since SQLite does not use its index for a list of pairs.
     levels: dict[int, list[int]] = {}
     for level, index in wanted:
@@ -116,16 +133,11 @@ def read_nodes(conn: Connection, wanted: Sequence[merkle.Node]) -> list[bytes]:
             levels.setdefault(level, []).append(index)
     if levels:
         places = [and_(nodes.c.level == level, nodes.c.node_index.in_(at)) for level, at in levels.items()]
-        rows = conn.execute(select(nodes.c.level, nodes.c.node_index, nodes.c.hash).where(or_(*places)))
-        found.update({(level, index): bytes(value) for level, index, value in rows})
+        rows = conn.execute(select(nodes.c.level, nodes.c.node_index, raw(nodes.c.hash)).where(or_(*places)))
+        found.update({(level, index): as_bytes(value) for level, index, value in rows})
     if len(found) != len(set(wanted)):
         raise LedgerError("log_inconsistent", "The log has lost nodes of its tree; restore the database.")
     return [found[node] for node in wanted]
-
-
-def _as_bytes(value: object) -> bytes:
-    # SQLite stores text in a binary column if somebody puts it there; an audit must survive that.
-    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def range_hashes(conn: Connection, ranges: Sequence[merkle.Range]) -> list[bytes]:
@@ -140,9 +152,8 @@ def root_of(conn: Connection, size: int) -> bytes:
     return range_hashes(conn, [(0, size)])[0]
 
 
-def read_checkpoints(conn: Connection) -> list[tuple[int, bytes, str]]:
+def read_checkpoints(conn: Connection) -> list[tuple[object, bytes, str]]:
     """All checkpoints as ``(size, root, note)``, oldest first."""
-    rows = conn.execute(
-        select(checkpoints.c.size, checkpoints.c.root, checkpoints.c.note).order_by(checkpoints.c.size)
-    )
-    return [(size, bytes(root), note) for size, root, note in rows]
+    columns = (checkpoints.c.size, raw(checkpoints.c.root), raw(checkpoints.c.note))
+    rows = conn.execute(select(*columns).order_by(checkpoints.c.size))
+    return [(size, as_bytes(root), as_text(note)) for size, root, note in rows]

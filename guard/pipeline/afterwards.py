@@ -18,6 +18,7 @@ from guard.store import idempotency as idempotency_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
+from guard.store.signing import sign_log
 
 _log = structlog.get_logger(__name__)
 
@@ -65,11 +66,9 @@ def revoke(services: Services, release_id: str, reason: str) -> Release:
     """
     now = utc_now()
     with services.database.write() as session:
-        if release_id.startswith("video_"):
-            found = release_rows.find_release(session, video_id=release_id)
-            release_id = release_id if found is None else found.id
-        release = release_rows.revoke_release(session, release_id, reason, now=now)
-        services.log.checkpoint(session.connection(), now=now)
+        named = release_rows.named_release(session, release_id)
+        release = release_rows.revoke_release(session, named.id, reason, now=now)
+        sign_log(session, services.log, now=now)
     services.objects.delete(release.object_key)
     return release
 

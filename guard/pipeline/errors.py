@@ -25,6 +25,8 @@ _OURS = frozenset({"detectors", "generator", "guard", "policies"})
 PASSING_CODES = frozenset(
     {
         "database_unavailable",
+        "kept_invalid",
+        "log_inconsistent",
         "media_crashed",
         "media_timeout",
         "media_write_failed",

@@ -18,6 +18,7 @@ from guard.store import idempotency as idempotency_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
+from guard.store.signing import sign_log
 from policies import Decision
 
 STALL_FIRST = timedelta(seconds=30)
@@ -176,7 +177,7 @@ class VideoJobs:
         with self._database.write() as session:
             self._require_clearance(session, job.id)
             release_rows.record_release(session, job.id, new, fingerprint.hashes, now=now)
-            self._log.checkpoint(session.connection(), now=now)
+            sign_log(session, self._log, now=now)
 
     @staticmethod
     def _require_clearance(session: Session, video_id: str) -> None:
@@ -199,7 +200,7 @@ class VideoJobs:
     def sign_log(self) -> None:
         """Sign the log as it stands, so that entries of decisions need not wait for the next release."""
         with self._database.write() as session:
-            self._log.checkpoint(session.connection(), now=self._now())
+            sign_log(session, self._log, now=self._now())
 
     def fail(self, video_id: str, code: str, message: str) -> None:
         """The job is over."""

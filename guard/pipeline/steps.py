@@ -25,6 +25,7 @@ from guard.pipeline.workflow import Outcome
 from guard.pipeline.workfolder import WorkFolder, digest_of, intact, noted_of, require
 from guard.services import Services
 from guard.store import StoreError
+from guard.store.models import object_key
 from guard.store.releases import NewRelease
 from policies import Decision
 
@@ -240,7 +241,7 @@ class VideoSteps:
                 "message": "These pictures match a release that was revoked, so they are not released again.",
             }
         model = noted_of(folder.noted("raw"))["model"]
-        key = f"videos/{video_id}/{signed['digest'].removeprefix('sha256:')}.mp4"
+        key = object_key(video_id, signed["digest"])
         self._forget_object(folder, except_key=key)
         folder.note("object", {"key": key})
         self._services.objects.put(key, folder.signed)
@@ -253,7 +254,6 @@ class VideoSteps:
             NewRelease(
                 asset_digest=signed["digest"],
                 size=signed["size"],
-                object_key=key,
                 manifest_id=signed["manifest_id"],
                 manifest_digest=signed["manifest_digest"],
                 mark_algorithm=marks.ALGORITHM,

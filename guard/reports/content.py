@@ -13,7 +13,7 @@ from guard import __version__
 from guard.ledger import KeyEntry, Log, PolicyEntry, from_leaf, open_checkpoint
 from guard.ledger.tables import entries
 from guard.reports.wording import WORDS
-from guard.store import Database, audit, count, gaps
+from guard.store import Database, audit, count, gaps, sign_log
 
 
 class _Model(BaseModel):
@@ -116,7 +116,8 @@ def build_report(
         raise ValueError("a report's period must end after it starts")
     with sources.database.write() as session:
         # The report names a checkpoint that covers everything it counts.
-        sources.log.checkpoint(session.connection(), now=now)
+        sign_log(session, sources.log, now=now)
+    kept = sources.log.kept()
     with sources.database.read() as session:
         return Report(
             start=_iso(start),
@@ -130,7 +131,7 @@ def build_report(
                 for name, number in gaps(session, start, end, tenant_id=tenant_id).items()
             ),
             events=_events(session, start, end),
-            foundation=_foundation(session, sources.log),
+            foundation=_foundation(session, sources.log, kept),
         )
 
 
@@ -182,10 +183,10 @@ def _events(session: Session, start: datetime, end: datetime) -> tuple[Event, ..
     return (*before.values(), *within)
 
 
-def _foundation(session: Session, log: Log) -> Foundation:
+def _foundation(session: Session, log: Log, kept: str | None) -> Foundation:
     note = log.latest(session.connection()) or ""
     checkpoint = open_checkpoint(note, log.public_key)
-    checked = audit(session, log.public_key)
+    checked = audit(session, log, kept=kept)
     return Foundation(
         origin=checkpoint.origin,
         size=checkpoint.size,

@@ -1,6 +1,6 @@
 """Database, objects and registry: everything that Guard keeps. Functions work inside a caller's session."""
 
-from guard.store.audit import audit
+from guard.store.audit import audit, audit_objects, released_objects
 from guard.store.counts import Counts, count
 from guard.store.database import Database
 from guard.store.decisions import decisions_of, get_decision, record_decision
@@ -21,7 +21,14 @@ from guard.store.models import (
     Video,
 )
 from guard.store.objects import Objects, Stored
-from guard.store.releases import NewRelease, find_release, get_release, record_release, revoke_release
+from guard.store.releases import (
+    NewRelease,
+    find_release,
+    get_release,
+    named_release,
+    record_release,
+    revoke_release,
+)
 from guard.store.reviews import (
     approved,
     decide_review,
@@ -31,6 +38,7 @@ from guard.store.reviews import (
     open_review,
     review_of,
 )
+from guard.store.signing import sign_log
 from guard.store.tenants import (
     authenticate,
     create_api_key,
@@ -77,6 +85,7 @@ __all__ = [
     "allocate_payload",
     "approved",
     "audit",
+    "audit_objects",
     "authenticate",
     "complete_video",
     "count",
@@ -103,6 +112,7 @@ __all__ = [
     "list_api_keys",
     "list_reviews",
     "list_videos",
+    "named_release",
     "new_id",
     "next_attempt",
     "open_review",
@@ -111,11 +121,13 @@ __all__ = [
     "record_decision",
     "record_release",
     "record_verification",
+    "released_objects",
     "remember_request",
     "review_of",
     "revoke_api_key",
     "revoke_release",
     "set_progress",
+    "sign_log",
     "stall_video",
     "start_video",
 ]

@@ -161,6 +161,8 @@ def _create_private(path: str | None) -> None:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver
+    # Damaged text must not keep an audit from saying where it is.
+    connection.text_factory = lambda data: data.decode("utf-8", "replace")
     connection.execute("PRAGMA journal_mode=WAL")
     # A checkpoint that was published and then lost in a power cut would be a fork of the log.
     connection.execute("PRAGMA synchronous=FULL")

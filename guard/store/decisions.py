@@ -59,9 +59,11 @@ def record_decision(
         video_id: the job that it belongs to, which need not exist yet.
         prompt: the stored prompt that it speaks of; its commitment goes into the log.
     """
+    conn = session.connection()
+    decision_id = new_id("decision", now)
     entry = ledger.DecisionEntry(
-        decision_id=new_id("decision", now),
-        tenant_id=tenant_id,
+        decision_id=decision_id,
+        tenant_commitment=ledger.commit(conn, decision_id, tenant_id.encode()),
         video_id=video_id,
         stage=cast("ledger.Stage", str(judged.stage)),
         action=cast("ledger.Action", str(judged.action)),
@@ -74,7 +76,7 @@ def record_decision(
         commitment=None if prompt is None else prompt.commitment,
     )
     decision = Decision(
-        id=entry.decision_id,
+        id=decision_id,
         tenant_id=tenant_id,
         video_id=video_id,
         prompt_id=None if prompt is None else prompt.id,
@@ -89,7 +91,7 @@ def record_decision(
         model_id=judged.model_id,
         model_digest=judged.model_digest,
         created=now,
-        ledger_index=ledger.append(session.connection(), entry, now=now),
+        ledger_index=ledger.append(conn, entry, now=now),
     )
     session.add(decision)
     session.flush()

@@ -14,6 +14,7 @@ import numpy as np
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from guard import fingerprints
 from guard.store.models import FingerprintHash, Release
 
 MAX_DISTANCE = 31
@@ -33,6 +34,12 @@ class FrameHash(Protocol):
     def quality(self) -> int: ...  # noqa: D102
     @property
     def crop(self) -> int: ...  # noqa: D102
+
+
+def fingerprint_digest(hashes: Iterable[FrameHash]) -> str:
+    """Digest of the same bytes that the file's manifest carries as soft binding."""
+    frames = (fingerprints.FrameHash(frame.time, frame.hash, frame.quality, frame.crop) for frame in hashes)
+    return fingerprints.Fingerprint(tuple(frames)).digest
 
 
 def add_fingerprint(session: Session, release_id: str, hashes: Iterable[FrameHash]) -> None:

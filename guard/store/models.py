@@ -31,6 +31,11 @@ VIDEO_STATES = ("queued", "in_progress", "completed", "failed", "deleted")
 REVIEW_STATES = ("open", "approved", "rejected", "expired")
 
 
+def object_key(video_id: str, asset_digest: str) -> str:
+    """Key of a released file: it follows from what the log says, so that no row can point to another file."""
+    return f"videos/{video_id}/{asset_digest.removeprefix('sha256:')}.mp4"
+
+
 def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
@@ -177,7 +182,6 @@ class Release(Base):
     manifest_id: Mapped[Name] = mapped_column(unique=True)
     manifest_digest: Mapped[Digest]
     asset_digest: Mapped[Digest] = mapped_column(unique=True)
-    object_key: Mapped[str] = mapped_column(String(512), unique=True)
     size: Mapped[Big]
     mark_algorithm: Mapped[Code]
     mark_preset: Mapped[str] = mapped_column(String(32))
@@ -191,6 +195,11 @@ class Release(Base):
     revoke_reason: Mapped[LongText | None]
     ledger_index: Mapped[Big] = mapped_column(unique=True)
     revocation_index: Mapped[Big | None] = mapped_column(unique=True)
+
+    @property
+    def object_key(self) -> str:
+        """Where the file is in the object store."""
+        return object_key(self.video_id, self.asset_digest)
 
 
 class FingerprintHash(Base):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,6 +45,7 @@ class Objects:
 
     def __init__(self, place: Path | str, options: Mapping[str, Any] | None = None) -> None:
         self._folder: Path | None = None
+        self._hashed = lru_cache(maxsize=4096)(self._hash)
         with _translated():
             if isinstance(place, Path):
                 place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,12 +109,47 @@ class Objects:
             yield chunk
             start = stop
 
+    def _hash(self, key: str, *_state: object) -> str:
+        return f"sha256:{self.sha256(key)}"
+
     def sha256(self, key: str) -> str:
         """Hex digest of an object's content."""
         digest = hashlib.sha256()
         for chunk in self.stream(key):
             digest.update(chunk)
         return digest.hexdigest()
+
+    def require(self, key: str, digest: str) -> Stored:
+        """Make sure that an object is what its name says; it is hashed once for each state that it is found in.
+
+        Args:
+            key: which.
+            digest: ``sha256:`` and 64 hex digits.
+
+        Raises:
+            StoreError: ``object_altered``; as :meth:`head`.
+        """
+        _check(key)
+        with _translated():
+            found = obstore.head(self._store, key)
+        if self._hashed(key, found["size"], found["e_tag"], found["last_modified"]) != digest:
+            raise _altered(key)
+        return Stored(key, int(found["size"]))
+
+    def fetch(self, key: str, path: Path, digest: str) -> None:
+        """Copy an object to a file, and make sure that the copy is what the object was stored as.
+
+        Raises:
+            StoreError: ``object_altered``, and then there is no file; as :meth:`head`.
+        """
+        copied = hashlib.sha256()
+        with path.open("wb") as file:
+            for chunk in self.stream(key):
+                copied.update(chunk)
+                file.write(chunk)
+        if f"sha256:{copied.hexdigest()}" != digest:
+            path.unlink()
+            raise _altered(key)
 
     def delete(self, key: str) -> None:
         """Remove an object; a missing one is no error.
@@ -165,6 +202,12 @@ def _cloud(url: str, options: dict[str, Any]) -> Any:
         client_options={"allow_http": True} if plain else None,
         # A job's step is tried again anyway; it should learn soon that the store is away.
         retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=30)},
+    )
+
+
+def _altered(key: str) -> StoreError:
+    return StoreError(
+        "object_altered", f"The object {key} is not what was stored there; restore it from a backup."
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from guard import ledger
 from guard.store.errors import StoreError
-from guard.store.fingerprints import FrameHash, add_fingerprint
+from guard.store.fingerprints import FrameHash, add_fingerprint, fingerprint_digest
 from guard.store.ids import new_id
 from guard.store.models import Release
 from guard.store.videos import allocate_payload, complete_video, get_video
@@ -23,7 +23,6 @@ class NewRelease:
 
     asset_digest: str
     size: int
-    object_key: str
     manifest_id: str
     manifest_digest: str
     mark_algorithm: str
@@ -49,7 +48,7 @@ def record_release(
 
     Raises:
         StoreError: ``not_found``, ``status_invalid``; ``conflict`` if the video was released as another file,
-            or the file, manifest or object belongs to another release.
+            or the file or its manifest belongs to another release.
     """
     found = find_release(session, video_id=video_id)
     if found is not None:
@@ -58,13 +57,17 @@ def record_release(
         return found
     video = get_video(session, video_id, lock=True)
     payload = allocate_payload(session, video_id)
+    frames = tuple(fingerprint)
     conn = session.connection()
     release_id = new_id("release", now)
     entry = ledger.ReleaseEntry(
         release_id=release_id,
-        tenant_id=video.tenant_id,
+        tenant_commitment=ledger.commit(conn, release_id, video.tenant_id.encode()),
         video_id=video_id,
         asset_digest=new.asset_digest,
+        size=new.size,
+        manifest_id=new.manifest_id,
+        fingerprint_digest=fingerprint_digest(frames),
         manifest_digest=new.manifest_digest,
         model_digest=new.model_digest,
         policy_digest=new.policy_digest,
@@ -80,7 +83,6 @@ def record_release(
         manifest_id=new.manifest_id,
         manifest_digest=new.manifest_digest,
         asset_digest=new.asset_digest,
-        object_key=new.object_key,
         size=new.size,
         mark_algorithm=new.mark_algorithm,
         mark_preset=new.mark_preset,
@@ -94,7 +96,7 @@ def record_release(
     )
     session.add(release)
     session.flush()
-    add_fingerprint(session, release_id, fingerprint)
+    add_fingerprint(session, release_id, frames)
     complete_video(session, video_id, now=now)
     session.flush()
     return release
@@ -135,6 +137,20 @@ def get_release(session: Session, release_id: str, *, lock: bool = False) -> Rel
     return release
 
 
+def named_release(session: Session, name: str) -> Release:
+    """A release by its id or its video's, whichever somebody has at hand.
+
+    Raises:
+        StoreError: ``not_found``.
+    """
+    if not name.startswith("video_"):
+        return get_release(session, name)
+    release = find_release(session, video_id=name)
+    if release is None:
+        raise StoreError("not_found", f"There is no release of {name}.")
+    return release
+
+
 def revoke_release(session: Session, release_id: str, reason: str, *, now: datetime) -> Release:
     """Withdraw a release and log it; doing it again changes nothing, the first reason stays.
 
@@ -150,7 +166,7 @@ def revoke_release(session: Session, release_id: str, reason: str, *, now: datet
     conn = session.connection()
     entry = ledger.RevocationEntry(
         release_id=release_id,
-        tenant_id=release.tenant_id,
+        tenant_commitment=ledger.commit(conn, release_id, release.tenant_id.encode()),
         video_id=release.video_id,
         reason_commitment=ledger.commit(conn, release_id, reason.encode()),
     )

@@ -155,7 +155,7 @@ def _close(
     named = None if review.reviewer is None else ledger.commit(conn, review.id, review.reviewer.encode())
     entry = ledger.ReviewEntry(
         review_id=review.id,
-        tenant_id=review.tenant_id,
+        tenant_commitment=ledger.commit(conn, review.id, review.tenant_id.encode()),
         video_id=review.video_id,
         stage=cast("ledger.Stage", review.stage),
         outcome=outcome,

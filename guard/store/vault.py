@@ -72,18 +72,27 @@ class Vault:
         prompt = _get(session, prompt_id)
         if prompt.wrapped_key is None:
             raise StoreError("prompt_erased", f"The prompt {prompt_id} was erased.")
-        bound = _bound(prompt.id, prompt.tenant_id)
-        wrap_nonce, wrapped = prompt.wrapped_key[:_NONCE_SIZE], prompt.wrapped_key[_NONCE_SIZE:]
+        data = self.open(prompt.id, prompt.tenant_id, prompt.wrapped_key, prompt.nonce, prompt.ciphertext)
+        return data.decode("utf-8", "surrogatepass")
+
+    def open(
+        self, prompt_id: str, tenant_id: str, wrapped_key: bytes, nonce: bytes, ciphertext: bytes
+    ) -> bytes:
+        """Decrypt what a row holds.
+
+        Raises:
+            StoreError: ``prompt_unreadable``.
+        """
+        bound = _bound(prompt_id, tenant_id)
+        wrap_nonce, wrapped = wrapped_key[:_NONCE_SIZE], wrapped_key[_NONCE_SIZE:]
         try:
-            data_key = self._master.decrypt(wrap_nonce, wrapped, bound)
-            data = AESGCM(data_key).decrypt(prompt.nonce, prompt.ciphertext, bound)
+            return AESGCM(self._master.decrypt(wrap_nonce, wrapped, bound)).decrypt(nonce, ciphertext, bound)
         except (InvalidTag, ValueError):
             raise StoreError(
                 "prompt_unreadable",
-                f"The prompt {prompt_id} cannot be decrypted: it was altered, or the master key is not "
-                f"{prompt.master_key_id}.",
+                f"The prompt {prompt_id} cannot be decrypted: it was altered, or encrypted under another "
+                f"master key than {self.key_id}.",
             ) from None
-        return data.decode("utf-8", "surrogatepass")
 
     def erase(self, session: Session, prompt_id: str, *, now: datetime) -> None:
         """Destroy a prompt, its key and the salt of its commitment; doing it again changes nothing.

@@ -62,6 +62,8 @@ def test_there_is_one_release_one_leaf_and_one_object(killed: tuple[Path, str, l
     data, video_id, _ = killed
     opened = open_installation(Settings(data=data))
     try:
+        log = opened.services.log
+        kept = log.kept()
         with opened.services.database.read() as session:
             assert session.scalar(select(func.count()).select_from(Video)) == 1
             assert session.scalar(select(func.count()).select_from(Release)) == 1
@@ -69,7 +71,7 @@ def test_there_is_one_release_one_leaf_and_one_object(killed: tuple[Path, str, l
             kinds = {str(kind): int(number) for kind, number in session.execute(counted)}
             assert (kinds["decision"], kinds["release"]) == (2, 1)
             release = releases.find_release(session, video_id=video_id)
-            assert audit(session, opened.services.log.public_key).problems == []
+            assert audit(session, log, kept=kept, vault=opened.services.vault).problems == []
         assert release is not None
         assert [path.relative_to(data / "objects").as_posix() for path in reachable(data)] == [
             release.object_key

@@ -14,7 +14,7 @@ from guard.pipeline.errors import PipelineError
 from guard.pipeline.steps import WorkFolder
 from guard.pipeline.submit import RefusedError
 from guard.pipeline.workflow import Outcome
-from guard.store import StoreError, audit
+from guard.store import StoreError, audit, audit_objects, released_objects
 from guard.store.models import Prompt
 from guard.verification import verify
 from tests.house import ALLOWED, BLOCKED, HELD, House
@@ -250,8 +250,12 @@ def test_revoking_withdraws_the_file_and_blocks_its_pictures(approved: str, hous
 
 def test_the_audit_finds_nothing_after_all_of_this(approved: str, house: House) -> None:
     house.steps.upkeep()
-    with house.services.database.read() as session:
-        report = audit(session, house.services.log.public_key)
+    services = house.services
+    kept = services.log.kept()
+    with services.database.read() as session:
+        report = audit(session, services.log, kept=kept, vault=services.vault)
+        released = released_objects(session)
+    audit_objects(report, services.objects, released)
     assert report.problems == []
     assert report.pending == 0
     with sqlite3.connect(house.data / "guard.db") as connection:

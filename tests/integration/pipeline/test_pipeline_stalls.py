@@ -111,11 +111,13 @@ def test_there_is_one_release_one_leaf_one_object_and_no_work_file(seen: Seen, h
     assert release is not None
     assert house.objects() == [release.object_key]
     assert house.work_left() == []
+    log = house.services.log
+    kept = log.kept()
     with house.services.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Release)) == 1
         leaves = session.scalar(select(func.count()).where(entries.c.kind == "release"))
         assert leaves == 1
-        assert audit(session, house.services.log.public_key).problems == []
+        assert audit(session, log, kept=kept, vault=house.services.vault).problems == []
 
 
 def test_the_file_is_a_release_like_any_other(seen: Seen, house: House) -> None:

@@ -85,7 +85,7 @@ class House:
             video = create_video(
                 session, tenant_id=owner, model="m", seconds=4, size="640x360", seed=1, now=now
             )
-            record_decision(session, owner, Judged(), now=now, video_id=video.id)
+            video.decision_id = record_decision(session, owner, Judged(), now=now, video_id=video.id).id
             return start_video(session, video.id).id
 
     def decide(
@@ -119,7 +119,6 @@ class House:
         new = NewRelease(
             asset_digest=f"sha256:{number:064x}",
             size=1,
-            object_key=f"{number}",
             manifest_id=f"urn:c2pa:{number}",
             manifest_digest=DIGEST,
             mark_algorithm="mark",
@@ -138,7 +137,7 @@ class House:
 def house(tmp_path: Path) -> Iterator[House]:
     database = Database(f"sqlite:///{tmp_path / 'guard.db'}")
     database.migrate()
-    log = Log(LogKey.create(tmp_path / "log.key", "log.example/reports"))
+    log = Log(LogKey.create(tmp_path / "log.key", "log.example/reports"), tmp_path / "log.checkpoint")
     with database.write() as session:
         mine, other = (create_tenant(session, name, now=START).id for name in ("Haus", "Nachbar"))
     yield House(database, log, mine, other)
@@ -254,7 +253,8 @@ def test_says_when_rows_and_log_disagree(full: House) -> None:
     with full.database.write() as session:
         session.execute(update(Review).where(Review.state == "rejected").values(state="approved"))
     report = made(full)
-    assert report.foundation.problems
+    assert len(report.foundation.problems) == 1
+    assert report.foundation.problems[0].startswith("row_mismatch: Leaf ")
     assert report.foundation.problems[0] in to_html(report, "de").replace("&#39;", "'").replace("&#34;", '"')
 
 

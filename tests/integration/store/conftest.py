@@ -78,7 +78,7 @@ def tenant(database: Database) -> Tenant:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Log:
-    return Log(LogKey.create(tmp_path / "log.key", "log.example/store"))
+    return Log(LogKey.create(tmp_path / "log.key", "log.example/store"), tmp_path / "log.checkpoint")
 
 
 @dataclass
@@ -153,7 +153,6 @@ def new_release() -> Callable[..., NewRelease]:
         return NewRelease(
             asset_digest=f"sha256:{number:064x}",
             size=12_345,
-            object_key=f"videos/{number}.mp4",
             manifest_id=f"urn:c2pa:{number}",
             manifest_digest=DIGEST,
             mark_algorithm="io.github.generation-guard.lattice.1",

@@ -83,6 +83,27 @@ def test_of_two_writers_at_once_one_wins(objects: Objects, content: Content) -> 
     }
 
 
+def test_object_that_is_not_what_was_stored_is_refused(
+    objects: Objects, content: Content, tmp_path: Path
+) -> None:
+    digest = f"sha256:{hashlib.sha256(b'first').hexdigest()}"
+    objects.put("videos/one.mp4", content(b"first"))
+    for _ in range(2):
+        assert objects.require("videos/one.mp4", digest) == Stored("videos/one.mp4", 5)
+    objects.fetch("videos/one.mp4", tmp_path / "copy", digest)
+    assert (tmp_path / "copy").read_bytes() == b"first"
+    objects.delete("videos/one.mp4")
+    objects.put("videos/one.mp4", content(b"other"))
+    for call in (
+        lambda: objects.require("videos/one.mp4", digest),
+        lambda: objects.fetch("videos/one.mp4", tmp_path / "copy", digest),
+    ):
+        with pytest.raises(StoreError) as caught:
+            call()
+        assert caught.value.code == "object_altered"
+    assert not (tmp_path / "copy").exists()
+
+
 def test_deleted_object_is_missing_and_may_be_deleted_again(objects: Objects, content: Content) -> None:
     objects.put("videos/one.mp4", content(b"x"))
     objects.delete("videos/one.mp4")

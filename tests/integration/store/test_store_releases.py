@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
 
 from guard import store
 from guard.ledger import (
@@ -16,10 +15,10 @@ from guard.ledger import (
     commitment,
     from_leaf,
     read_leaf,
-    read_salt,
     verify_proof,
 )
 from guard.store import Database, NewRelease, StoreError, Tenant, Video
+from tests.log import salt_of
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -55,7 +54,7 @@ def test_release_is_found_by_every_binding_and_logged(
     video = new_video()
     with database.write() as session:
         release = store.record_release(session, video.id, new_release(7), frames(1), now=NOW)
-        log.checkpoint(session.connection(), now=NOW)
+        store.sign_log(session, log, now=NOW)
     with database.read() as session:
         for binding in (
             {"video_id": video.id},
@@ -74,7 +73,7 @@ def test_release_is_found_by_every_binding_and_logged(
         ]
         assert recorded == [(f.time, f.hash, f.quality) for f in frames(1)]  # type: ignore[attr-defined]
         proven = verify_proof(log.proof(session.connection(), release.ledger_index), None, log.public_key)
-        salt = read_salt(session.connection(), release.id)
+        salt = salt_of(session, release.id)
     entry, _ = from_leaf(proven.leaf)
     assert isinstance(entry, ReleaseEntry)
     assert entry.asset_digest == release.asset_digest
@@ -102,12 +101,12 @@ def test_file_or_manifest_of_another_release_is_a_conflict_that_logs_nothing(
     first, second = new_video(0), new_video(1)
     with database.write() as session:
         store.record_release(session, first.id, new_release(0), [], now=NOW)
-        log.checkpoint(session.connection(), now=NOW)
+        store.sign_log(session, log, now=NOW)
     with pytest.raises(StoreError) as caught, database.write() as session:
         store.record_release(session, second.id, new_release(0), [], now=NOW)
     assert caught.value.code == "conflict"
     with database.read() as session:
-        report = store.audit(session, log.public_key)
+        report = store.audit(session, log, kept=log.kept())
         assert report.ok, report.problems
         assert (report.replayed, store.get_video(session, second.id).status) == (1, "in_progress")
 
@@ -225,68 +224,3 @@ def test_counts_are_of_the_period_and_the_tenant(
         later = store.count(session, NOW + HOUR, NOW + 2 * HOUR)
         assert (later.reviewed, later.released, later.revoked) == ({"expired": 1}, 0, 1)
         assert store.count(session, NOW - HOUR, NOW).blocked == {"prompt": 1}
-
-
-@pytest.fixture
-def busy(
-    database: Database,
-    tenant: Tenant,
-    log: Log,
-    new_video: NewVideo,
-    new_release: Releases,
-    frames: Frames,
-    judged,  # type: ignore[no-untyped-def]
-) -> Database:
-    """A store with a decision, a review, a release and a revocation, and a checkpoint over all."""
-    video = new_video()
-    with database.write() as session:
-        decision = store.record_decision(
-            session, tenant.id, judged(action="review", stage="output"), video_id=video.id, now=NOW
-        )
-        review = store.open_review(
-            session,
-            video.id,
-            stage="output",
-            decision_id=decision.id,
-            reason="frames.hate",
-            expires_at=NOW + HOUR,
-            now=NOW,
-        )
-        store.decide_review(session, review.id, "approved", reviewer="R", now=NOW)
-        release = store.record_release(session, video.id, new_release(), frames(1), now=NOW)
-        store.revoke_release(session, release.id, "x", now=NOW)
-        log.checkpoint(session.connection(), now=NOW)
-    return database
-
-
-def test_audit_of_an_honest_store_passes(busy: Database, log: Log) -> None:
-    with busy.read() as session:
-        report = store.audit(session, log.public_key)
-    assert report.ok, report.problems
-    assert report.checks == ["signature", "replay", "rows", "consistency"]
-    assert (report.size, report.replayed) == (4, 4)
-
-
-@pytest.mark.parametrize(
-    ("statement", "code"),
-    [
-        ("UPDATE releases SET asset_digest = 'sha256:0'", "row_mismatch"),
-        ("UPDATE releases SET revoked_at = NULL, revocation_index = NULL", "row_missing"),
-        ("UPDATE releases SET revocation_index = NULL", "row_unlogged"),
-        ("UPDATE decisions SET action = 'allow'", "row_mismatch"),
-        ("UPDATE decisions SET ledger_index = 99", "row_unlogged"),
-        ("UPDATE reviews SET state = 'rejected'", "row_mismatch"),
-        ("UPDATE reviews SET state = 'open'", "row_missing"),
-        ("DELETE FROM fingerprints; DELETE FROM releases", "row_missing"),
-    ],
-)
-def test_audit_finds_rows_that_the_log_contradicts(
-    busy: Database, log: Log, statement: str, code: str
-) -> None:
-    with busy.write() as session:
-        for part in statement.split("; "):
-            session.execute(text(part))
-    with busy.read() as session:
-        report = store.audit(session, log.public_key)
-    assert not report.ok
-    assert code in [problem.code for problem in report.problems]

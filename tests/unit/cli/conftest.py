@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import structlog
 
 from guard.cli import main
 from guard.cli.generate import Made, finish, submit
-from guard.installation import Installation, Paths, open_installation
+from guard.installation import Installation, Paths, Record, open_installation, open_record
 from guard.pipeline.jobs import utc_now
 from guard.settings import EncoderSettings, Settings
 from guard.store import Database, Vault, create_video, find_tenant, open_review, record_decision
@@ -108,7 +109,11 @@ def here(guard: Guard, prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> G
     def opened(_: Settings) -> Installation:
         return with_pictures(open_installation(settings(prepared.data)))
 
+    def recorded(_: Settings) -> AbstractContextManager[Record]:
+        return open_record(settings(prepared.data))
+
     monkeypatch.setattr("guard.installation.open_installation", opened)
+    monkeypatch.setattr("guard.installation.open_record", recorded)
     return guard
 
 

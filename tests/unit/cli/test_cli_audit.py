@@ -16,9 +16,13 @@ from tests.policy import write_policy
 def test_the_log_of_the_installation_verifies(here: Any) -> None:
     ran = here("audit", "verify", "--json")
     assert ran.code == 0
-    assert ran.json.keys() == {"origin", "size", "root", "replayed", "checks", "problems"}
-    assert ran.json["problems"] == []
-    assert ran.json["size"] == ran.json["replayed"]
+    assert ran.json.keys() == {
+        "origin", "size", "root", "replayed", "pending", "checks", "problems", "found",
+    }  # fmt: skip
+    assert (ran.json["problems"], ran.json["found"]) == ([], 0)
+    assert ran.json["checks"][-2:] == ["prompts", "objects"]
+    assert ran.json["size"] + ran.json["pending"] == ran.json["replayed"]
+    assert "objects" not in here("audit", "verify", "--no-objects", "--json").json["checks"]
     assert here("audit", "verify").out.endswith("no problem found\n")
 
 
@@ -30,6 +34,50 @@ def test_a_changed_row_is_found(copied: Any, tmp_path: Path) -> None:
     assert ran.code == 1
     assert "PROBLEM" in ran.out
     assert copied("audit", "verify", "--json").json["problems"]
+
+
+def test_an_audit_under_another_policy_writes_nothing(copied: Any, tmp_path: Path) -> None:
+    # `copied` runs with the default policy, and the installation was made with another.
+    data = tmp_path / ".guard"
+
+    def leaves() -> int:
+        with sqlite3.connect(data / "guard.db") as database:
+            (count,) = database.execute("SELECT count(*) FROM ledger_entries").fetchone()
+        database.close()
+        return int(count)
+
+    before = leaves(), (data / "keys/log.checkpoint").read_bytes()
+    assert copied("audit", "verify").code == 0
+    assert copied("videos", "list").code == 0
+    assert (leaves(), (data / "keys/log.checkpoint").read_bytes()) == before
+
+
+def test_leaves_that_no_checkpoint_covers_are_said(copied: Any, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / ".guard/guard.db") as database:
+        database.execute("DROP TRIGGER ledger_checkpoints_no_delete")
+        database.execute("DELETE FROM ledger_checkpoints WHERE size > 3")
+    database.close()
+    ran = copied("audit", "verify")
+    assert "pending: " in ran.out
+    # Leaves that wait for the next checkpoint are none, but one is kept beside the key that covered these.
+    assert ran.code == 1
+    assert "PROBLEM [checkpoint_missing]" in ran.out
+
+
+def test_a_released_file_that_was_overwritten_is_found(copied: Any, prepared: Any, tmp_path: Path) -> None:
+    (file,) = (tmp_path / ".guard/objects/videos" / prepared.made.video_id).iterdir()
+    file.write_bytes(b"something else entirely")
+    ran = copied("audit", "verify")
+    assert ran.code == 1
+    assert "PROBLEM [object_altered]" in ran.out
+    assert copied("audit", "verify", "--no-objects").code == 0
+
+
+def test_without_an_installation_an_audit_makes_none(guard: Any, tmp_path: Path) -> None:
+    ran = guard("audit", "verify")
+    assert ran.code == 1
+    assert ran.err.startswith("error [key_missing]")
+    assert not (tmp_path / ".guard").exists()
 
 
 def test_an_export_is_checked_with_the_public_key_alone(here: Any, tmp_path: Path) -> None:

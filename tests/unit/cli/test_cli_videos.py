@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from guard.ledger import Checkpoint, LogKey
+from guard.ledger.merkle import leaf_hash
+from guard.ledger.proofs import Proof
 from tests.policy import BLOCKED_RULE, BLOCKED_WORD, HELD_WORD
 
 
@@ -91,6 +94,27 @@ def test_a_proof_of_another_file_does_not_hold(here: Any, guard: Any, prepared: 
     ran = guard("verify", clip_360, "--offline", "--proof", prepared.made.proof, "--log-key", key, "--json")
     assert ran.code == 1
     assert "proof_other_file" in ran.out
+
+
+@pytest.mark.parametrize("damage", ["binary", "foreign leaf", "detector"])
+def test_a_proof_that_cannot_be_checked_does_not_hold_either(
+    guard: Any, prepared: Any, clip_360: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    key = LogKey.create(tmp_path / "log.key", "log.example/elsewhere")
+    leaf = b"not an entry of ours"
+    note = key.sign(Checkpoint(key.name, 1, leaf_hash(leaf)).text())
+    proof = tmp_path / "file.tlog-proof"
+    proof.write_text(Proof(0, (), note, leaf).format(), "utf-8")
+    code = {"binary": "proof_malformed", "foreign leaf": "entry_invalid", "detector": "detector_failed"}[
+        damage
+    ]
+    if damage == "binary":
+        proof.write_bytes(b"\xff\x00\xfe" * 100)
+    if damage == "detector":
+        monkeypatch.setattr("guard.offline.verify_proof", lambda *_: 1 / 0)
+    ran = guard("verify", clip_360, "--offline", "--proof", proof, "--log-key", key.public, "--json")
+    assert ran.code == 1
+    assert code in ran.out
 
 
 def test_a_file_that_is_no_medium_is_an_error_line(here: Any, tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from sqlalchemy import select
 from guard import keyfiles
 from guard.bootstrap import DEMONSTRATION, default_tenant, first_key
 from guard.credentials import create_development_ca
-from guard.installation import LEFT_AFTER, Installation, open_installation
+from guard.installation import LEFT_AFTER, Installation, open_installation, open_record
 from guard.ledger import LedgerError, from_leaf
 from guard.ledger.tables import entries
 from guard.pipeline.jobs import utc_now
 from guard.settings import DiffusersBackend, EmbeddedBackend, Settings, UploadLimits
-from guard.store import audit, authenticate, create_api_key, create_tenant
+from guard.store import StoreError, audit, authenticate, create_api_key, create_tenant
 from tests.house import write_policy
 
 
@@ -48,9 +48,13 @@ def leaves(installation: Installation) -> list[str]:
 def test_a_new_folder_is_made_private_and_says_in_its_log_what_is_in_force(
     opened: Installation, data: Path
 ) -> None:
+    assert leaves(opened) == []
+    opened.announce()
     assert leaves(opened) == ["policy", "key manifest", "key mark"]
+    log = opened.services.log
+    kept = log.kept()
     with opened.services.database.read() as session:
-        report = audit(session, opened.services.log.public_key)
+        report = audit(session, log, kept=kept, vault=opened.services.vault)
     assert (report.problems, report.pending) == ([], 0)
     for folder in (data, data / "keys", data / "work", data / "uploads", data / "objects"):
         assert folder.stat().st_mode & 0o777 == 0o700, folder.name
@@ -72,12 +76,36 @@ def test_opening_again_changes_nothing(opened: Installation, data: Path) -> None
     assert {path: path.read_bytes() for path in (data / "keys").rglob("*") if path.is_file()} == before
 
 
+def test_a_record_is_looked_at_and_not_changed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with pytest.raises(LedgerError) as nothing, open_record(Settings(data=data)):
+        pass
+    assert (nothing.value.code, data.exists()) == ("key_missing", False)
+    found = open_installation(Settings(data=data))
+    found.announce()
+    found.close()
+    before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+    other = Settings(data=data, policy=write_policy(tmp_path / "policy.yaml"))
+    with open_record(other) as opened:
+        kept = opened.log.kept()
+        with opened.database.read() as session:
+            assert audit(session, opened.log, kept=kept, vault=opened.vault).ok
+    assert {path: path.read_bytes() for path in data.rglob("*") if path.is_file()} == before
+    (data / "guard.db").unlink()
+    with pytest.raises(StoreError) as lost, open_record(other):
+        pass
+    assert (lost.value.code, (data / "guard.db").exists()) == ("database_unavailable", False)
+
+
 def test_another_policy_and_a_rotated_key_are_logged_once(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path / "data", policy=write_policy(tmp_path / "policy.yaml"))
-    open_installation(Settings(data=tmp_path / "data")).close()
+    first = open_installation(Settings(data=tmp_path / "data"))
+    first.announce()
+    first.close()
     keyfiles.rotate_mark_key(tmp_path / "data" / "keys")
     for _ in range(2):
         found = open_installation(settings)
+        found.announce()
         assert leaves(found) == ["policy", "key manifest", "key mark", "policy", "key mark"]
         assert [key.id for key in found.services.mark_keys] == ["mark-2", "mark-1"]
         found.close()

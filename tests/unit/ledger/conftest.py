@@ -37,7 +37,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def log(tmp_path: Path) -> Log:
-    return Log(LogKey.create(tmp_path / "log.key", ORIGIN))
+    return Log(LogKey.create(tmp_path / "log.key", ORIGIN), tmp_path / "log.checkpoint")
 
 
 @pytest.fixture
@@ -48,9 +48,12 @@ def entry() -> Callable[[int], Entry]:
         if number % 3 == 2:
             return ReleaseEntry(
                 release_id=f"release_{number}",
-                tenant_id="tenant_1",
+                tenant_commitment="hmac-" + DIGEST,
                 video_id=f"video_{number}",
                 asset_digest=DIGEST,
+                size=1000,
+                manifest_id=f"urn:c2pa:{number}",
+                fingerprint_digest=DIGEST,
                 manifest_digest=DIGEST,
                 model_digest=DIGEST,
                 policy_digest=DIGEST,
@@ -60,7 +63,7 @@ def entry() -> Callable[[int], Entry]:
             )
         return DecisionEntry(
             decision_id=f"decision_{number}",
-            tenant_id="tenant_1",
+            tenant_commitment="hmac-" + DIGEST,
             stage="prompt",
             action="allow",
             reason="allowed",

@@ -53,7 +53,7 @@ def tamper(engine: Engine, statement: str) -> None:
 def test_honest_log_passes(
     engine: Engine, log: Log, signed: str, fill: Fill, entry: Callable[[int], Entry]
 ) -> None:
-    report = audit(engine, log, expected=lambda: rows(entry), previous_checkpoint=signed)
+    report = audit(engine, log, expected=lambda: rows(entry), previous_checkpoints=[signed])
     assert report.ok, report.problems
     assert report.checks == ["signature", "replay", "rows", "consistency"]
     assert (report.size, report.replayed, report.pending) == (40, 40, 0)
@@ -111,8 +111,8 @@ def test_log_cut_back_with_its_checkpoints_is_found_by_a_kept_checkpoint(
     tamper(engine, "DELETE FROM ledger_nodes WHERE (node_index + 1) * (1 << level) > 24")
     tamper(engine, "DELETE FROM ledger_checkpoints WHERE size > 24")
     assert audit(engine, log).ok
-    report = audit(engine, log, previous_checkpoint=signed)
-    assert [problem.code for problem in report.problems] == ["log_truncated"]
+    report = audit(engine, log, previous_checkpoints=[signed])
+    assert [problem.code for problem in report.problems] == ["checkpoint_missing", "log_truncated"]
 
 
 def test_rewritten_and_signed_again_is_found_by_a_kept_checkpoint(
@@ -126,8 +126,8 @@ def test_rewritten_and_signed_again_is_found_by_a_kept_checkpoint(
             append(conn, entry(number + 3), now=NOW)
         log.checkpoint(conn, now=NOW)
     assert audit(engine, log).ok
-    report = audit(engine, log, previous_checkpoint=signed)
-    assert [problem.code for problem in report.problems] == ["root_mismatch"]
+    report = audit(engine, log, previous_checkpoints=[signed])
+    assert [problem.code for problem in report.problems] == ["checkpoint_missing", "root_mismatch"]
 
 
 def test_row_that_disagrees_with_its_leaf_is_found(

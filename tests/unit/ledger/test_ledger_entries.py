@@ -17,7 +17,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
 def decision(**changes: object) -> DecisionEntry:
     values: dict[str, object] = {
         "decision_id": "decision_1",
-        "tenant_id": "tenant_1",
+        "tenant_commitment": "hmac-" + DIGEST,
         "stage": "prompt",
         "action": "block",
         "reason": "rule.weapons-1",
@@ -57,7 +57,7 @@ def test_leaf_reads_back_as_the_entry() -> None:
     [
         ("reason", "the prompt asked for a weapon"),
         ("reason", "Großbuchstaben"),
-        ("tenant_id", "Erika Mustermann"),
+        ("tenant_commitment", "Erika Mustermann"),
         ("categories", ("one two",)),
         ("policy_digest", "abc"),
         ("commitment", "a red fox runs through snow"),

@@ -60,18 +60,6 @@ def naive_path(m: int, leaves: list[bytes]) -> list[bytes]:
     return [*naive_path(m - k, leaves[k:]), naive_root(leaves[:k])]
 
 
-def naive_subproof(m: int, leaves: list[bytes], whole: bool) -> list[bytes]:
-    """SUBPROOF of RFC 6962, section 2.1.2."""
-    if m == len(leaves):
-        return [] if whole else [naive_root(leaves)]
-    k = 1
-    while k * 2 < len(leaves):
-        k *= 2
-    if m <= k:
-        return [*naive_subproof(m, leaves[:k], whole), naive_root(leaves[k:])]
-    return [*naive_subproof(m - k, leaves[k:], False), naive_root(leaves[:k])]
-
-
 def ranges_to_hashes(leaves: list[bytes], ranges: list[merkle.Range]) -> list[bytes]:
     """Hash planned ranges by way of complete nodes, as the database does."""
     nodes: dict[merkle.Node, bytes] = {}
@@ -127,39 +115,6 @@ def test_inclusion_proofs_hold_for_nothing_else(data: st.DataObject, size: int) 
     assert not merkle.verify_inclusion(leaf, size, size, path, root)
 
 
-@given(st.data(), st.integers(1, 200))
-def test_consistency_proofs_are_those_of_the_rfc_and_hold(data: st.DataObject, new: int) -> None:
-    leaves = make_leaves(new)
-    old = data.draw(st.integers(0, new))
-    path = ranges_to_hashes(leaves, merkle.consistency_ranges(old, new))
-    assert path == (naive_subproof(old, leaves, True) if old else [])
-    assert merkle.verify_consistency(old, new, naive_root(leaves[:old]), naive_root(leaves), path)
-
-
-@given(st.data(), st.integers(2, 100))
-def test_consistency_proofs_hold_for_no_other_history(data: st.DataObject, new: int) -> None:
-    leaves = make_leaves(new)
-    old = data.draw(st.integers(1, new - 1))
-    path = naive_subproof(old, leaves, True)
-    old_root, new_root = naive_root(leaves[:old]), naive_root(leaves)
-    rewritten = [*leaves]
-    rewritten[data.draw(st.integers(0, old - 1))] = b"rewritten"
-    assert not merkle.verify_consistency(old, new, naive_root(rewritten[:old]), new_root, path)
-    assert not merkle.verify_consistency(old, new, old_root, naive_root(rewritten), path)
-    assert not merkle.verify_consistency(old, new, old_root, new_root, [*path, bytes(32)])
-    assert not merkle.verify_consistency(old, new, old_root, new_root, path[:-1])
-    assert not merkle.verify_consistency(new, old, new_root, old_root, path)
-
-
-def test_equal_sizes_need_equal_roots_and_no_proof() -> None:
-    root = naive_root(LEAVES)
-    assert merkle.verify_consistency(8, 8, root, root, [])
-    assert not merkle.verify_consistency(8, 8, root, bytes(32), [])
-    assert not merkle.verify_consistency(0, 8, bytes(32), root, [])
-
-
 def test_proofs_outside_of_the_tree_are_refused() -> None:
     with pytest.raises(ValueError, match="inside the tree"):
         merkle.inclusion_ranges(8, 8)
-    with pytest.raises(ValueError, match="must not exceed"):
-        merkle.consistency_ranges(9, 8)

@@ -104,7 +104,7 @@ class Bench:
         self.database = Database(f"sqlite:///{folder / 'guard.db'}", busy_timeout=1.0)
         self.database.migrate()
         self.ahead = timedelta(0)
-        log = Log(LogKey.create(folder / "log.key", "log.example/bench"))
+        log = Log(LogKey.create(folder / "log.key", "log.example/bench"), folder / "log.checkpoint")
         self.jobs = VideoJobs(
             self.database, Vault(b"k" * 32), log, review_expires=timedelta(hours=1), now=self.now
         )

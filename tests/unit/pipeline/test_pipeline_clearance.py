@@ -23,7 +23,7 @@ from guard.pipeline.steps import VideoSteps, WorkFolder
 from guard.pipeline.submit import Submission, submit
 from guard.settings import Settings
 from guard.store import NewRelease, Objects, StoreError, find_release, get_video, review_of
-from guard.store.models import Decision, IdempotencyKey
+from guard.store.models import Decision, IdempotencyKey, object_key
 from policies import Judge, NgramClassifier, load_policy
 from tests.house import ALLOWED, HELD, MODEL, SetScorer, write_policy
 from tests.stub_generator import PictureGenerator
@@ -79,15 +79,14 @@ def looked_at(opened: Installation, video_id: str, score: float = 0.0) -> str:
 
 
 def release(opened: Installation, video_id: str, path: Path | None = None) -> None:
-    key = f"videos/{video_id}/file.mp4"
+    digest = f"sha256:{video_id.encode().hex():0<64}"[:71]
     if path is not None:
-        opened.services.objects.put(key, path)
+        opened.services.objects.put(object_key(video_id, digest), path)
     opened.jobs.release(
         opened.jobs.load(video_id),
         NewRelease(
-            asset_digest=f"sha256:{video_id.encode().hex():0<64}"[:71],
+            asset_digest=digest,
             size=1,
-            object_key=key,
             manifest_id=f"urn:c2pa:{video_id}",
             manifest_digest=DIGEST,
             mark_algorithm="lattice",
@@ -178,7 +177,7 @@ def test_a_deletion_that_breaks_off_can_be_asked_for_again(opened: Installation,
     file = tmp_path / "file.mp4"
     file.write_bytes(b"x")
     release(opened, video_id, file)
-    stored = opened.paths.data / "objects" / "videos" / video_id / "file.mp4"
+    (stored,) = (opened.paths.data / "objects" / "videos" / video_id).iterdir()
     away = dataclasses.replace(opened.services, objects=Away(opened.paths.data / "objects"))
     with pytest.raises(StoreError) as caught:
         afterwards.delete(away, video_id, tenant_id=default_tenant(opened))

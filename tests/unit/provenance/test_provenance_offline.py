@@ -25,10 +25,13 @@ DIGEST = "sha256:" + "ab" * 32
 def release(sha256: str) -> ReleaseEntry:
     return ReleaseEntry(
         release_id="release_1",
-        tenant_id="tenant_1",
+        tenant_commitment="hmac-sha256:" + "cd" * 32,
         video_id="video_1",
         asset_digest=f"sha256:{sha256}",
+        size=1000,
+        manifest_id="urn:c2pa:1",
         manifest_digest=DIGEST,
+        fingerprint_digest=DIGEST,
         model_digest=DIGEST,
         policy_digest=DIGEST,
         mark_algorithm="lattice",
@@ -44,7 +47,8 @@ def sha256(signed: Path) -> str:
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
-    return Log(LogKey.create(tmp_path_factory.mktemp("offline") / "log.key", "log.example/offline"))
+    folder = tmp_path_factory.mktemp("offline")
+    return Log(LogKey.create(folder / "log.key", "log.example/offline"), folder / "log.checkpoint")
 
 
 @pytest.fixture(scope="module")

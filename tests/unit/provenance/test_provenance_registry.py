@@ -59,7 +59,6 @@ def releases(database: Database) -> list[Release]:
             new = NewRelease(
                 asset_digest=f"sha256:{number:064x}",
                 size=1000,
-                object_key=f"videos/{number}.mp4",
                 manifest_id=f"urn:c2pa:{number}",
                 manifest_digest=DIGEST,
                 mark_algorithm="lattice",
