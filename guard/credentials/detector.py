@@ -156,9 +156,18 @@ def _evidence(
         outcome=outcome,
         strength=strength,
         claim=claim,
-        summary=dict(SENTENCES[sentence]),
+        summary=_summary(report, sentence),
         details=_details(report),
     )
+
+
+def _summary(report: CredentialsReport, sentence: Sentence) -> dict[str, str]:
+    said = SENTENCES[sentence]
+    if "identity_not_examined" not in report.warnings:
+        return dict(said)
+    return {
+        language: f"{text} {SENTENCES['identity_not_examined'][language]}" for language, text in said.items()
+    }
 
 
 def _details(report: CredentialsReport) -> dict[str, JsonValue]:

@@ -20,6 +20,7 @@ from guard.credentials import (
     evidence_of,
     sign,
 )
+from tests.credentials_actor import sign_with_actor
 from tests.credentials_forge import IPTC, altered, box, created, definition, flipped, retyped, sign_as_is
 
 
@@ -191,3 +192,13 @@ def test_a_file_that_vanished_is_an_error_and_not_a_verdict(clip: Path, trust: T
     detector = CredentialsDetector(trust)
     assert [item.outcome for item in examine(gone, [detector])] == [Outcome.ERROR]
     assert detector.last_report is None
+
+
+def test_an_identity_that_was_not_examined_is_said(
+    clip: Path, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    named = sign_with_actor(clip, tmp_path / "out.mp4", identity)
+    (evidence,) = examine(subject(named), [CredentialsDetector(trust)])
+    assert evidence.claim is Claim.DECLARES_CAPTURE
+    assert "not examined" in evidence.summary["en"]
+    assert "nicht geprüft" in evidence.summary["de"]
