@@ -169,9 +169,14 @@ def test_a_file_without_credentials_says_nothing(
         (("cawg.ica.did_unavailable", "signingCredential.untrusted"), Outcome.INCONCLUSIVE),
         (("signingCredential.untrusted", "claimSignature.mismatch"), Outcome.DETECTED),
         (("assertion.dataHash.mismatch",), Outcome.DETECTED),
+        (("assertion.required.missing", "signingCredential.untrusted"), Outcome.INCONCLUSIVE),
+        (("claim.hardBindings.missing",), Outcome.INCONCLUSIVE),
+        (("assertion.missing", "assertion.required.missing"), Outcome.DETECTED),
     ],
 )
-def test_doubts_about_the_signer_are_not_tampering(failures: tuple[str, ...], outcome: Outcome) -> None:
+def test_doubts_about_the_signer_or_the_form_are_not_tampering(
+    failures: tuple[str, ...], outcome: Outcome
+) -> None:
     report = CredentialsReport(state="invalid", failures=failures, library="test")
     (evidence,) = evidence_of(report)
     assert evidence.outcome is outcome
