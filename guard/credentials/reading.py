@@ -94,6 +94,9 @@ def _from_error(error: c2pa.C2paError) -> CredentialsReport:
     if marker in text:
         url = clean(text.split(marker, 1)[1].strip())
         return CredentialsReport(state="remote", reason="remote_manifest", remote_url=url, library=library())
+    if isinstance(error, c2pa.C2paError.Io) or "asset could not be parsed" in text:
+        # The container is what fails; whether there are credentials in it is not known.
+        return CredentialsReport(state="malformed", reason="asset_unreadable", library=library())
     return CredentialsReport(state="malformed", reason="unreadable", library=library())
 
 
