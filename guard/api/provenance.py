@@ -14,7 +14,6 @@ from guard.api.wire import seconds
 from guard.credentials import CredentialsReport
 
 router = APIRouter(prefix="/v1")
-_VALIDATION = {"trusted": "trusted", "valid": "valid", "absent": "not_present", "remote": "not_present"}
 
 
 @router.post("/content_provenance_checks")
@@ -52,7 +51,7 @@ def check_object(verified: Verified) -> dict[str, Any]:
 
 def _c2pa(report: CredentialsReport) -> dict[str, Any]:
     claims = report.claims
-    state = _VALIDATION.get(report.state, "invalid")
+    state = _validation(report)
     agents = [action.software_agent for action in claims.actions] if claims is not None else []
     return {
         "type": "c2pa",
@@ -62,3 +61,16 @@ def _c2pa(report: CredentialsReport) -> dict[str, Any]:
         "model": next((agent for agent in agents if agent), None),
         "generated_at": None if claims is None else claims.signed_at or claims.claimed_at,
     }
+
+
+def _validation(report: CredentialsReport) -> str:
+    """The wire knows four states; a manifest that nobody saw is not present."""
+    match report.state:
+        case "trusted" | "valid":
+            return report.state
+        case "absent" | "remote":
+            return "not_present"
+        case "malformed" if report.reason == "asset_unreadable":
+            return "not_present"
+        case _:
+            return "invalid"

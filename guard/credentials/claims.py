@@ -13,6 +13,9 @@ from guard.credentials import source_types
 from guard.credentials.report import ClaimedAction, ClaimedBinding, ManifestClaims
 from guard.credentials.trust import Trust
 
+UNEXAMINED = frozenset({"cawg.ica.did_unavailable"})
+"""Codes of an identity whose key would have to be asked for on the network: nothing is known to be wrong with it."""
+
 _MAX_TEXT = 500
 _MAX_ITEMS = 200
 _MAX_VALUE = 65536

@@ -20,9 +20,14 @@ _contexts: dict[tuple[int, str], c2pa.Context] = {}
 _MAX_CONTEXTS = 16
 
 
-def context_for(trust: Trust) -> c2pa.Context:
-    """A context with these anchors; offline, and shared by all threads of this process."""
-    return _context(trust.settings())
+def context_for(trust: Trust, *, identities: bool = True) -> c2pa.Context:
+    """A context with these anchors; offline, and shared by all threads of this process.
+
+    Args:
+        trust: whom to believe.
+        identities: also check the identities of actors (CAWG) that a manifest names.
+    """
+    return _context(trust.settings(identities=identities))
 
 
 def presence_context() -> c2pa.Context:

@@ -34,11 +34,16 @@ _NON_EDITORIAL = frozenset(
 
 _OTHERS_WORD = ("signingCredential.", "timeStamp.", "cawg.")
 _CHANGED = ("mismatch", "missing", "undeclared")
+_LEFT_OUT = frozenset({"assertion.required.missing", "claim.hardBindings.missing"})
+"""What the signer never put in: a claim lists all that was signed, so these cannot come of a later change."""
 
 
 def _shows_change(codes: Sequence[str]) -> bool:
     """Whether a signature or a hash fails, rather than a certificate, a time, an identity or a form."""
-    return any(code.endswith(_CHANGED) and not code.startswith(_OTHERS_WORD) for code in codes)
+    return any(
+        code.endswith(_CHANGED) and not code.startswith(_OTHERS_WORD) and code not in _LEFT_OUT
+        for code in codes
+    )
 
 
 class CredentialsDetector:
@@ -156,9 +161,18 @@ def _evidence(
         outcome=outcome,
         strength=strength,
         claim=claim,
-        summary=dict(SENTENCES[sentence]),
+        summary=_summary(report, sentence),
         details=_details(report),
     )
+
+
+def _summary(report: CredentialsReport, sentence: Sentence) -> dict[str, str]:
+    said = SENTENCES[sentence]
+    if "identity_not_examined" not in report.warnings:
+        return dict(said)
+    return {
+        language: f"{text} {SENTENCES['identity_not_examined'][language]}" for language, text in said.items()
+    }
 
 
 def _details(report: CredentialsReport) -> dict[str, JsonValue]:

@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from guard.credentials.claims import Codes, clean, manifest_claims, time_is_trusted, validation_codes
+from guard.credentials.claims import (
+    UNEXAMINED,
+    Codes,
+    clean,
+    manifest_claims,
+    time_is_trusted,
+    validation_codes,
+)
 from guard.credentials.report import IngredientReport, IngredientState
 from guard.credentials.trust import Trust
 
 _MAX_NODES = 200
 _MAX_DEPTH = 24
 _TRUST_CODES = {"signingCredential.untrusted", "signingCredential.trusted"}
+_NO_BREAK = _TRUST_CODES | UNEXAMINED
 
 
 class Tree:
@@ -32,6 +40,11 @@ class Tree:
         self._nodes = 0
         self._failures: dict[str, None] = {}
         self.truncated = False
+
+    @property
+    def now(self) -> frozenset[str]:
+        """What fails in the ingredients by today's validation."""
+        return frozenset(code for codes in self._deltas.values() for code in codes.failures)
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -66,7 +79,7 @@ class Tree:
         # Who was trusted when the ingredient was taken in does not matter; today's lists decide.
         own = [code for code in ingested.failures if code not in _TRUST_CODES]
         failures = tuple(dict.fromkeys([*own, *now.failures]))
-        broken = tuple(code for code in failures if code not in _TRUST_CODES)
+        broken = tuple(code for code in failures if code not in _NO_BREAK)
         self._failures.update(dict.fromkeys(broken))
         claims = None
         if isinstance(manifest, Mapping):

@@ -16,7 +16,14 @@ from typing import Any, BinaryIO
 import c2pa
 
 from guard.credentials import bmff
-from guard.credentials.claims import Codes, clean, manifest_claims, time_is_trusted, validation_codes
+from guard.credentials.claims import (
+    UNEXAMINED,
+    Codes,
+    clean,
+    manifest_claims,
+    time_is_trusted,
+    validation_codes,
+)
 from guard.credentials.context import context_for
 from guard.credentials.errors import CredentialsError
 from guard.credentials.ingredients import Tree
@@ -62,9 +69,10 @@ def read(path: Path, trust: Trust) -> CredentialsReport:
         return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
 
 
-def _store(path: Path, trust: Trust) -> dict[str, Any] | None:
+def _store(path: Path, trust: Trust, *, identities: bool = True) -> dict[str, Any] | None:
     """The library's JSON of all manifests, or None if it is too large."""
-    with path.open("rb") as file, c2pa.Reader(_hint(file), file, context=context_for(trust)) as reader:
+    context = context_for(trust, identities=identities)
+    with path.open("rb") as file, c2pa.Reader(_hint(file), file, context=context) as reader:
         text = reader.json()
     store: dict[str, Any] | None = json.loads(text) if len(text) <= _MAX_JSON else None
     return store
@@ -86,6 +94,9 @@ def _from_error(error: c2pa.C2paError) -> CredentialsReport:
     if marker in text:
         url = clean(text.split(marker, 1)[1].strip())
         return CredentialsReport(state="remote", reason="remote_manifest", remote_url=url, library=library())
+    if isinstance(error, c2pa.C2paError.Io) or "asset could not be parsed" in text:
+        # The container is what fails; whether there are credentials in it is not known.
+        return CredentialsReport(state="malformed", reason="asset_unreadable", library=library())
     return CredentialsReport(state="malformed", reason="unreadable", library=library())
 
 
@@ -105,6 +116,10 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
     codes = validation_codes(results.get("activeManifest"))
     tree = Tree(store, trust)
     ingredients = tree.below(label)
+    failing = frozenset(codes.failures) | tree.now
+    if failing & UNEXAMINED and failing <= UNEXAMINED | {"signingCredential.untrusted"}:
+        # The library calls such a file Invalid; what it says of all the rest is what it says without identities.
+        store = _store(path, trust, identities=False) or store
     believed = _signer_list(path, store, trust)
     state: State = "invalid"
     if store.get("validation_state") in ("Trusted", "Valid"):
@@ -121,10 +136,11 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
         state=state,
         reason=reason,
         claims=claims,
-        failures=codes.failures,
+        failures=tuple(code for code in codes.failures if state == "invalid" or code not in UNEXAMINED),
         ingredient_failures=tree.failures,
         warnings=tuple(code for code in codes.informational if code not in _SILENT)
-        + _exclusion_warnings(manifest or {}),
+        + _exclusion_warnings(manifest or {})
+        + (("identity_not_examined",) if failing & UNEXAMINED else ()),
         ingredients=ingredients,
         truncated=tree.truncated,
         protection=protection,
@@ -145,7 +161,7 @@ def _signer_list(path: Path, store: dict[str, Any], trust: Trust) -> AnchorList 
     believed = trust.vouching(_matched(store), "manifest")
     if believed is not None or not (only := trust.only("manifest")).lists:
         return believed
-    again = _store(path, only)
+    again = _store(path, only, identities=False)
     return only.vouching(_matched(again), "manifest") if again else None
 
 

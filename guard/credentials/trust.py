@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -136,9 +136,10 @@ class Trust(BaseModel):
         """Identifies the set of lists, for the record of a verification: "sha256:…"."""
         return "sha256:" + sha256("\n".join(entry.digest for entry in self.lists).encode()).hexdigest()
 
-    def settings(self) -> dict[str, JsonValue]:
-        """Settings for a `c2pa.Context`."""
-        settings: dict[str, JsonValue] = json.loads(json.dumps(BASE_SETTINGS))
+    def settings(self, *, identities: bool = True) -> dict[str, JsonValue]:
+        """Settings for a `c2pa.Context`, which checks the identities of actors if asked to."""
+        settings: dict[str, Any] = json.loads(json.dumps(BASE_SETTINGS))
+        settings["core"]["decode_identity_assertions"] = identities
         settings["trust"] = {
             "trust_config": TRUST_CONFIG,
             "anchors": [

@@ -16,6 +16,7 @@ Sentence = Literal[
     "declares_ai_edit",
     "declares_capture",
     "declares_other",
+    "identity_not_examined",
 ]
 
 SENTENCES: dict[Sentence, dict[str, str]] = {
@@ -62,5 +63,9 @@ SENTENCES: dict[Sentence, dict[str, str]] = {
     "declares_other": {
         "en": "Intact Content Credentials declare neither a trained model nor a recording.",
         "de": "Unversehrte Content Credentials geben weder ein trainiertes Modell noch eine Aufnahme an.",
+    },
+    "identity_not_examined": {
+        "en": "Whom they name as the actor was not examined, since that would need the network.",
+        "de": "Wen sie als Urheber nennen, wurde nicht geprüft, da dies das Netz erfordern würde.",
     },
 }

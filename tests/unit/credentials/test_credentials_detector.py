@@ -20,6 +20,7 @@ from guard.credentials import (
     evidence_of,
     sign,
 )
+from tests.credentials_actor import sign_with_actor
 from tests.credentials_forge import IPTC, altered, box, created, definition, flipped, retyped, sign_as_is
 
 
@@ -168,9 +169,14 @@ def test_a_file_without_credentials_says_nothing(
         (("cawg.ica.did_unavailable", "signingCredential.untrusted"), Outcome.INCONCLUSIVE),
         (("signingCredential.untrusted", "claimSignature.mismatch"), Outcome.DETECTED),
         (("assertion.dataHash.mismatch",), Outcome.DETECTED),
+        (("assertion.required.missing", "signingCredential.untrusted"), Outcome.INCONCLUSIVE),
+        (("claim.hardBindings.missing",), Outcome.INCONCLUSIVE),
+        (("assertion.missing", "assertion.required.missing"), Outcome.DETECTED),
     ],
 )
-def test_doubts_about_the_signer_are_not_tampering(failures: tuple[str, ...], outcome: Outcome) -> None:
+def test_doubts_about_the_signer_or_the_form_are_not_tampering(
+    failures: tuple[str, ...], outcome: Outcome
+) -> None:
     report = CredentialsReport(state="invalid", failures=failures, library="test")
     (evidence,) = evidence_of(report)
     assert evidence.outcome is outcome
@@ -191,3 +197,13 @@ def test_a_file_that_vanished_is_an_error_and_not_a_verdict(clip: Path, trust: T
     detector = CredentialsDetector(trust)
     assert [item.outcome for item in examine(gone, [detector])] == [Outcome.ERROR]
     assert detector.last_report is None
+
+
+def test_an_identity_that_was_not_examined_is_said(
+    clip: Path, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    named = sign_with_actor(clip, tmp_path / "out.mp4", identity)
+    (evidence,) = examine(subject(named), [CredentialsDetector(trust)])
+    assert evidence.claim is Claim.DECLARES_CAPTURE
+    assert "not examined" in evidence.summary["en"]
+    assert "nicht geprüft" in evidence.summary["de"]

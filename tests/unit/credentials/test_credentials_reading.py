@@ -29,6 +29,7 @@ from guard.credentials import (
     sign,
 )
 from guard.credentials.context import context_for
+from tests.credentials_actor import sign_with_actor
 from tests.credentials_forge import (
     ISSUER,
     altered,
@@ -102,8 +103,8 @@ def test_unreadable_credentials_are_malformed(signed: Path, trust: Trust, tmp_pa
     garbage = tmp_path / "garbage.mp4"
     garbage.write_bytes(signed.read_bytes() + b"garbage!" * 3)
     header = flipped(signed, tmp_path / "header.mp4", offset_of(signed, b"jumb") + 1)
-    for path in (garbage, header):
-        assert (read(path, trust).state, read(path, trust).reason) == ("malformed", "unreadable")
+    for path, reason in ((garbage, "asset_unreadable"), (header, "unreadable")):
+        assert (read(path, trust).state, read(path, trust).reason) == ("malformed", reason)
 
 
 @pytest.mark.parametrize(
@@ -337,3 +338,39 @@ def test_a_certificate_that_has_expired_since_is_not_trusted(
 
 def test_a_renamed_media_box_of_a_signed_file_is_invalid(signed: Path, trust: Trust, tmp_path: Path) -> None:
     assert read(retyped(signed, tmp_path / "out.mp4", "/mdat", b"free"), trust).state == "invalid"
+
+
+def test_an_identity_that_only_the_network_could_confirm_leaves_the_rest_standing(
+    clip: Path, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    """The library calls the file Invalid, since it may not look up where the actor's key is."""
+    named = sign_with_actor(clip, tmp_path / "out.mp4", identity)
+    for believed, state in ((trust, "trusted"), (Trust(), "valid")):
+        report = read(named, believed)
+        assert report.state == state
+        assert set(report.failures) <= {"signingCredential.untrusted"}
+        assert "identity_not_examined" in report.warnings
+    changed = read(flipped(named, tmp_path / "changed.mp4", into_mdat(named)), trust)
+    assert (changed.state, "assertion.bmffHash.mismatch" in changed.failures) == ("invalid", True)
+
+
+def test_an_identity_found_to_be_wrong_is_invalid(
+    clip: Path, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    report = read(sign_with_actor(clip, tmp_path / "out.mp4", identity, did="nobody"), trust)
+    assert report.state == "invalid"
+    assert report.failures == ("cawg.ica.invalid_verifiable_credential",)
+
+
+def test_what_was_made_from_such_a_file_keeps_it_as_its_source(
+    clip: Path, spec: ManifestSpec, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    named = sign_with_actor(clip, tmp_path / "named.mp4", identity)
+    out = tmp_path / "out.mp4"
+    sign(
+        clip, out, replace(spec, kind="edit", ingredients=(Ingredient(named, "p.mp4", "parentOf"),)), identity
+    )
+    report = read(out, trust)
+    assert report.state == "trusted"
+    assert report.ingredient_failures == ()
+    assert [node.state for node in report.ingredients] == ["trusted"]
