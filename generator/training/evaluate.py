@@ -73,7 +73,7 @@ def prompts(
     found = []
     for _ in range(count):
         scene = sample_scene(rng, split=split, two=two)
-        spoken_in: Language = language or rng.choice(("en", "de"))
+        spoken_in: Language = language if language is not None else rng.choice(("en", "de"))
         text, _ = caption(scene, rng, spoken_in, complete=True)
         found.append(Asked(text, spoken_in, slots_of(scene), scene))
     return found
