@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from guard.installation import Paths
-from guard.ledger import LedgerError, read_salt
 from guard.pipeline.jobs import utc_now
 from guard.store import Database, StoreError, Vault, get_decision, get_review
 from guard.store.models import Prompt
+from tests.log import salt_of
 from tests.policy import BLOCKED_WORD
 from tests.unit.cli.conftest import Prepared
 
@@ -33,10 +33,7 @@ class Kept:
 
     def salt(self, decision_id: str) -> bytes | None:
         with self.database.read() as session:
-            try:
-                return read_salt(session.connection(), get_decision(session, decision_id).prompt_id or "")
-            except LedgerError:
-                return None
+            return salt_of(session, get_decision(session, decision_id).prompt_id or "") or None
 
     def ciphertext(self, decision_id: str) -> bytes:
         with self.database.read() as session:
