@@ -45,6 +45,21 @@ LangOption = Annotated[
 ]
 
 
+def _usable_folder(folder: Path) -> Path:
+    """Refuse, before any work, a folder that could not be written to in the end; it is made when there is a file."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise typer.BadParameter(f"{nearest} is a file; name a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"nothing may be written in {nearest}; name another folder")
+    return folder
+
+
+OutOption = Annotated[
+    Path, typer.Option("--out", help="Folder for the files; made if it is missing.", callback=_usable_folder)
+]
+
+
 def language(chosen: str) -> Language:
     """The language asked for, or the environment's."""
     if chosen in ("en", "de"):

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from guard import __version__
-from guard.cli import audit, generate, keys, models, people, policy, prompts, reports, serve, train, verify
+from guard.cli import (
+    audit,
+    generate,
+    keys,
+    models,
+    people,
+    policy,
+    prompts,
+    reports,
+    serve,
+    train,
+    verify,
+    videos,
+)
 from guard.cli.common import errors_explained, out, quiet_logs
 
 app = typer.Typer(
@@ -24,7 +37,7 @@ app.command("serve")(serve.serve)
 app.command("generate")(generate.generate)
 app.command("verify")(verify.verify)
 app.command("report")(reports.report)
-app.add_typer(generate.videos_app, name="videos")
+app.add_typer(videos.app, name="videos")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.release_app, name="release")
 app.add_typer(prompts.app, name="prompts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tests.unit.cli.conftest import hold
@@ -43,14 +44,21 @@ def test_a_rejection_ends_the_video_and_stays(here: Any, held: str) -> None:
     assert here("audit", "verify").code == 0
 
 
-def test_an_approval_lets_the_video_go_on(here: Any, held: str) -> None:
+def test_an_approval_lets_the_video_go_on(here: Any, held: str, tmp_path: Path) -> None:
     assert here("review", "approve", held, "--note", "harmless").out == f"{held} approved\n"
     video_id = here("review", "show", held, "--json").json["video_id"]
     rows = {row["id"]: row for row in here("videos", "list", "--json").json}
     assert rows[video_id]["hold"] is None
     assert rows[video_id]["status"] in ("queued", "in_progress")
+    refused = here("videos", "fetch", video_id)
+    assert (refused.code, refused.err.split("]")[0]) == (1, "error [video_not_ready")
     ended = here("videos", "resume", "--json")
-    assert (ended.code, ended.json[video_id]) == (0, "completed")
+    (row,) = (row for row in ended.json if row["id"] == video_id)
+    assert (ended.code, row["status"]) == (0, "completed")
+    assert row["file"] == f"out/{video_id}.mp4"
+    assert Path(row["proof"]).read_text() == here("audit", "proof", video_id).out
+    again = here("videos", "fetch", video_id, "--out", tmp_path / "again", "--json")
+    assert Path(again.json["file"]).read_bytes() == Path(row["file"]).read_bytes()
 
 
 def test_nothing_held_is_said(guard: Any) -> None:
@@ -66,6 +74,7 @@ def test_unknown_ids_are_errors(guard: Any) -> None:
         ("release", "show", "video_none"),
         ("release", "revoke", "video_none", "--reason", "x"),
         ("audit", "proof", "video_none"),
+        ("videos", "fetch", "video_none"),
     ):
         ran = guard(*arguments)
         assert (ran.code, ran.out) == (1, ""), arguments
@@ -89,3 +98,4 @@ def test_a_revoked_release_is_remembered_and_verifies_as_such(copied: Any, prepa
     registry = [item for item in verdict["evidence"] if item["type"] == "registry"]
     assert [item["claim"] for item in registry] == ["own_release_revoked"]
     assert copied("audit", "verify").code == 0
+    assert copied("videos", "fetch", prepared.made.video_id).err.startswith("error [video_revoked]")

@@ -28,6 +28,17 @@ def test_generate_saves_the_released_file_and_its_proof(here: Any, tmp_path: Pat
     assert ran.json["video_id"] in here("videos", "list", "--limit", 50).out
 
 
+def test_a_folder_that_cannot_be_used_is_said_before_any_work(here: Any, tmp_path: Path) -> None:
+    before = here("videos", "list", "--json").json
+    (tmp_path / "notes").write_text("a file")
+    for folder in (tmp_path / "notes", tmp_path / "notes" / "deeper"):
+        for command in (("generate", "a boat"), ("videos", "resume"), ("report",)):
+            ran = here(*command, "--out", folder)
+            assert (ran.code, ran.out) == (2, "")
+            assert "is a file" in ran.err
+    assert here("videos", "list", "--json").json == before
+
+
 @pytest.mark.parametrize(("lang", "word"), [("en", "Please"), ("de", "Bitte")])
 def test_a_blocked_prompt_makes_no_job(here: Any, lang: str, word: str) -> None:
     before = here("videos", "list", "--json").json
