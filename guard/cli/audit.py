@@ -49,6 +49,11 @@ def verify(
             )
         report = verify_export(folder, log_key_text(log_key).strip(), previous_checkpoint=before)
     else:
+        if log_key:
+            raise typer.BadParameter(
+                "an installation is checked with its own key: name the folder of an exported log, or leave it out",
+                param_hint="--log-key",
+            )
         report = _audited(before, objects=objects)
     if as_json:
         show_json(asdict(report))

@@ -70,6 +70,13 @@ def language(chosen: str) -> Language:
     return "de" if name.lower().startswith("de") else "en"
 
 
+def filled(text: str) -> str:
+    """Refuse an argument or option that says nothing."""
+    if not text.strip():
+        raise typer.BadParameter("must not be empty")
+    return text
+
+
 def show_json(value: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
@@ -109,11 +116,18 @@ def quiet_logs() -> None:
 
 @contextmanager
 def installation() -> Iterator[Installation]:
-    """The local installation, opened and closed."""
+    """The local installation, opened and closed; one that had to be made is mentioned, lest it was asked by mistake."""
     from guard.installation import open_installation
 
     opened = open_installation(load_settings())
     try:
+        if opened.new:
+            err.print(
+                f"Made a new data folder with keys of its own: {opened.paths.data} (--data names another)",
+                style="yellow",
+                markup=False,
+                highlight=False,
+            )
         yield opened
     finally:
         opened.close()

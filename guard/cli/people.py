@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from guard.cli.common import JsonFlag, installation, out, show_json, show_table, when
+from guard.cli.common import JsonFlag, filled, installation, out, show_json, show_table, when
 
 review_app = typer.Typer(help="Videos held for a person to look at.", no_args_is_help=True)
 release_app = typer.Typer(help="Released files.", no_args_is_help=True)
@@ -19,7 +19,9 @@ NoteOption = Annotated[str, typer.Option(help="A word for the record.")]
 
 @review_app.command("list")
 def list_reviews(
-    state: Annotated[str, typer.Option(help="open, approved, rejected, expired or all.")] = "open",
+    state: Annotated[
+        Literal["open", "approved", "rejected", "expired", "all"], typer.Option(help="Which ones.")
+    ] = "open",
     after: Annotated[str, typer.Option(help="Only those after this review.")] = "",
     limit: Annotated[int, typer.Option(help="How many, oldest first.", min=1)] = 100,
     as_json: JsonFlag = False,
@@ -141,7 +143,8 @@ def show_release(
 def revoke(
     release_id: Annotated[str, typer.Argument(help="Id of a release or of its video.")],
     reason: Annotated[
-        str, typer.Option(help="Why; stays in the registry, the log holds a commitment to it.")
+        str,
+        typer.Option(help="Why; stays in the registry, the log holds a commitment to it.", callback=filled),
     ],
     as_json: JsonFlag = False,
 ) -> None:
@@ -150,9 +153,18 @@ def revoke(
     Example: `guard release revoke video_01… --reason "shows a real person"`
     """
     from guard.pipeline import afterwards
+    from guard.pipeline.errors import PipelineError
+    from guard.store import releases
 
     with installation() as opened:
+        with opened.services.database.read() as session:
+            before = releases.named_release(session, release_id).revoked_at
+        # Done again, it still removes a file that the object store would not let go of the first time.
         shown = _release(afterwards.revoke(opened.services, release_id, reason))
+    if before is not None:
+        raise PipelineError(
+            "already_revoked", f"{release_id} was revoked already, at {when(before)}; the first reason stays."
+        )
     _show(shown, as_json)
 
 

@@ -26,7 +26,7 @@ app = typer.Typer(help="Jobs of this installation.", no_args_is_help=True)
 
 @app.command("list")
 def list_videos(
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: JsonFlag = False
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20, as_json: JsonFlag = False
 ) -> None:
     """Show jobs.
 

@@ -63,10 +63,12 @@ def test_an_approval_lets_the_video_go_on(here: Any, held: str, tmp_path: Path) 
 
 def test_nothing_held_is_said(guard: Any) -> None:
     assert guard("review", "list").out == "Nothing is held.\n"
+    assert guard("review", "list", "--state", "nonsense").code == 2
     assert guard("review", "list", "--json").json == []
 
 
 def test_unknown_ids_are_errors(guard: Any) -> None:
+    guard("keys", "init")
     for arguments in (
         ("review", "show", "review_none"),
         ("review", "reject", "review_none"),
@@ -90,9 +92,14 @@ def test_a_release_is_shown_by_either_id(here: Any, prepared: Any) -> None:
 
 
 def test_a_revoked_release_is_remembered_and_verifies_as_such(copied: Any, prepared: Any) -> None:
+    assert copied("release", "revoke", prepared.made.video_id, "--reason", " ").code == 2
     revoked = copied("release", "revoke", prepared.made.video_id, "--reason", "shows a person", "--json").json
     assert revoked["revoked_at"] is not None
     assert revoked["revoke_reason"] == "shows a person"
+    again = copied("release", "revoke", prepared.made.video_id, "--reason", "another")
+    assert (again.code, again.out) == (1, "")
+    assert again.err.startswith("error [already_revoked]")
+    assert revoked["revoked_at"] in again.err
     assert "shows a person" in copied("release", "show", prepared.made.release_id).out
     verdict = copied("verify", prepared.made.file, "--json").json
     registry = [item for item in verdict["evidence"] if item["type"] == "registry"]

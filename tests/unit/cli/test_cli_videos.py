@@ -54,6 +54,11 @@ def test_a_blocked_prompt_makes_no_job(here: Any, lang: str, word: str) -> None:
     assert here("videos", "list", "--json").json == before
 
 
+@pytest.mark.parametrize("limit", [-1, 0])
+def test_a_list_of_none_is_not_asked_for(guard: Any, limit: int) -> None:
+    assert guard("videos", "list", "--limit", limit).code == 2
+
+
 def test_a_held_prompt_waits_for_a_reviewer(here: Any) -> None:
     ran = here("generate", f"an {HELD_WORD} grazes", "--seconds", 2, "--size", "640x360", "--json")
     assert ran.code == 1
@@ -98,6 +103,21 @@ def test_a_stranger_verifies_with_anchor_key_and_proof(here: Any, guard: Any, pr
     assert outcomes["watermark"] == "unavailable"
     assert ran.json["verdict"] != "inconclusive"
     assert guard("verify", prepared.made.file, *public, "--proof", prepared.made.proof).code == 2
+
+
+def test_what_only_a_stranger_needs_is_refused_without_offline(
+    guard: Any, prepared: Any, clip_360: Path, tmp_path: Path
+) -> None:
+    for option in (
+        ("--anchor", prepared.anchor),
+        ("--proof", prepared.made.proof),
+        ("--log-key", "a+b+c"),
+        ("--offline", "--url", "http://127.0.0.1:9"),
+    ):
+        ran = guard("verify", clip_360, *option)
+        assert (ran.code, ran.out) == (2, ""), option
+        assert "--offline" in ran.err
+    assert not (tmp_path / ".guard").exists()
 
 
 def test_a_proof_of_another_file_does_not_hold(here: Any, guard: Any, prepared: Any, clip_360: Path) -> None:
