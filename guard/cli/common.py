@@ -6,6 +6,7 @@ import json
 import locale
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 FELL_SHORT = 1
 """Exit code of a command that ran and whose answer is not the good one."""
+MISUSED = 2
+"""Exit code of a command that was not understood, or that asks for what there is not: nothing was done."""
+STOPPED = 130
+"""Exit code of a command that somebody stopped with Ctrl+C."""
 Language = Literal["en", "de"]
 
 out = Console(soft_wrap=True)
@@ -143,11 +148,39 @@ def record() -> Iterator[Record]:
 
 
 @contextmanager
+def stoppable() -> Iterator[None]:
+    """Let Ctrl+C end work in good order: the step under way is finished first. A second one ends the process at once.
+
+    Ending at once loses nothing either, since every step can be done again; it only leaves more to do.
+    """
+
+    def at_once(*_: object) -> None:
+        os._exit(STOPPED)
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, at_once)
+        err.print(
+            "Stopping when the current step is done; Ctrl+C again stops at once. guard videos resume goes on with it.",
+            style="yellow",
+        )
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is stop:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def errors_explained(*, debug: bool) -> Iterator[None]:
     """Turn errors of ours into one line that says what to do; anything else is a defect and says so."""
     try:
         yield
-    except (typer.Exit, typer.Abort, SystemExit, KeyboardInterrupt):
+    except KeyboardInterrupt:
+        raise SystemExit(STOPPED) from None
+    except (typer.Exit, typer.Abort, SystemExit):
         raise
     except Exception as error:
         if debug:
@@ -159,4 +192,5 @@ def errors_explained(*, debug: bool) -> Iterator[None]:
             err.print(f"error [file]: {error.strerror}: {error.filename}", style="red", markup=False)
         else:
             err.print(f"unexpected {type(error).__name__}; run again with --debug to see where", style="red")
-        raise SystemExit(FELL_SHORT) from None
+        # Errors of a request name the part of it that is at fault.
+        raise SystemExit(MISUSED if getattr(error, "param", None) else FELL_SHORT) from None

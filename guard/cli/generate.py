@@ -17,11 +17,13 @@ from guard.cli.common import (
     LangOption,
     OutOption,
     err,
+    filled,
     installation,
     language,
     out,
     progress_bar,
     show_json,
+    stoppable,
 )
 
 if TYPE_CHECKING:
@@ -52,11 +54,11 @@ class Made:
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What to show, in English or German.")],
-    seconds: Annotated[int, typer.Option(help="Length of the clip.")] = 4,
+    prompt: Annotated[str, typer.Argument(help="What to show, in English or German.", callback=filled)],
+    seconds: Annotated[int, typer.Option(help="Length of the clip.", min=1)] = 4,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "1280x720",
     model: Annotated[str, typer.Option(help="Model; the first configured one if not given.")] = "",
-    seed: Annotated[int | None, typer.Option(help="For the same clip again.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For the same clip again.", min=0, max=2**31 - 1)] = None,
     folder: OutOption = Path("out"),
     as_json: JsonFlag = False,
     lang: LangOption = "",
@@ -70,7 +72,7 @@ def generate(
     from guard.pipeline.submit import RefusedError
 
     spoken = language(lang)
-    with installation() as opened:
+    with stoppable(), installation() as opened:
         try:
             video = submit(opened, prompt, model=model, seconds=seconds, size=size, seed=seed)
         except RefusedError as error:
@@ -98,23 +100,21 @@ def submit(
     """Hand a request of the default tenant in, working on it here unless another process does."""
     from guard.bootstrap import default_tenant
     from guard.pipeline.engine import working_elsewhere
-    from guard.pipeline.submit import Submission
+    from guard.pipeline.submit import Submission, check
     from guard.pipeline.submit import submit as take
 
+    submission = Submission(
+        tenant_id=default_tenant(opened),
+        prompt=prompt,
+        model=model or opened.settings.generators[0].model,
+        seconds=seconds,
+        size=size,
+        seed=seed,
+    )
+    check(opened.services, submission)  # a slip should not start a worker, nor have it take up other jobs
     if not working_elsewhere(opened.paths.lock):
         opened.work()
-    return take(
-        opened.services,
-        opened.engine,
-        Submission(
-            tenant_id=default_tenant(opened),
-            prompt=prompt,
-            model=model or opened.settings.generators[0].model,
-            seconds=seconds,
-            size=size,
-            seed=seed,
-        ),
-    )
+    return take(opened.services, opened.engine, submission)
 
 
 def finish(opened: Installation, video_id: str, folder: Path, *, quiet: bool = False) -> Made:

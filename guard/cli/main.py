@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -52,7 +53,12 @@ app.add_typer(train.app, name="train")
 @app.callback(invoke_without_command=True)
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
-    config: Annotated[str, typer.Option("--config", help="Settings file; guard.yaml if there is one.")] = "",
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="Settings file; guard.yaml if there is one.", exists=True, dir_okay=False
+        ),
+    ] = None,
     data: Annotated[str, typer.Option("--data", help="Data folder; .guard if not given.")] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
@@ -61,7 +67,7 @@ def options(
         out.print(__version__)
         raise typer.Exit
     if config:
-        os.environ["GUARD_CONFIG"] = config
+        os.environ["GUARD_CONFIG"] = str(config)
     if data:
         os.environ["GUARD_DATA"] = data
 

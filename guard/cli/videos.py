@@ -17,6 +17,7 @@ from guard.cli.common import (
     out,
     show_json,
     show_table,
+    stoppable,
     when,
 )
 from guard.cli.generate import finish, save
@@ -75,7 +76,7 @@ def resume(folder: OutOption = Path("out"), as_json: JsonFlag = False) -> None:
     from guard.store import videos
 
     ended: list[dict[str, Any]] = []
-    with installation() as opened:
+    with stoppable(), installation() as opened:
         with opened.services.database.write() as session:
             found, _ = videos.list_videos(session, None, limit=1000)
             waiting = [

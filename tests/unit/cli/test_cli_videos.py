@@ -75,9 +75,12 @@ def test_a_held_prompt_waits_for_a_reviewer(here: Any) -> None:
         (("--model", "nobody"), "model_not_found"),
     ],
 )
-def test_what_the_model_cannot_do_is_said(here: Any, options: tuple[object, ...], code: str) -> None:
+def test_what_the_model_cannot_do_is_said_before_a_worker_starts(
+    here: Any, monkeypatch: pytest.MonkeyPatch, options: tuple[object, ...], code: str
+) -> None:
+    monkeypatch.setattr("guard.installation.Installation.work", lambda _: pytest.fail("works"))
     ran = here("generate", "a boat", *options)
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"error [{code}]: ")
 
 
