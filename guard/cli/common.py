@@ -103,7 +103,11 @@ def when(moment: datetime) -> str:
 
 def log_key_text(given: str) -> str:
     """A log's public key, given as itself or as a file that holds it."""
-    return read_text(Path(given)) if Path(given).is_file() else given
+    if Path(given).is_file():
+        return read_text(Path(given))
+    if "+" not in given:  # which every key has
+        raise typer.BadParameter(f"there is no file {given}, and it is no key either", param_hint="--log-key")
+    return given
 
 
 def read_text(path: Path) -> str:

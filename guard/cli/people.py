@@ -77,8 +77,8 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
     if as_json:
         show_json(shown)
         return
-    for name, value in shown.items():
-        out.print(f"{name:<12} {value}", markup=False)
+    scores = ", ".join(f"{name} {score}" for name, score in shown["scores"].items())
+    _show({**shown, "categories": ", ".join(shown["categories"]), "scores": scores}, as_json=False)
 
 
 @review_app.command("approve")
@@ -180,7 +180,7 @@ def _show(values: dict[str, Any], as_json: bool) -> None:
         show_json(values)
         return
     for name, value in values.items():
-        if value is not None:
+        if value not in (None, ""):
             out.print(f"{name:<16} {value}", markup=False)
 
 
@@ -192,6 +192,7 @@ def _review(review: Any) -> dict[str, Any]:
         "state": review.state,
         "reason": review.reason,
         "reviewer": review.reviewer,
+        "note": review.note,
         "created": when(review.created),
         "expires_at": when(review.expires_at),
     }

@@ -13,14 +13,17 @@ def test_a_held_video_is_listed_and_shown_with_its_prompt(here: Any, held: str) 
     rows = {row["id"]: row for row in here("review", "list", "--json").json}
     assert rows[held]["state"] == "open"
     assert rows[held].keys() == {
-        "id", "video_id", "stage", "state", "reason", "reviewer", "created", "expires_at"
+        "id", "video_id", "stage", "state", "reason", "reviewer", "note", "created", "expires_at"
     }  # fmt: skip
     shown = here("review", "show", held, "--json").json
     assert shown["prompt"] == PROMPT
     assert (shown["categories"], shown["policy"]) == (["ip_copyright"], "test-policy@1")
     assert shown["clip"] is None
     assert held in here("review", "list").out
-    assert PROMPT in here("review", "show", held).out
+    said = here("review", "show", held).out
+    assert f"prompt           {PROMPT}\n" in said
+    assert "categories       ip_copyright\nscores           ip_copyright 0.5\n" in said
+    assert "None" not in said
 
 
 def test_a_long_list_comes_in_pages_oldest_first(here: Any, prepared: Any) -> None:
@@ -46,7 +49,9 @@ def test_a_rejection_ends_the_video_and_stays(here: Any, held: str) -> None:
 
 def test_an_approval_lets_the_video_go_on(here: Any, held: str, tmp_path: Path) -> None:
     assert here("review", "approve", held, "--note", "harmless").out == f"{held} approved\n"
-    video_id = here("review", "show", held, "--json").json["video_id"]
+    shown = here("review", "show", held, "--json").json
+    assert shown["note"] == "harmless"
+    video_id = shown["video_id"]
     rows = {row["id"]: row for row in here("videos", "list", "--json").json}
     assert rows[video_id]["hold"] is None
     assert rows[video_id]["status"] in ("queued", "in_progress")

@@ -128,6 +128,20 @@ def test_a_proof_of_another_file_does_not_hold(here: Any, guard: Any, prepared: 
     ran = guard("verify", clip_360, "--offline", "--proof", prepared.made.proof, "--log-key", key, "--json")
     assert ran.code == 1
     assert "proof_other_file" in ran.out
+    assert "belongs to another file" in ran.out
+    ran = guard("verify", clip_360, "--offline", "--proof", prepared.made.proof, "--log-key", "nokey.pub")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no file nokey.pub" in ran.err
+
+
+def test_a_key_of_another_log_is_not_taken_for_a_wrong_proof(
+    guard: Any, prepared: Any, tmp_path: Path
+) -> None:
+    key = LogKey.create(tmp_path / "log.key", "guard.example/log")
+    shown = ("--offline", "--proof", prepared.made.proof, "--log-key", key.public)
+    ran = guard("verify", prepared.made.file, *shown)
+    assert ran.code == 1
+    assert "not signed with the log key" in ran.out
 
 
 @pytest.mark.parametrize("damage", ["binary", "foreign leaf", "detector"])
@@ -148,6 +162,7 @@ def test_a_proof_that_cannot_be_checked_does_not_hold_either(
         monkeypatch.setattr("guard.offline.verify_proof", lambda *_: 1 / 0)
     ran = guard("verify", clip_360, "--offline", "--proof", proof, "--log-key", key.public, "--json")
     assert ran.code == 1
+    assert ("is none, or is damaged" in ran.out) == (damage == "binary")
     assert code in ran.out
 
 
