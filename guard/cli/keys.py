@@ -22,8 +22,9 @@ def create_api_key(
     scope: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="SCOPE",
             help="videos, moderations, verifications, reviews or admin; may be given more than once."
-            " Without it: videos, moderations, verifications."
+            " Without it: videos, moderations, verifications.",
         ),
     ] = None,
     tenant: Annotated[
