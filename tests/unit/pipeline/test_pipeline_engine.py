@@ -155,6 +155,9 @@ def test_a_run_that_breaks_off_because_the_engine_is_closed_is_no_warning(
         go_on.set()
         bench.until(lambda: working is None or not working.working_on(video_id))
     assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == []
+    bench.engine = Engine(bench.url, bench.jobs, executor="local")
+    bench.engine.work(bench.steps, bench.lock, concurrency=8, interval=3600)
+    assert bench.ended(video_id).status == "completed"  # what broke off goes on
 
 
 def test_one_job_is_never_worked_on_twice_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
