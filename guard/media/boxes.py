@@ -40,8 +40,17 @@ def outermost(path: Path) -> Iterator[Box]:
             start += size
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a file of the MP4 family holds a picture (HEIF) and no clip."""
+    kinds = {box.kind for box in outermost(path)}
+    return b"meta" in kinds and not kinds & {b"moov", b"moof"}
+
+
 def is_truncated(path: Path) -> bool:
-    """Whether an MP4 or QuickTime file lacks its end or its index (`moov`); False for any other format."""
+    """Whether a file of the MP4 family lacks its end or its index; False for any other format.
+
+    The index of a clip is `moov`, that of a still picture (HEIF) `meta`.
+    """
     end = path.stat().st_size
     kinds = set()
     for box in outermost(path):
@@ -50,4 +59,4 @@ def is_truncated(path: Path) -> bool:
         kinds.add(box.kind)
         if box.start + box.size > end:
             return True
-    return b"ftyp" in kinds and b"moov" not in kinds
+    return b"ftyp" in kinds and not kinds & {b"moov", b"meta"}

@@ -15,7 +15,7 @@ import numpy as np
 from av.video.frame import PictureType
 
 from guard.media import stills
-from guard.media.boxes import is_truncated
+from guard.media.boxes import is_picture, is_truncated
 from guard.media.colour import to_rgb
 from guard.media.containers import demuxer
 from guard.media.errors import MediaError
@@ -26,6 +26,7 @@ _THREADS = 2
 _LAST_PICTURE = 0.04
 """Seconds for which the last picture counts."""
 _TYPES = {int(PictureType.I): "I", int(PictureType.P): "P", int(PictureType.B): "B"}
+_NOT_MEDIA = "The file is no clip, picture or sound that can be read; send MP4, MOV, MKV, WebM, PNG, JPEG or WebP."
 
 _T = TypeVar("_T")
 
@@ -185,7 +186,7 @@ class VideoFile:
             except MemoryError:
                 raise
             except av.error.FFmpegError as error:
-                raise _unreadable(error) from error
+                raise _unreadable() from error
 
     def _check(self, size: int, decoded: int, pixels: int, time: float) -> None:
         limits = self.limits
@@ -211,6 +212,11 @@ class VideoFile:
             duration = (container.duration or 0) / av.time_base
             name = container.format.name
             stream = next((s for s in container.streams.video if not _is_cover(s)), None)
+            if len(container.streams.video) > 1 and is_picture(self.path):
+                # Tiles, a smaller copy, transparency: the first one need not be what a viewer shows.
+                raise MediaError(
+                    "media_unreadable", "The picture is made of several; convert it to PNG or JPEG."
+                )
             if stream is None:
                 if not sound:
                     raise MediaError("media_no_video", "The file holds neither pictures nor sound.")
@@ -265,7 +271,7 @@ def open_container(path: Path) -> Any:
     """
     kind = _guarded(partial(demuxer, path))
     if kind is None:
-        raise MediaError("media_unreadable", "The file is not a clip that can be read; send MP4 or WebM.")
+        raise MediaError("media_unreadable", _NOT_MEDIA)
     options = {"format_whitelist": kind, "protocol_whitelist": "file"}
     return _guarded(lambda: av.open(str(path), "r", kind, options=options, metadata_errors="replace"))
 
@@ -297,11 +303,8 @@ def _guarded(action: Callable[[], _T]) -> _T:
     except MemoryError:
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise _unreadable(error) from error
+        raise _unreadable() from error
 
 
-def _unreadable(error: Exception) -> MediaError:
-    return MediaError(
-        "media_unreadable",
-        f"The file is not a clip that can be read ({type(error).__name__}); send MP4, MOV, MKV or WebM.",
-    )
+def _unreadable() -> MediaError:
+    return MediaError("media_unreadable", _NOT_MEDIA)

@@ -78,7 +78,9 @@ def _open(path: Path, limits: ReadLimits) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise _too_many(limits) from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise MediaError("media_unreadable", "The file is not a picture that can be read.") from error
+        raise MediaError(
+            "media_unreadable", "The picture cannot be read; send it as PNG, JPEG, WebP or AVIF."
+        ) from error
     if image.width * image.height > limits.pixels:
         image.close()
         raise _too_many(limits)

@@ -198,6 +198,9 @@ def test_what_is_not_media_is_refused(name: str, content: bytes, code: str, tmp_
     with pytest.raises(MediaError) as caught:
         probe(path)
     assert caught.value.code == code
+    if code == "media_unreadable":
+        assert "Error" not in str(caught.value)
+        assert "JPEG" in str(caught.value)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
@@ -215,6 +218,30 @@ def test_a_truncated_clip_is_called_so(share: float, clip_360: Path, tmp_path: P
     with pytest.raises(MediaError) as caught:
         probe(path)
     assert caught.value.code == "media_truncated"
+
+
+def save_heif(path: Path, mode: str) -> Path:
+    """A picture by the brand of HEIC, which Pillow does not read; its codec is AVIF's."""
+    pixels = np.random.default_rng(0).integers(0, 255, (96, 160, len(mode)), np.uint8)
+    Image.fromarray(pixels, mode).save(path, "AVIF")
+    path.write_bytes(path.read_bytes().replace(b"ftypavif", b"ftypheic", 1))
+    return path
+
+
+def test_a_whole_heif_picture_is_not_called_truncated(tmp_path: Path) -> None:
+    path = save_heif(tmp_path / "a.heic", "RGB")
+    info = probe(path)
+    assert (info.width, info.height, info.frames) == (160, 96, 1)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(MediaError) as caught:
+        probe(path)
+    assert caught.value.code == "media_truncated"
+
+
+def test_a_picture_of_which_only_a_part_would_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="PNG or JPEG") as caught:
+        probe(save_heif(tmp_path / "a.heic", "RGBA"))
+    assert caught.value.code == "media_unreadable"
 
 
 def test_a_truncated_picture_is_called_so(picture_jpg: Path, tmp_path: Path) -> None:
