@@ -26,7 +26,9 @@ _THREADS = 2
 _LAST_PICTURE = 0.04
 """Seconds for which the last picture counts."""
 _TYPES = {int(PictureType.I): "I", int(PictureType.P): "P", int(PictureType.B): "B"}
-_NOT_MEDIA = "The file is no clip, picture or sound that can be read; send MP4, MOV, MKV, WebM, PNG, JPEG or WebP."
+_NOT_MEDIA = (
+    "The file is no clip, picture or sound that can be read; send MP4, MOV, MKV, WebM, PNG, JPEG or WebP."
+)
 
 _T = TypeVar("_T")
 
