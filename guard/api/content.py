@@ -116,7 +116,7 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def _preview(guard: State, release: Release, draw: Callable[[VideoFile], bytes]) -> bytes:
-    """Drawn from the released file, so the pictures carry the watermark too."""
+    """Drawn from the released file; as the watermark may not survive that, the picture says itself what it is."""
     path: Path = guard.installation.paths.uploads / f"preview-{secrets.token_hex(16)}.mp4"
     try:
         guard.services.objects.fetch(release.object_key, path, release.asset_digest)

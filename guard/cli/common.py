@@ -41,7 +41,10 @@ def progress_bar() -> Progress:
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
 LangOption = Annotated[
     str,
-    typer.Option("--lang", help="Language of verdicts and messages: en or de. Taken from LANG if not given."),
+    typer.Option(
+        "--lang",
+        help="Language of verdicts and of what a policy says: en or de; errors are in English. Taken from LANG.",
+    ),
 ]
 
 
