@@ -39,7 +39,7 @@ def verify(inspector: Inspector, registry: Registry | None, path: Path) -> Verif
     evidence: list[Evidence] = list(seen.evidence)
     if registry is not None:
         subject = Subject(path=path, media=None, size=seen.size, sha256=seen.sha256)
-        own = [
+        own: list[ExactRelease | OwnMark | OwnFingerprint] = [
             ExactRelease(registry),
             OwnMark(registry, seen.reading, seen.fingerprint),
             OwnFingerprint(registry, seen.fingerprint),
