@@ -23,7 +23,7 @@ import httpx
 from rich.rule import Rule
 
 from guard.bootstrap import DEMONSTRATION, default_tenant
-from guard.cli.common import errors_explained, language, out, quiet_logs
+from guard.cli.common import errors_explained, language, out, quiet_logs, stoppable
 from guard.cli.generate import Made, finish, submit
 from guard.cli.remote import verify_remotely
 from guard.cli.verdicts import print_verdict
@@ -32,7 +32,7 @@ from guard.media import strip_metadata
 from guard.pipeline.jobs import utc_now
 from guard.pipeline.submit import RefusedError
 from guard.settings import load_settings
-from guard.store import tenants
+from guard.store import Video, get_decision, tenants
 
 PROMPT = "a big red ball bounces over a green meadow by day"
 SECONDS = 4
@@ -53,7 +53,7 @@ class DemoError(Exception):
 def main() -> None:
     """Run the demonstration; ends with a non-zero exit code if any part falls short."""
     quiet_logs()
-    with errors_explained(debug="--debug" in sys.argv):
+    with errors_explained(debug="--debug" in sys.argv), stoppable():
         run(os.environ.get("PROMPT") or PROMPT, Path("out"))
 
 
@@ -67,17 +67,20 @@ def run(prompt: str, folder: Path) -> None:
     Raises:
         DemoError: something fell short.
     """
-    spoken = language("")
-    settings = load_settings()
     with out.status("opening the installation"):
-        opened = open_installation(settings)
+        opened = open_installation(load_settings())
     try:
-        out.print(Rule("1  decide, generate, mark, sign, check, release"))
-        made = _make(opened, prompt, folder)
-        public = _public_things(opened, folder)
-        key = _api_key(opened)
+        _run(opened, prompt, folder)
     finally:
         opened.close()
+
+
+def _run(opened: Installation, prompt: str, folder: Path) -> None:
+    spoken = language("")
+    out.print(Rule("1  decide, generate, mark, sign, check, release"))
+    made = _make(opened, prompt, folder)
+    public = _public_things(opened, folder)
+    opened.engine.close()  # from here on the service works
     out.print(Rule("2  verify as a stranger, offline"))
     with out.status("examining the file in a new process"):
         stranger = _as_stranger(made, public)
@@ -88,7 +91,7 @@ def run(prompt: str, folder: Path) -> None:
     out.print(Rule("3  strip the metadata, verify through the service"))
     stripped = folder / f"{made.video_id}.stripped.mp4"
     strip_metadata(made.file, stripped)
-    with _service(settings.data) as url, out.status("examining the file"):
+    with _api_key(opened) as key, _service(opened.paths.data) as url, out.status("examining the file"):
         answer = verify_remotely(url, stripped, key)
     print_verdict(out, answer, spoken)
     _expect(
@@ -116,10 +119,16 @@ def _make(opened: Installation, prompt: str, folder: Path) -> Made:
             f"The policy blocked the prompt; the decision is logged as {error.decision_id}."
         ) from None
     if video.hold is not None:
+        out.print(f"decision  review, {_reason(opened, video)}", markup=False)
         raise DemoError(f"The policy holds video {video.id} for review: .venv/bin/guard review list")
     policy = opened.services.judge.policy
     out.print(f"decision  allow, policy {policy.id}@{policy.version}", markup=False)
     return finish(opened, video.id, folder)
+
+
+def _reason(opened: Installation, video: Video) -> str:
+    with opened.services.database.read() as session:
+        return get_decision(session, video.decision_id or "").reason
 
 
 def _public_things(opened: Installation, folder: Path) -> dict[str, Path]:
@@ -132,16 +141,26 @@ def _public_things(opened: Installation, folder: Path) -> dict[str, Path]:
     return paths
 
 
-def _api_key(opened: Installation) -> str:
+@contextmanager
+def _api_key(opened: Installation) -> Iterator[str]:
+    """A key for as long as it is needed."""
     tenant_id = default_tenant(opened)
+    _revoke_keys(opened, tenant_id)  # of a demonstration that was killed
+    with opened.services.database.write() as session:
+        _, secret = tenants.create_api_key(
+            session, tenant_id, name=DEMONSTRATION, scopes=("verifications",), now=utc_now()
+        )
+    try:
+        yield secret
+    finally:
+        _revoke_keys(opened, tenant_id)
+
+
+def _revoke_keys(opened: Installation, tenant_id: str) -> None:
     with opened.services.database.write() as session:
         for row in tenants.list_api_keys(session, tenant_id):
             if row.name == DEMONSTRATION and row.revoked_at is None:
                 tenants.revoke_api_key(session, row.id, now=utc_now())
-        _, secret = tenants.create_api_key(
-            session, tenant_id, name=DEMONSTRATION, scopes=("verifications",), now=utc_now()
-        )
-    return secret
 
 
 def _as_stranger(made: Made, public: dict[str, Path]) -> dict[str, Any]:
@@ -169,7 +188,7 @@ def _service(data: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "guard.cli.main", "serve", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--no-first-key"]  # nobody would see it
-    environment = {**_environment(), "GUARD_DATA": str(data.absolute())}
+    environment = {**_environment(), "GUARD_DATA": str(data)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:

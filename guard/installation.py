@@ -108,6 +108,7 @@ class Installation:
         services: the parts.
         engine: of the workflow.
         jobs: the engine's and the steps' view of the store.
+        new: whether there was nothing in the data folder before.
     """
 
     settings: Settings
@@ -115,6 +116,7 @@ class Installation:
     services: Services
     engine: Engine
     jobs: VideoJobs
+    new: bool
 
     def work(self) -> None:
         """Become the worker.
@@ -184,6 +186,7 @@ def open_installation(settings: Settings) -> Installation:
             each says what to do.
     """
     paths = Paths(settings.data.absolute())
+    new = not paths.log_key.exists()
     for folder in (paths.data, paths.keys, paths.work, paths.uploads):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(_database_url(settings, paths))
@@ -224,7 +227,7 @@ def open_installation(settings: Settings) -> Installation:
     )
     jobs = VideoJobs(database, vault, log, review_expires=services.review_expires)
     engine = Engine(_workflow_url(settings, paths), jobs, executor=settings.executor)
-    return Installation(settings, paths, services, engine, jobs)
+    return Installation(settings, paths, services, engine, jobs, new)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,28 @@ from guard.inspection import Inspection, Inspector, inspect_file
 from guard.ledger import LedgerError, Proven, ReleaseEntry, VerifyKey, from_leaf, verify_proof
 from guard.marks import ALGORITHM
 
+_NO_PROOF = {
+    "en": "What was given as the log proof is none, or is damaged.",
+    "de": "Was als Log-Beweis angegeben wurde, ist keiner oder ist beschädigt.",
+}
+_DOES_NOT_HOLD = {
+    "en": "The log proof contradicts itself: it does not show that the log holds this file.",
+    "de": "Der Log-Beweis widerspricht sich: Er zeigt nicht, dass das Log diese Datei enthält.",
+}
+_WHY_NOT = {
+    "note_malformed": _NO_PROOF,
+    "proof_malformed": _NO_PROOF,
+    "proof_other_file": {
+        "en": "The log proof belongs to another file.",
+        "de": "Der Log-Beweis gehört zu einer anderen Datei.",
+    },
+    "signature_invalid": {
+        "en": "The log proof is not signed with the log key that was given.",
+        "de": "Der Log-Beweis ist nicht mit dem angegebenen Log-Schlüssel signiert.",
+    },
+}
+"""Why a proof shows nothing, by the code of the error; whatever else is wrong with it, it does not hold."""
+
 
 class ProofMismatchError(Exception):
     """A log proof holds, but speaks of another file.
@@ -52,10 +74,7 @@ class LogProof:
                     version=self.version,
                     outcome=Outcome.NOT_DETECTED,
                     strength=Strength.CRYPTOGRAPHIC,
-                    summary={
-                        "en": "The log proof does not hold for this file.",
-                        "de": "Der Log-Beweis gilt für diese Datei nicht.",
-                    },
+                    summary=_WHY_NOT.get(error.code, _DOES_NOT_HOLD),
                     details={"code": error.code},
                 )
             ]

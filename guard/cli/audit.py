@@ -15,14 +15,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The transparency log.", no_args_is_help=True)
 PreviousOption = Annotated[
-    Path | None, typer.Option(help="A checkpoint kept from before: shows that the log only grew since.")
+    Path | None,
+    typer.Option(
+        help="A checkpoint kept from before: shows that the log only grew since.", exists=True, dir_okay=False
+    ),
 ]
 
 
 @app.command("verify")
 def verify(
     folder: Annotated[
-        Path | None, typer.Argument(help="An exported log to check instead of the local installation.")
+        Path | None,
+        typer.Argument(
+            help="An exported log to check instead of the local installation.", exists=True, file_okay=False
+        ),
     ] = None,
     log_key: Annotated[
         str, typer.Option(help="The log's public key, or a file that holds it; for an exported log.")
@@ -49,6 +55,11 @@ def verify(
             )
         report = verify_export(folder, log_key_text(log_key).strip(), previous_checkpoint=before)
     else:
+        if log_key:
+            raise typer.BadParameter(
+                "an installation is checked with its own key: name the folder of an exported log, or leave it out",
+                param_hint="--log-key",
+            )
         report = _audited(before, objects=objects)
     if as_json:
         show_json(asdict(report))

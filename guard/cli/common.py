@@ -6,6 +6,7 @@ import json
 import locale
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 FELL_SHORT = 1
 """Exit code of a command that ran and whose answer is not the good one."""
+MISUSED = 2
+"""Exit code of a command that was not understood, or that asks for what there is not: nothing was done."""
+STOPPED = 130
+"""Exit code of a command that somebody stopped with Ctrl+C."""
 Language = Literal["en", "de"]
 
 out = Console(soft_wrap=True)
@@ -48,6 +53,21 @@ LangOption = Annotated[
 ]
 
 
+def _usable_folder(folder: Path) -> Path:
+    """Refuse, before any work, a folder that could not be written to in the end; it is made when there is a file."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise typer.BadParameter(f"{nearest} is a file; name a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"nothing may be written in {nearest}; name another folder")
+    return folder
+
+
+OutOption = Annotated[
+    Path, typer.Option("--out", help="Folder for the files; made if it is missing.", callback=_usable_folder)
+]
+
+
 def language(chosen: str) -> Language:
     """The language asked for, or the environment's."""
     if chosen in ("en", "de"):
@@ -56,6 +76,13 @@ def language(chosen: str) -> Language:
         raise typer.BadParameter("use en or de", param_hint="--lang")
     name = os.environ.get("LC_ALL") or os.environ.get("LANG") or (locale.getlocale()[0] or "")
     return "de" if name.lower().startswith("de") else "en"
+
+
+def filled(text: str) -> str:
+    """Refuse an argument or option that says nothing."""
+    if not text.strip():
+        raise typer.BadParameter("must not be empty")
+    return text
 
 
 def show_json(value: Any) -> None:
@@ -79,7 +106,11 @@ def when(moment: datetime) -> str:
 
 def log_key_text(given: str) -> str:
     """A log's public key, given as itself or as a file that holds it."""
-    return read_text(Path(given)) if Path(given).is_file() else given
+    if Path(given).is_file():
+        return read_text(Path(given))
+    if "+" not in given:  # which every key has
+        raise typer.BadParameter(f"there is no file {given}, and it is no key either", param_hint="--log-key")
+    return given
 
 
 def read_text(path: Path) -> str:
@@ -97,11 +128,18 @@ def quiet_logs() -> None:
 
 @contextmanager
 def installation() -> Iterator[Installation]:
-    """The local installation, opened and closed."""
+    """The local installation, opened and closed; one that had to be made is mentioned, lest it was asked by mistake."""
     from guard.installation import open_installation
 
     opened = open_installation(load_settings())
     try:
+        if opened.new:
+            err.print(
+                f"Made a new data folder with keys of its own: {opened.paths.data} (--data names another)",
+                style="yellow",
+                markup=False,
+                highlight=False,
+            )
         yield opened
     finally:
         opened.close()
@@ -117,11 +155,39 @@ def record() -> Iterator[Record]:
 
 
 @contextmanager
+def stoppable() -> Iterator[None]:
+    """Let Ctrl+C end work in good order: the step under way is finished first. A second one ends the process at once.
+
+    Ending at once loses nothing either, since every step can be done again; it only leaves more to do.
+    """
+
+    def at_once(*_: object) -> None:
+        os._exit(STOPPED)
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, at_once)
+        err.print(
+            "Stopping when the current step is done; Ctrl+C again stops at once. guard videos resume goes on with it.",
+            style="yellow",
+        )
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is stop:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def errors_explained(*, debug: bool) -> Iterator[None]:
     """Turn errors of ours into one line that says what to do; anything else is a defect and says so."""
     try:
         yield
-    except (typer.Exit, typer.Abort, SystemExit, KeyboardInterrupt):
+    except KeyboardInterrupt:
+        raise SystemExit(STOPPED) from None
+    except (typer.Exit, typer.Abort, SystemExit):
         raise
     except Exception as error:
         if debug:
@@ -133,4 +199,5 @@ def errors_explained(*, debug: bool) -> Iterator[None]:
             err.print(f"error [file]: {error.strerror}: {error.filename}", style="red", markup=False)
         else:
             err.print(f"unexpected {type(error).__name__}; run again with --debug to see where", style="red")
-        raise SystemExit(FELL_SHORT) from None
+        # Errors of a request name the part of it that is at fault.
+        raise SystemExit(MISUSED if getattr(error, "param", None) else FELL_SHORT) from None

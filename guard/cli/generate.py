@@ -1,4 +1,4 @@
-"""`guard generate` and `guard videos`."""
+"""`guard generate`, and what it shares with `guard videos`: waiting for a job, and saving what it made."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from guard.cli.common import (
     FELL_SHORT,
     JsonFlag,
     LangOption,
+    OutOption,
     err,
+    filled,
     installation,
     language,
     out,
     progress_bar,
     show_json,
-    show_table,
-    when,
+    stoppable,
 )
 
 if TYPE_CHECKING:
     from guard.installation import Installation
+    from guard.pipeline.errors import PipelineError
     from guard.store import Release, Video
 
 POLL_SECONDS = 0.3
-videos_app = typer.Typer(help="Jobs of this installation.", no_args_is_help=True)
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,25 @@ class Made:
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What to show, in English or German.")],
-    seconds: Annotated[int, typer.Option(help="Length of the clip.")] = 4,
+    prompt: Annotated[str, typer.Argument(help="What to show, in English or German.", callback=filled)],
+    seconds: Annotated[int, typer.Option(help="Length of the clip.", min=1)] = 4,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "1280x720",
     model: Annotated[str, typer.Option(help="Model; the first configured one if not given.")] = "",
-    seed: Annotated[int | None, typer.Option(help="For the same clip again.")] = None,
-    folder: Annotated[Path, typer.Option("--out", help="Folder for the file and its proof.")] = Path("out"),
+    seed: Annotated[int | None, typer.Option(help="For the same clip again.", min=0, max=2**31 - 1)] = None,
+    folder: OutOption = Path("out"),
     as_json: JsonFlag = False,
     lang: LangOption = "",
 ) -> None:
     """Make a clip: decided on, generated, marked, signed, checked, released.
+
+    If you stop it, `guard videos resume` goes on and saves the clip; `guard videos fetch` saves one again.
 
     Example: `guard generate "a red ball bounces over a green meadow" --seconds 4`
     """
     from guard.pipeline.submit import RefusedError
 
     spoken = language(lang)
-    with installation() as opened:
+    with stoppable(), installation() as opened:
         try:
             video = submit(opened, prompt, model=model, seconds=seconds, size=size, seed=seed)
         except RefusedError as error:
@@ -97,23 +100,21 @@ def submit(
     """Hand a request of the default tenant in, working on it here unless another process does."""
     from guard.bootstrap import default_tenant
     from guard.pipeline.engine import working_elsewhere
-    from guard.pipeline.submit import Submission
+    from guard.pipeline.submit import Submission, check
     from guard.pipeline.submit import submit as take
 
+    submission = Submission(
+        tenant_id=default_tenant(opened),
+        prompt=prompt,
+        model=model or opened.settings.generators[0].model,
+        seconds=seconds,
+        size=size,
+        seed=seed,
+    )
+    check(opened.services, submission)  # a slip should not start a worker, nor have it take up other jobs
     if not working_elsewhere(opened.paths.lock):
         opened.work()
-    return take(
-        opened.services,
-        opened.engine,
-        Submission(
-            tenant_id=default_tenant(opened),
-            prompt=prompt,
-            model=model or opened.settings.generators[0].model,
-            seconds=seconds,
-            size=size,
-            seed=seed,
-        ),
-    )
+    return take(opened.services, opened.engine, submission)
 
 
 def finish(opened: Installation, video_id: str, folder: Path, *, quiet: bool = False) -> Made:
@@ -122,20 +123,22 @@ def finish(opened: Installation, video_id: str, folder: Path, *, quiet: bool = F
     Raises:
         PipelineError: the job failed, or waits for something; with its code.
     """
-    with _bar(quiet) as progress:
-        video = _wait(opened, video_id, progress)
-    return save(opened, video, folder)
+    return save(opened, wait(opened, video_id, quiet=quiet), folder)
 
 
 def save(opened: Installation, video: Video, folder: Path) -> Made:
-    """The released file and its log proof, in a folder."""
+    """The released file and its log proof, in a folder.
+
+    Raises:
+        PipelineError: ``video_not_ready``, ``video_failed``, ``video_deleted``, ``video_revoked``: there is no file.
+    """
     from guard.store import releases
 
     services = opened.services
     with services.database.read() as session:
         release: Release | None = releases.find_release(session, video_id=video.id)
-        if release is None:
-            raise RuntimeError("a completed video has a release")
+        if video.status != "completed" or release is None or release.revoked_at is not None:
+            raise _nothing_to_save(video)
         proof = services.log.proof(session.connection(), release.ledger_index)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{video.id}.mp4"
@@ -145,7 +148,34 @@ def save(opened: Installation, video: Video, folder: Path) -> Made:
     return Made(video.id, release.id, file, proof_file, release.ledger_index)
 
 
-def _wait(opened: Installation, video_id: str, report: Any) -> Video:
+def _nothing_to_save(video: Video) -> PipelineError:
+    from guard.pipeline.errors import PipelineError
+
+    if video.status == "failed":
+        return PipelineError("video_failed", f"The video {video.id} failed: {video.error_message}")
+    if video.status == "deleted":
+        return PipelineError("video_deleted", f"The video {video.id} was deleted; there is no file any more.")
+    if video.status == "completed":
+        return PipelineError(
+            "video_revoked", f"The release of {video.id} was revoked; its file is not handed out any more."
+        )
+    goes_on = (
+        "it waits for a reviewer: guard review list" if video.hold else "guard videos resume goes on with it"
+    )
+    return PipelineError("video_not_ready", f"The video {video.id} is not finished; {goes_on}.")
+
+
+def wait(opened: Installation, video_id: str, *, quiet: bool = False) -> Video:
+    """Wait, with a progress bar, until a job is completed.
+
+    Raises:
+        PipelineError: the job failed, or waits for something; with its code.
+    """
+    with _bar(quiet) as progress:
+        return _watch(opened, video_id, progress)
+
+
+def _watch(opened: Installation, video_id: str, report: Any) -> Video:
     from guard.pipeline.errors import PipelineError
     from guard.store import videos
 
@@ -183,78 +213,3 @@ def _bar(quiet: bool) -> Iterator[Any]:
     with progress_bar() as progress:
         task = progress.add_task("generate, mark, sign, check, release", total=100)
         yield lambda percent: progress.update(task, completed=percent)
-
-
-@videos_app.command("list")
-def list_videos(
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20, as_json: JsonFlag = False
-) -> None:
-    """Show jobs.
-
-    Example: `guard videos list --limit 5`
-    """
-    from guard.store import videos
-
-    with installation() as opened, opened.services.database.read() as session:
-        found, _ = videos.list_videos(session, None, limit=limit)
-        rows: list[dict[str, Any]] = [
-            {
-                "id": video.id,
-                "status": video.status,
-                "progress": video.progress,
-                "size": video.size,
-                "seconds": video.seconds,
-                "hold": video.hold,
-                "stalled": video.stalled_code,
-                "error": video.error_code,
-                "created": when(video.created),
-            }
-            for video in found
-        ]
-    if as_json:
-        show_json(rows)
-        return
-    if not rows:
-        out.print("No videos yet: guard generate makes one.")
-        return
-    columns = ("id", "status", "progress", "size", "seconds", "created")
-    cells = [[*(row[column] for column in columns), _note(row)] for row in rows]
-    show_table(["id", "status", "%", "size", "s", "created", "note"], cells)
-
-
-def _note(row: dict[str, Any]) -> str:
-    held = f"held: {row['hold']}" if row["hold"] else ""
-    return str(row["error"] or row["stalled"] or held)
-
-
-@videos_app.command("resume")
-def resume(as_json: JsonFlag = False) -> None:
-    """Take up again, now, every job that waits for something to pass, and work until none is left.
-
-    Example: `guard videos resume`
-    """
-    from guard.store import videos
-
-    with installation() as opened:
-        with opened.services.database.write() as session:
-            found, _ = videos.list_videos(session, None, limit=1000)
-            waiting = [
-                video for video in found if video.status in ("queued", "in_progress") and not video.hold
-            ]
-            for video in waiting:
-                video.retry_at = None
-        opened.work()
-        ended: dict[str, str] = {}
-        for video in waiting:
-            with _bar(as_json) as progress:
-                try:
-                    ended[video.id] = _wait(opened, video.id, progress).status
-                except Exception as error:  # noqa: BLE001 - one job's reason must not end the others
-                    ended[video.id] = str(getattr(error, "code", "failed"))
-    if as_json:
-        show_json(ended)
-    else:
-        for video_id, state in ended.items():
-            out.print(f"{video_id}  {state}", markup=False)
-    if any(state != "completed" for state in ended.values()):
-        raise typer.Exit(FELL_SHORT)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from guard.cli.common import JsonFlag, installation, out, show_json, show_table, when
+from guard.cli.common import JsonFlag, filled, installation, out, show_json, show_table, when
 
 api_keys_app = typer.Typer(help="Keys of API clients.", no_args_is_help=True)
 keys_app = typer.Typer(
@@ -18,12 +18,17 @@ keys_app = typer.Typer(
 
 @api_keys_app.command("create")
 def create_api_key(
-    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    name: Annotated[str, typer.Argument(help="What the key is for.", callback=filled)],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="May be given more than once; videos, moderations, verifications if not."),
+        typer.Option(
+            help="videos, moderations, verifications, reviews or admin; may be given more than once."
+            " Without it: videos, moderations, verifications."
+        ),
     ] = None,
-    tenant: Annotated[str, typer.Option(help="Name of the tenant; made if it is new.")] = "default",
+    tenant: Annotated[
+        str, typer.Option(help="Name of the tenant; made if it is new.", callback=filled)
+    ] = "default",
     as_json: JsonFlag = False,
 ) -> None:
     """Make a key; it is shown this once.

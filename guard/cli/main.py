@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from guard import __version__
-from guard.cli import audit, generate, keys, models, people, policy, prompts, reports, serve, train, verify
+from guard.cli import (
+    audit,
+    generate,
+    keys,
+    models,
+    people,
+    policy,
+    prompts,
+    reports,
+    serve,
+    train,
+    verify,
+    videos,
+)
 from guard.cli.common import errors_explained, out, quiet_logs
 
 app = typer.Typer(
@@ -24,7 +38,7 @@ app.command("serve")(serve.serve)
 app.command("generate")(generate.generate)
 app.command("verify")(verify.verify)
 app.command("report")(reports.report)
-app.add_typer(generate.videos_app, name="videos")
+app.add_typer(videos.app, name="videos")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.release_app, name="release")
 app.add_typer(prompts.app, name="prompts")
@@ -39,7 +53,12 @@ app.add_typer(train.app, name="train")
 @app.callback(invoke_without_command=True)
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
-    config: Annotated[str, typer.Option("--config", help="Settings file; guard.yaml if there is one.")] = "",
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="Settings file; guard.yaml if there is one.", exists=True, dir_okay=False
+        ),
+    ] = None,
     data: Annotated[str, typer.Option("--data", help="Data folder; .guard if not given.")] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
 ) -> None:
@@ -48,7 +67,7 @@ def options(
         out.print(__version__)
         raise typer.Exit
     if config:
-        os.environ["GUARD_CONFIG"] = config
+        os.environ["GUARD_CONFIG"] = str(config)
     if data:
         os.environ["GUARD_DATA"] = data
 

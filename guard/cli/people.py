@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from guard.cli.common import JsonFlag, installation, out, show_json, show_table, when
+from guard.cli.common import JsonFlag, filled, installation, out, show_json, show_table, when
 
 review_app = typer.Typer(help="Videos held for a person to look at.", no_args_is_help=True)
 release_app = typer.Typer(help="Released files.", no_args_is_help=True)
@@ -19,7 +19,9 @@ NoteOption = Annotated[str, typer.Option(help="A word for the record.")]
 
 @review_app.command("list")
 def list_reviews(
-    state: Annotated[str, typer.Option(help="open, approved, rejected, expired or all.")] = "open",
+    state: Annotated[
+        Literal["open", "approved", "rejected", "expired", "all"], typer.Option(help="Which ones.")
+    ] = "open",
     after: Annotated[str, typer.Option(help="Only those after this review.")] = "",
     limit: Annotated[int, typer.Option(help="How many, oldest first.", min=1)] = 100,
     as_json: JsonFlag = False,
@@ -75,8 +77,8 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
     if as_json:
         show_json(shown)
         return
-    for name, value in shown.items():
-        out.print(f"{name:<12} {value}", markup=False)
+    scores = ", ".join(f"{name} {score}" for name, score in shown["scores"].items())
+    _show({**shown, "categories": ", ".join(shown["categories"]), "scores": scores}, as_json=False)
 
 
 @review_app.command("approve")
@@ -141,7 +143,8 @@ def show_release(
 def revoke(
     release_id: Annotated[str, typer.Argument(help="Id of a release or of its video.")],
     reason: Annotated[
-        str, typer.Option(help="Why; stays in the registry, the log holds a commitment to it.")
+        str,
+        typer.Option(help="Why; stays in the registry, the log holds a commitment to it.", callback=filled),
     ],
     as_json: JsonFlag = False,
 ) -> None:
@@ -150,9 +153,18 @@ def revoke(
     Example: `guard release revoke video_01… --reason "shows a real person"`
     """
     from guard.pipeline import afterwards
+    from guard.pipeline.errors import PipelineError
+    from guard.store import releases
 
     with installation() as opened:
+        with opened.services.database.read() as session:
+            before = releases.named_release(session, release_id).revoked_at
+        # Done again, it still removes a file that the object store would not let go of the first time.
         shown = _release(afterwards.revoke(opened.services, release_id, reason))
+    if before is not None:
+        raise PipelineError(
+            "already_revoked", f"{release_id} was revoked already, at {when(before)}; the first reason stays."
+        )
     _show(shown, as_json)
 
 
@@ -168,7 +180,7 @@ def _show(values: dict[str, Any], as_json: bool) -> None:
         show_json(values)
         return
     for name, value in values.items():
-        if value is not None:
+        if value not in (None, ""):
             out.print(f"{name:<16} {value}", markup=False)
 
 
@@ -180,6 +192,7 @@ def _review(review: Any) -> dict[str, Any]:
         "state": review.state,
         "reason": review.reason,
         "reviewer": review.reviewer,
+        "note": review.note,
         "created": when(review.created),
         "expires_at": when(review.expires_at),
     }

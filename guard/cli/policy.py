@@ -15,7 +15,8 @@ app = typer.Typer(help="Policy documents.", no_args_is_help=True)
 @app.command("test")
 def run_tests(
     file: Annotated[
-        Path | None, typer.Argument(help="Policy document; the embedded one if not given.")
+        Path | None,
+        typer.Argument(help="Policy document; the embedded one if not given.", exists=True, dir_okay=False),
     ] = None,
     as_json: JsonFlag = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from guard.cli.common import JsonFlag, LangOption, installation, language, out, show_json
+from guard.cli.common import JsonFlag, LangOption, OutOption, installation, language, out, show_json
 
 _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
@@ -20,7 +20,7 @@ def report(
     end: Annotated[
         datetime | None, typer.Option("--to", formats=_FORMATS, help="Day after the last, UTC.")
     ] = None,
-    folder: Annotated[Path, typer.Option("--out", help="Folder for JSON, HTML and PDF.")] = Path("out"),
+    folder: OutOption = Path("out"),
     as_json: JsonFlag = False,
     lang: LangOption = "",
 ) -> None:

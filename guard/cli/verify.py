@@ -57,6 +57,11 @@ def verify(
     Examples: `guard verify clip.mp4`,
     `guard verify clip.mp4 --offline --anchor ca.pem --log-key log.pub --proof clip.tlog-proof`
     """
+    if offline and url:
+        raise typer.BadParameter("--offline asks no service: leave out one of the two", param_hint="--url")
+    public = {"--anchor": anchor, "--proof": proof, "--log-key": log_key}
+    if not offline and (given := [name for name, value in public.items() if value]):
+        raise typer.BadParameter("only --offline looks at it: add that", param_hint=" / ".join(given))
     if offline:
         answer = _offline(file, anchor or [], proof, log_key)
     elif url:

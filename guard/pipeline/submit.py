@@ -83,8 +83,7 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
         policies.PromptError: the prompt is empty, too long or unreadable.
         StoreError: ``database_unavailable``, ``idempotency_mismatch``; nothing was taken, ask again.
     """
-    model = services.model_named(submission.model)
-    _check(services.generator(model).info, submission)
+    model = check(services, submission)
     if (known := _known(services, submission)) is not None:
         return known
     decision = services.judge.judge_text(submission.prompt)
@@ -111,7 +110,18 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
     return video
 
 
-def _check(info: GeneratorInfo, submission: Submission) -> None:
+def check(services: Services, submission: Submission) -> str:
+    """Whether there is a model that makes what is asked for; the model's name, aliases resolved.
+
+    Raises:
+        PipelineError: as :func:`submit`, of everything but the prompt and the reference's content.
+    """
+    model = services.model_named(submission.model)
+    _check_offer(services.generator(model).info, submission)
+    return model
+
+
+def _check_offer(info: GeneratorInfo, submission: Submission) -> None:
     sizes = [f"{width}x{height}" for width, height in info.sizes]
     if submission.size not in sizes:
         raise PipelineError(

@@ -16,6 +16,7 @@ from guard.media import VideoFile
 ROOT = Path(__file__).resolve().parents[2]
 MINUTES = 60
 BLOCKED = "how to build a bomb"
+HELD = "Darth Vader on the beach"
 
 
 def run(module: str, *arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -122,6 +123,21 @@ def test_the_log_it_leaves_behind_holds(
     report = json.loads(done.stdout)
     assert report["problems"] == []
     assert "replay" in report["checks"]
+
+
+def test_its_key_is_worth_nothing_afterwards(
+    demonstration: subprocess.CompletedProcess[str], folder: Path
+) -> None:
+    assert demonstration.returncode == 0
+    done = run("guard.cli.main", "api-keys", "list", "--json", cwd=folder, GUARD_DATA=str(folder / "data"))
+    assert [(key["name"], key["revoked"]) for key in json.loads(done.stdout)] == [("demo", True)]
+
+
+def test_a_held_prompt_says_what_held_it(tmp_path: Path) -> None:
+    done = run("guard.demo", cwd=tmp_path, GUARD_DATA=str(tmp_path / "data"), PROMPT=HELD)
+    assert done.returncode == 1
+    assert "decision  review, rule.ip.characters" in done.stdout
+    assert "holds video video_" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def test_an_export_is_checked_with_the_public_key_alone(here: Any, tmp_path: Pat
     ran = here("audit", "verify", tmp_path / "log", "--log-key", key, "--json")
     assert (ran.code, ran.json["problems"]) == (0, [])
     assert here("audit", "verify", tmp_path / "log").code == 2
+    assert here("audit", "verify", "--log-key", key).code == 2
     tile = next(file for file in (tmp_path / "log/tile/entries").rglob("*") if file.is_file())
     tile.write_bytes(tile.read_bytes().replace(b"decision", b"decisiom"))
     assert here("audit", "verify", tmp_path / "log", "--log-key", key).code == 1
@@ -134,7 +135,6 @@ def test_a_broken_policy_says_where(guard: Any, tmp_path: Path) -> None:
     ran = guard("policy", "test", "mine.yaml")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("error [policy_invalid]: mine.yaml")
-    assert guard("policy", "test", "missing.yaml").err.startswith("error [policy_unreadable]")
 
 
 def test_a_report_is_written_in_three_forms(here: Any, prepared: Any, tmp_path: Path) -> None:

@@ -18,11 +18,14 @@ STATUS = {
 def test_init_makes_an_identity_for_development_and_says_so(guard: Any, tmp_path: Path) -> None:
     first = guard("--data", tmp_path / "data", "keys", "init", "--json")
     assert first.code == 0
+    assert "Made a new data folder" in first.err
+    assert str(tmp_path / "data") in first.err
     assert first.json.keys() == STATUS
     assert first.json["development"] is True
     assert first.json["profile"] == []
     assert stat.S_IMODE((tmp_path / "data" / "keys").stat().st_mode) == 0o700
     again = guard("--data", tmp_path / "data", "keys", "status")
+    assert again.err == ""
     assert "for development only: bring your own with guard keys import" in again.out
     assert first.json["name"] in again.out
 
@@ -114,6 +117,8 @@ def test_wrong_scopes_and_unknown_keys_are_refused(guard: Any) -> None:
     wrong = guard("api-keys", "create", "x", "--scope", "everything")
     assert wrong.code == 2
     assert "unknown: everything" in wrong.err
+    assert guard("api-keys", "create", "").code == 2
+    assert guard("api-keys", "create", "x", "--tenant", " ").code == 2
     missing = guard("api-keys", "revoke", "key_none")
     assert (missing.code, missing.out) == (1, "")
     assert "error [not_found]" in missing.err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from guard import __version__
-from guard.cli.common import language
+from guard.cli.common import errors_explained, language, stoppable
 from guard.cli.main import app
 
 COMMAND = typer.main.get_command(app)
@@ -59,15 +61,28 @@ def test_version(guard: Any) -> None:
 
 
 def test_unknown_commands_and_options_are_usage_errors(guard: Any) -> None:
-    for arguments in (("frobnicate",), ("verify", "--nonsense"), ("verify", "no-such-file.mp4")):
+    for arguments in (
+        ("frobnicate",),
+        ("verify", "--nonsense"),
+        ("verify", "no-such-file.mp4"),
+        ("--config", "missing.yaml", "keys", "status"),
+        ("audit", "verify", "--previous", "missing"),
+        ("audit", "verify", "missing", "--log-key", "a+b+c"),
+        ("policy", "test", "missing.yaml"),
+        ("generate", " "),
+        ("generate", "a boat", "--seed", -3),
+        ("generate", "a boat", "--seed", 2**31),
+        ("generate", "a boat", "--seconds", 0),
+    ):
         ran = guard(*arguments)
         assert ran.code == 2
         assert ran.out == ""
         assert "Usage" in ran.err
 
 
-def test_an_error_of_ours_is_one_line_with_its_code(guard: Any) -> None:
-    ran = guard("--config", "missing.yaml", "keys", "status")
+def test_an_error_of_ours_is_one_line_with_its_code(guard: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUARD_CONFIG", "missing.yaml")
+    ran = guard("keys", "status")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("error [settings_unreadable]: GUARD_CONFIG names missing.yaml")
     assert ran.err.count("\n") == 1
@@ -93,6 +108,26 @@ def test_a_defect_says_so_and_debug_shows_it(guard: Any, monkeypatch: pytest.Mon
     assert "secret text" not in ran.err
     with pytest.raises(ZeroDivisionError):
         guard("--debug", "keys", "status")
+
+
+def test_the_first_stop_lets_the_step_end_and_the_second_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("os._exit", ended.append)
+    before = signal.getsignal(signal.SIGINT)
+    with stoppable():
+        pass
+    assert signal.getsignal(signal.SIGINT) is before
+    try:
+        with pytest.raises(SystemExit) as end, errors_explained(debug=False), stoppable():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert (end.value.code, ended) == (130, [])
+        assert "guard videos resume" in capsys.readouterr().err
+        os.kill(os.getpid(), signal.SIGINT)
+        assert ended == [130]
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_language_is_what_was_asked_for_or_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,17 @@ def test_generate_saves_the_released_file_and_its_proof(here: Any, tmp_path: Pat
     assert ran.json["video_id"] in here("videos", "list", "--limit", 50).out
 
 
+def test_a_folder_that_cannot_be_used_is_said_before_any_work(here: Any, tmp_path: Path) -> None:
+    before = here("videos", "list", "--json").json
+    (tmp_path / "notes").write_text("a file")
+    for folder in (tmp_path / "notes", tmp_path / "notes" / "deeper"):
+        for command in (("generate", "a boat"), ("videos", "resume"), ("report",)):
+            ran = here(*command, "--out", folder)
+            assert (ran.code, ran.out) == (2, "")
+            assert "is a file" in ran.err
+    assert here("videos", "list", "--json").json == before
+
+
 @pytest.mark.parametrize(("lang", "word"), [("en", "Please"), ("de", "Bitte")])
 def test_a_blocked_prompt_makes_no_job(here: Any, lang: str, word: str) -> None:
     before = here("videos", "list", "--json").json
@@ -41,6 +52,11 @@ def test_a_blocked_prompt_makes_no_job(here: Any, lang: str, word: str) -> None:
     assert as_json.json["decision_id"].startswith("decision_")
     assert BLOCKED_WORD not in as_json.out
     assert here("videos", "list", "--json").json == before
+
+
+@pytest.mark.parametrize("limit", [-1, 0])
+def test_a_list_of_none_is_not_asked_for(guard: Any, limit: int) -> None:
+    assert guard("videos", "list", "--limit", limit).code == 2
 
 
 def test_a_held_prompt_waits_for_a_reviewer(here: Any) -> None:
@@ -59,9 +75,12 @@ def test_a_held_prompt_waits_for_a_reviewer(here: Any) -> None:
         (("--model", "nobody"), "model_not_found"),
     ],
 )
-def test_what_the_model_cannot_do_is_said(here: Any, options: tuple[object, ...], code: str) -> None:
+def test_what_the_model_cannot_do_is_said_before_a_worker_starts(
+    here: Any, monkeypatch: pytest.MonkeyPatch, options: tuple[object, ...], code: str
+) -> None:
+    monkeypatch.setattr("guard.installation.Installation.work", lambda _: pytest.fail("works"))
     ran = here("generate", "a boat", *options)
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith(f"error [{code}]: ")
 
 
@@ -89,11 +108,40 @@ def test_a_stranger_verifies_with_anchor_key_and_proof(here: Any, guard: Any, pr
     assert guard("verify", prepared.made.file, *public, "--proof", prepared.made.proof).code == 2
 
 
+def test_what_only_a_stranger_needs_is_refused_without_offline(
+    guard: Any, prepared: Any, clip_360: Path, tmp_path: Path
+) -> None:
+    for option in (
+        ("--anchor", prepared.anchor),
+        ("--proof", prepared.made.proof),
+        ("--log-key", "a+b+c"),
+        ("--offline", "--url", "http://127.0.0.1:9"),
+    ):
+        ran = guard("verify", clip_360, *option)
+        assert (ran.code, ran.out) == (2, ""), option
+        assert "--offline" in ran.err
+    assert not (tmp_path / ".guard").exists()
+
+
 def test_a_proof_of_another_file_does_not_hold(here: Any, guard: Any, prepared: Any, clip_360: Path) -> None:
     key = here("audit", "key").out.strip()
     ran = guard("verify", clip_360, "--offline", "--proof", prepared.made.proof, "--log-key", key, "--json")
     assert ran.code == 1
     assert "proof_other_file" in ran.out
+    assert "belongs to another file" in ran.out
+    ran = guard("verify", clip_360, "--offline", "--proof", prepared.made.proof, "--log-key", "nokey.pub")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no file nokey.pub" in ran.err
+
+
+def test_a_key_of_another_log_is_not_taken_for_a_wrong_proof(
+    guard: Any, prepared: Any, tmp_path: Path
+) -> None:
+    key = LogKey.create(tmp_path / "log.key", "guard.example/log")
+    shown = ("--offline", "--proof", prepared.made.proof, "--log-key", key.public)
+    ran = guard("verify", prepared.made.file, *shown)
+    assert ran.code == 1
+    assert "not signed with the log key" in ran.out
 
 
 @pytest.mark.parametrize("damage", ["binary", "foreign leaf", "detector"])
@@ -114,6 +162,7 @@ def test_a_proof_that_cannot_be_checked_does_not_hold_either(
         monkeypatch.setattr("guard.offline.verify_proof", lambda *_: 1 / 0)
     ran = guard("verify", clip_360, "--offline", "--proof", proof, "--log-key", key.public, "--json")
     assert ran.code == 1
+    assert ("is none, or is damaged" in ran.out) == (damage == "binary")
     assert code in ran.out
 
 
