@@ -30,7 +30,7 @@ from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
 from guard.services import Encoding, Services
 from guard.settings import Settings
-from guard.store import Database, Objects, StoreError, Vault, sign_log
+from guard.store import Database, Objects, StoreError, Vault, create_private, sign_log
 from policies import Judge
 
 APPLICATION = "Guard"
@@ -51,6 +51,11 @@ class Paths:
     def database(self) -> Path:
         """Where no database is configured."""
         return self.data / "guard.db"
+
+    @property
+    def workflow(self) -> Path:
+        """The workflow engine's own database, where none is configured."""
+        return self.data / "workflow.db"
 
     @property
     def keys(self) -> Path:
@@ -187,8 +192,14 @@ def open_installation(settings: Settings) -> Installation:
     """
     paths = Paths(settings.data.absolute())
     new = not paths.log_key.exists()
-    for folder in (paths.data, paths.keys, paths.work, paths.uploads):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        for folder in (paths.data, paths.keys, paths.work, paths.uploads):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            "data_folder_unusable",
+            f"The data folder {paths.data} cannot be used ({error.strerror}); name another with --data or GUARD_DATA.",
+        ) from None
     database = Database(_database_url(settings, paths))
     database.migrate()
     credentials.initialise(paths.signing)
@@ -292,7 +303,8 @@ def _workflow_url(settings: Settings, paths: Paths) -> str:
         return settings.workflow_database_url.get_secret_value()
     if settings.database_url is not None and settings.database_url.get_secret_value().startswith("postgres"):
         return settings.database_url.get_secret_value()
-    return f"sqlite:///{paths.data / 'workflow.db'}"
+    create_private(str(paths.workflow))  # the engine itself would let others read it
+    return f"sqlite:///{paths.workflow}"
 
 
 def _log_key(path: Path, origin: str) -> LogKey:
@@ -304,8 +316,9 @@ def _log_key(path: Path, origin: str) -> LogKey:
     key = LogKey.load(path)
     if key.name != origin:
         raise ledger.LedgerError(
-            "key_invalid",
-            f"The log in this data folder is called {key.name}, the settings call it {origin}; a log keeps its name.",
+            "log_renamed",
+            f"The log in {path.parent.parent} is called {key.name}, the settings call it {origin}; a log keeps its"
+            " name. Set log_origin back, or begin with a new data folder: --data or GUARD_DATA.",
         )
     return key
 

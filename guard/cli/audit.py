@@ -83,7 +83,8 @@ def _audited(previous: str | None, *, objects: bool) -> Report:
 
 
 def _show(report: Report) -> None:
-    out.print(f"log {report.origin}: {report.size} leaves, root {report.root}", markup=False)
+    covered = "no checkpoint yet" if report.root is None else f"{report.size} leaves, root {report.root}"
+    out.print(f"log {report.origin}: {covered}", markup=False)
     if report.pending:
         out.print(f"  pending: {report.pending} leaves that no checkpoint covers yet", markup=False)
     for check in report.checks:

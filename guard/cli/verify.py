@@ -57,6 +57,8 @@ def verify(
     Examples: `guard verify clip.mp4`,
     `guard verify clip.mp4 --offline --anchor ca.pem --log-key log.pub --proof clip.tlog-proof`
     """
+    if url and not url.startswith(("http://", "https://")):
+        raise typer.BadParameter("begin with http:// or https://", param_hint="--url")
     if offline and url:
         raise typer.BadParameter("--offline asks no service: leave out one of the two", param_hint="--url")
     public = {"--anchor": anchor, "--proof": proof, "--log-key": log_key}

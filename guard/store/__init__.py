@@ -2,7 +2,7 @@
 
 from guard.store.audit import audit, audit_objects, released_objects
 from guard.store.counts import Counts, count
-from guard.store.database import Database
+from guard.store.database import Database, create_private
 from guard.store.decisions import decisions_of, get_decision, record_decision
 from guard.store.errors import StoreError
 from guard.store.fingerprints import like_pictures, read_fingerprint
@@ -90,6 +90,7 @@ __all__ = [
     "complete_video",
     "count",
     "create_api_key",
+    "create_private",
     "create_tenant",
     "create_video",
     "decide_review",

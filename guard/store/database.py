@@ -45,7 +45,7 @@ class Database:
         self.dialect: str = parsed.get_backend_name()
         options: dict[str, Any] = {}
         if self.dialect == "sqlite":
-            _create_private(parsed.database)
+            create_private(parsed.database)
             options["connect_args"] = {"timeout": busy_timeout}
         else:
             options["connect_args"] = {"options": f"-c lock_timeout={int(busy_timeout * 1000)}"}
@@ -149,7 +149,7 @@ def _checked(url: str) -> URL:
     return parsed
 
 
-def _create_private(path: str | None) -> None:
+def create_private(path: str | None) -> None:
     """Make the file before SQLite does, so that nobody else may read it; its journals inherit the mode."""
     try:
         Path(str(path)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)

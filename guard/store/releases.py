@@ -147,7 +147,7 @@ def named_release(session: Session, name: str) -> Release:
         return get_release(session, name)
     release = find_release(session, video_id=name)
     if release is None:
-        raise StoreError("not_found", f"There is no release of {name}.")
+        raise StoreError("not_found", f"There is no video {name} that was released.")
     return release
 
 

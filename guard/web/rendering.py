@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from guard.web.language import LANGUAGES, Language, Speaker
-from guard.web.verdicts import check_name, tone_of
+from guard.web.verdicts import check_name, headline_of, tone_of
 
 MEDIA_TYPES = {
     "app.js": "text/javascript; charset=utf-8",
@@ -62,6 +62,7 @@ def page(
             languages=LANGUAGES,
             static=static_address,
             check=partial(check_name, language),
+            headline=partial(headline_of, language),
             tone=tone_of,
             **context,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from detectors import EvidenceType, Verdict, VerdictName
-from detectors.wording import CHECKS
+from detectors.wording import CHECKS, NOTES, Note
 from guard.web.language import Language
 
 Tone = Literal["ours", "ai", "warn", "capture", "unknown"]
@@ -30,6 +30,12 @@ _TONES: dict[VerdictName, Tone] = {
 def tone_of(verdict: Verdict) -> Tone:
     """The tone of a verdict; what has been revoked is a warning."""
     return "warn" if verdict.revoked else _TONES[verdict.verdict]
+
+
+def headline_of(language: Language, verdict: Verdict) -> str:
+    """What the page says first; nobody should have to read on to learn of a revocation."""
+    summary = verdict.summary[language]
+    return f"{summary} {NOTES[Note.REVOKED][language]}" if verdict.revoked else summary
 
 
 def check_name(language: Language, kind: EvidenceType, *, capital: bool = False) -> str:

@@ -174,6 +174,9 @@ def test_a_file_that_is_no_medium_is_an_error_line(here: Any, tmp_path: Path) ->
 
 
 def test_a_service_that_does_not_answer_is_an_error_line(guard: Any, clip_360: Path) -> None:
+    half = guard("verify", clip_360, "--url", "127.0.0.1:9")
+    assert (half.code, half.out) == (2, "")
+    assert "http://" in half.err
     ran = guard("verify", clip_360, "--url", "http://127.0.0.1:9")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("error [service_unreachable]: http://127.0.0.1:9 did not answer")

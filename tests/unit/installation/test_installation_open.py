@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,7 +115,21 @@ def test_another_policy_and_a_rotated_key_are_logged_once(tmp_path: Path) -> Non
 def test_a_log_keeps_its_name(opened: Installation, data: Path) -> None:
     with pytest.raises(LedgerError) as refused:
         open_installation(Settings(data=data, log_origin="guard.example/other"))
-    assert refused.value.code == "key_invalid"
+    assert refused.value.code == "log_renamed"
+    assert "--data" in str(refused.value)
+
+
+def test_nobody_else_may_read_a_database(opened: Installation, data: Path) -> None:
+    files = [opened.paths.database, opened.paths.workflow]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
+
+
+def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(StoreError) as refused:
+        open_installation(Settings(data=tmp_path / "data"))
+    assert refused.value.code == "data_folder_unusable"
+    assert f"{tmp_path / 'data'} cannot be used (File exists); name another" in str(refused.value)
 
 
 def test_models_are_known_by_name_and_alias_before_they_are_loaded(

@@ -141,6 +141,25 @@ def test_altered_tile_is_found(export: Callable[[int], Path], log: Log, path: st
     assert [problem.code for problem in report.problems] == [code]
 
 
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("tile/0/000.p/200", "tile_mismatch"),
+        ("tile/entries/000.p/200", "entries_mismatch"),
+    ],
+)
+def test_what_an_earlier_export_left_is_compared_too(
+    export: Callable[[int], Path], log: Log, path: str, code: str
+) -> None:
+    export(200)
+    folder = export(250)
+    assert verify_export(folder, log.public_key).ok
+    data = bytearray((folder / path).read_bytes())
+    data[7] ^= 1
+    (folder / path).write_bytes(data)
+    assert [problem.code for problem in verify_export(folder, log.public_key).problems] == [code]
+
+
 def test_altered_leaf_is_found(export: Callable[[int], Path], log: Log) -> None:
     folder = export(300)
     path = folder / "tile/entries/000"

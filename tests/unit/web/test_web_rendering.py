@@ -20,7 +20,7 @@ from guard.credentials.report import ClaimedAction, IngredientReport, ManifestCl
 from guard.media import ClipInfo
 from guard.web.language import LANGUAGES, Language
 from guard.web.rendering import MEDIA_TYPES, page, static_address, static_file
-from guard.web.verdicts import tone_of
+from guard.web.verdicts import headline_of, tone_of
 
 STATIC = Path(guard.web.__file__).parent / "static"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -134,7 +134,10 @@ def test_every_verdict_has_a_page(language: Language, name: VerdictName) -> None
 
 
 def test_what_was_revoked_is_a_warning() -> None:
-    assert tone_of(verdict_of(VerdictName.GENERATED_HERE, revoked=True)) == "warn"
+    verdict = verdict_of(VerdictName.GENERATED_HERE, revoked=True)
+    assert tone_of(verdict) == "warn"
+    assert headline_of("en", verdict).endswith("by this service. The release has been revoked.")
+    assert headline_of("de", verdict).endswith(" Die Freigabe wurde widerrufen.")
     assert tone_of(verdict_of(VerdictName.GENERATED_HERE)) == "ours"
 
 
