@@ -35,7 +35,10 @@ def verify(
     ] = "",
     previous: PreviousOption = None,
     objects: Annotated[
-        bool, typer.Option("--objects/--no-objects", help="Hash every released file too, or leave that out.")
+        bool,
+        typer.Option(
+            "--objects/--no-objects", metavar="", help="Hash every released file too, or leave that out."
+        ),
     ] = True,
     as_json: JsonFlag = False,
 ) -> None:

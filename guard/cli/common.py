@@ -43,7 +43,9 @@ def progress_bar() -> Progress:
     return Progress(*columns, TimeElapsedColumn(), console=err)
 
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
+JsonFlag = Annotated[
+    bool, typer.Option("--json", metavar="", help="Print JSON on standard output, and nothing else.")
+]
 LangOption = Annotated[
     str,
     typer.Option(

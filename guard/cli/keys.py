@@ -145,7 +145,8 @@ def rotate(as_json: JsonFlag = False) -> None:
 @keys_app.command("rotate-mark")
 def rotate_mark(
     retire_oldest: Annotated[
-        bool, typer.Option("--retire-oldest", help="Stop reading the oldest key, if there are three.")
+        bool,
+        typer.Option("--retire-oldest", metavar="", help="Stop reading the oldest key, if there are three."),
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:

@@ -52,7 +52,9 @@ app.add_typer(train.app, name="train")
 
 @app.callback(invoke_without_command=True)
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", metavar="", help="Print the version and end.")
+    ] = False,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +62,9 @@ def options(
         ),
     ] = None,
     data: Annotated[str, typer.Option("--data", help="Data folder; .guard if not given.")] = "",
-    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", metavar="", help="Show where an error came from.")
+    ] = False,
 ) -> None:
     """Options of every command."""
     if version:

@@ -15,10 +15,12 @@ _FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
 
 def report(
     start: Annotated[
-        datetime | None, typer.Option("--from", formats=_FORMATS, help="First day, UTC.")
+        datetime | None,
+        typer.Option("--from", formats=_FORMATS, metavar="DAY", help="First day, UTC, as 2026-11-01."),
     ] = None,
     end: Annotated[
-        datetime | None, typer.Option("--to", formats=_FORMATS, help="Day after the last, UTC.")
+        datetime | None,
+        typer.Option("--to", formats=_FORMATS, metavar="DAY", help="Day after the last, UTC."),
     ] = None,
     folder: OutOption = Path("out"),
     as_json: JsonFlag = False,

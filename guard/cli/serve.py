@@ -19,7 +19,9 @@ def serve(
     ] = None,
     show_key: Annotated[
         bool,
-        typer.Option("--first-key/--no-first-key", help="Make an API key if there is none, and show it."),
+        typer.Option(
+            "--first-key/--no-first-key", metavar="", help="Make an API key if there is none, and show it."
+        ),
     ] = True,
 ) -> None:
     """Start the service: the API, the page at /verify, and the worker.

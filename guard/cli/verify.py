@@ -26,7 +26,8 @@ FileArgument = Annotated[Path, typer.Argument(help="Video or picture.", exists=T
 def verify(
     file: FileArgument,
     offline: Annotated[
-        bool, typer.Option("--offline", help="As a stranger: without data folder, service or network.")
+        bool,
+        typer.Option("--offline", metavar="", help="As a stranger: without data folder, service or network."),
     ] = False,
     anchor: Annotated[
         list[Path] | None,

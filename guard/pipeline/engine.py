@@ -173,6 +173,7 @@ class Engine:
             self._watch.join(timeout=5)
             self._watch = None
         if self._pipeline is not None:
+            self._pipeline.stop()
             DBOS.destroy(workflow_completion_timeout_sec=0)
             self._pipeline = None
         if self._client is not None:

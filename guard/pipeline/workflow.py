@@ -103,10 +103,15 @@ class Pipeline(DBOSConfiguredInstance):
         self._steps: Steps
         self._live: set[str] = set()
         self._guard = threading.Lock()
+        self._stopping = False
 
     def works_with(self, steps: Steps) -> None:
         """What the steps are done with from now on."""
-        self._steps = steps
+        self._steps, self._stopping = steps, False
+
+    def stop(self) -> None:
+        """The engine goes away; that runs break off from now on is meant."""
+        self._stopping = True
 
     def working_on(self, video_id: str) -> bool:
         """Whether a run of this process is working on the job now; the engine's tables may say so of a dead one."""
@@ -135,7 +140,8 @@ class Pipeline(DBOSConfiguredInstance):
             yield alone
         except Exception as error:
             # Not of a step, which end in outcomes: the engine could not write its tables, and may not say so there.
-            _log.warning("run_broke_off", video_id=video_id, error=type(error).__name__)
+            if not self._stopping:
+                _log.warning("run_broke_off", video_id=video_id, error=type(error).__name__)
             raise
         finally:
             if alone:

@@ -43,6 +43,7 @@ def test_every_command_explains_itself_with_an_example(leaf: tuple[str, ...]) ->
     answer = CliRunner().invoke(app, [*leaf, "--help"])
     assert answer.exit_code == 0
     words = " ".join(re.sub(r"[^\w./ -]", " ", answer.output).split())
+    assert "%Y" not in answer.output
     assert re.search(r"Examples? guard " + " ".join(leaf), words), words
 
 

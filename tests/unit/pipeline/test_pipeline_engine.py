@@ -135,6 +135,28 @@ def test_a_run_that_died_of_a_full_disk_is_taken_up_again_by_the_same_worker(
     assert bench.steps.ran[video_id].count("release") == 1
 
 
+def test_a_run_that_breaks_off_because_the_engine_is_closed_is_no_warning(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video_id = bench.new_video()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def waiting(_: str) -> Outcome:
+        begun.set()
+        go_on.wait(30)
+        return {"state": "done"}
+
+    with structlog.testing.capture_logs() as logs, monkeypatch.context() as patch:
+        patch.setattr(bench.steps, "generate", waiting)
+        bench.engine.submit(video_id)
+        assert begun.wait(30)
+        working = bench.engine._pipeline
+        bench.engine.close()
+        go_on.set()
+        bench.until(lambda: working is None or not working.working_on(video_id))
+    assert [entry["event"] for entry in logs if entry["log_level"] == "warning"] == []
+
+
 def test_one_job_is_never_worked_on_twice_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     video_id = bench.new_video()
     generate, begun, go_on = bench.steps.generate, threading.Event(), threading.Event()
