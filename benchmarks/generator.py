@@ -51,6 +51,9 @@ from generator.training.judge import Seen
 from generator.training.scenes import SLOTS, Scene
 from generator.types import Frames
 
+_WITHOUT_UMLAUTS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"}
+)
 GOALS = (
     ("colour", "colour", 0.95),
     ("motion", "motion", 0.90),
@@ -175,6 +178,7 @@ def draw_sheet(answers: Sequence[Answer], strips: Sequence[Sequence[Frames]], ta
     for i, (answer, strip) in enumerate(zip(answers, strips, strict=True)):
         missed = [slot for slot, right in answer.right[0].items() if not all(right)]
         text = f"{i + 1}. {answer.asked.text}" + (f"   (missed: {', '.join(missed)})" if missed else "")
+        text = text.translate(_WITHOUT_UMLAUTS)  # which the font of the package does not have
         pen.text((2, i * row + 2), text, fill="firebrick" if missed else "black", font=font)
         for k, frame in enumerate(strip):
             sheet.paste(Image.fromarray(frame), (k * (width + 4), i * row + SHEET_TEXT))

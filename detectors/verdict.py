@@ -161,7 +161,7 @@ _LIMIT_OF_TYPE: dict[EvidenceType, Limit] = {
 _TYPES = tuple(EvidenceType)
 
 
-def decide(evidence: Sequence[Evidence]) -> Verdict:
+def decide(evidence: Sequence[Evidence], *, sound: bool = True) -> Verdict:
     """Weigh all evidence about one file.
 
     Pure and total: any evidence gives a verdict, and its order does not matter. Only evidence of the outcome
@@ -169,6 +169,7 @@ def decide(evidence: Sequence[Evidence]) -> Verdict:
 
     Args:
         evidence: What the detectors said about one file.
+        sound: Whether the file has sound, of which the limits then speak.
 
     Returns:
         The verdict, with what it rests on and what it does not show.
@@ -184,7 +185,7 @@ def decide(evidence: Sequence[Evidence]) -> Verdict:
         basis=basis,
         summary=dict(SUMMARIES[verdict]),
         notes={language: tuple(note[language] for note in notes) for language in ("en", "de")},
-        limits=_limits(verdict, basis, revoked=revoked),
+        limits=_limits(verdict, basis, revoked=revoked, sound=sound),
         revoked=revoked,
         release_ids=tuple(sorted(_releases(case.traced))),
         evidence=ordered,
@@ -203,7 +204,7 @@ def _notes(case: _Case, evidence: _Found, *, revoked: bool, found: _Found) -> li
     codes = {note for claim, note in _NOTE_OF_CLAIM.items() if claim in claims}
     if revoked:
         codes.add(Note.REVOKED)
-    if not case.exact and any(_partial(item) for item in found):
+    if not case.exact and any(_partial(item) for item in found if item in case.traced):
         codes.add(Note.PART_OF_FILE)
     ai = [item for item in found if item.claim in _AI]
     if ai and all(item.claim is Claim.DECLARES_AI_EDIT for item in ai):
@@ -225,9 +226,11 @@ def _notes(case: _Case, evidence: _Found, *, revoked: bool, found: _Found) -> li
 
 
 def _limits(
-    verdict: VerdictName, basis: tuple[EvidenceType, ...], *, revoked: bool
+    verdict: VerdictName, basis: tuple[EvidenceType, ...], *, revoked: bool, sound: bool
 ) -> dict[str, tuple[str, ...]]:
-    codes = {_LIMIT_OF_TYPE[kind] for kind in basis if kind in _LIMIT_OF_TYPE} | {Limit.SOUND}
+    codes = {_LIMIT_OF_TYPE[kind] for kind in basis if kind in _LIMIT_OF_TYPE}
+    if sound:
+        codes.add(Limit.SOUND)
     if verdict in (VerdictName.INCONCLUSIVE, VerdictName.CREDENTIALS_INVALID_OR_TAMPERED):
         codes.add(Limit.ABSENCE)
     if verdict is VerdictName.AUTHENTIC_CAPTURE_CREDENTIALS_VALID:

@@ -127,8 +127,8 @@ SUMMARIES: dict[VerdictName, Text] = {
 
 LIMITS: dict[Limit, Text] = {
     Limit.ABSENCE: {
-        "en": "Not finding a signal does not show that the video is real.",
-        "de": "Dass kein Hinweis gefunden wurde, zeigt nicht, dass das Video echt ist.",
+        "en": "Not finding a signal does not show that the file is real.",
+        "de": "Dass kein Hinweis gefunden wurde, zeigt nicht, dass die Datei echt ist.",
     },
     Limit.SOUND: {
         "en": "Sound carries no watermark and is not compared: apart from a match of the exact file and "

@@ -58,6 +58,7 @@ def create_app(
     errors.install(app)
     routes.include(app)
     app.include_router(pages)
+    app.include_router(routes.heads(pages))
     return app
 
 

@@ -137,14 +137,21 @@ class Installation:
         )
         self._tidy()
 
-    def announce(self) -> None:
+    def announce(self, *, policy: bool = True) -> None:
         """Log the policy and the keys in force, where the log does not say so already.
 
         Done before working, also where another process then turns out to be the worker: whoever means to work takes
         requests and decides on them by this policy. Who only looks at things announces nothing.
+
+        Args:
+            policy: say which policy is in force; left out where a key was changed and nothing will be decided.
         """
         services = self.services
-        wanted = _in_use(services, self.paths.signing)
+        wanted = [
+            entry
+            for entry in _in_use(services, self.paths.signing)
+            if policy or not isinstance(entry, PolicyEntry)
+        ]
         with services.database.read() as session:
             if all(_in_force(session, entry) for entry in wanted):
                 return

@@ -175,4 +175,4 @@ def verify_offline(inspector: Inspector, path: Path, proof: LogProof | None) -> 
     seen = inspect_file(inspector, path)
     subject = Subject(path=path, media=None, size=seen.size, sha256=seen.sha256)
     own = examine(subject, [*((proof,) if proof is not None else ()), *_NEED_THE_SERVICE])
-    return decide([*seen.evidence, *own]), seen
+    return decide([*seen.evidence, *own], sound=seen.info.audio), seen

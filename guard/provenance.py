@@ -130,7 +130,7 @@ class OwnMark:
     """Whether the pictures carry our watermark, and whether they are the pictures that it names."""
 
     registry: Registry
-    reading: Reading
+    reading: Reading | None
     fingerprint: Fingerprint | None
     id = ALGORITHM
     version = _VERSION
@@ -139,6 +139,15 @@ class OwnMark:
     def examine(self, subject: Subject) -> list[Evidence]:
         """One piece of evidence from the reading; the payload counts only if the fingerprint confirms it."""
         reading = self.reading
+        if reading is None:
+            return [
+                self._evidence(
+                    None,
+                    {},
+                    "There are no pictures large enough to look for a watermark in.",
+                    "Es gibt keine Bilder, die groß genug wären, um darin ein Wasserzeichen zu suchen.",
+                )
+            ]
         if reading.status == "absent":
             return [
                 self._evidence(
@@ -192,20 +201,20 @@ class OwnMark:
         )
 
     def _evidence(self, claim: Claim | None, details: dict[str, JsonValue], en: str, de: str) -> Evidence:
+        figures: dict[str, JsonValue] = {}
+        outcome = Outcome.UNAVAILABLE
+        if self.reading is not None:
+            figures = {"p_value": self.reading.p_value, "frames": self.reading.frames}
+            outcome = Outcome.NOT_DETECTED if claim is None else Outcome.DETECTED
         return Evidence(
             type=EvidenceType.WATERMARK,
             detector=self.id,
             version=self.version,
-            outcome=Outcome.NOT_DETECTED if claim is None else Outcome.DETECTED,
+            outcome=outcome,
             strength=Strength.STATISTICAL,
             claim=claim,
             summary={"en": en, "de": de},
-            details={
-                "algorithm": ALGORITHM,
-                "p_value": self.reading.p_value,
-                "frames": self.reading.frames,
-                **details,
-            },
+            details={"algorithm": ALGORITHM, **figures, **details},
         )
 
 

@@ -21,6 +21,8 @@ from pydantic_settings import (
 )
 
 CONFIG_FILE = "guard.yaml"
+WIRE_MODELS = ("sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-pro-2025-10-06", "sora-2-2025-12-08")
+"""Names of models by which clients of the wire ask."""
 
 
 class SettingsError(Exception):
@@ -168,7 +170,7 @@ class Settings(BaseSettings):
     policy: Path | None = None
     """Policy document; the embedded one if unset."""
     generators: tuple[Backend, ...] = (EmbeddedBackend(),)
-    model_aliases: dict[str, str] = {"sora-2": "guard-scenes-1", "sora-2-pro": "guard-scenes-1"}
+    model_aliases: dict[str, str] = dict.fromkeys(WIRE_MODELS, "guard-scenes-1")
     """Names that existing clients ask for, and what serves them here."""
     mark: MarkSettings = MarkSettings()
     encoder: EncoderSettings = EncoderSettings()

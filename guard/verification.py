@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detectors import Evidence, Subject, Verdict, decide, examine
+from detectors import Detector, Evidence, Subject, Verdict, decide, examine
 from guard.inspection import Inspection, Inspector, inspect_file
 from guard.provenance import ExactRelease, OwnFingerprint, OwnMark, Registry
 
@@ -39,11 +39,10 @@ def verify(inspector: Inspector, registry: Registry | None, path: Path) -> Verif
     evidence: list[Evidence] = list(seen.evidence)
     if registry is not None:
         subject = Subject(path=path, media=None, size=seen.size, sha256=seen.sha256)
-        own: list[ExactRelease | OwnMark | OwnFingerprint] = [
+        own: list[Detector] = [
             ExactRelease(registry),
+            OwnMark(registry, seen.reading, seen.fingerprint),
             OwnFingerprint(registry, seen.fingerprint),
         ]
-        if seen.reading is not None:
-            own.append(OwnMark(registry, seen.reading, seen.fingerprint))
         evidence.extend(examine(subject, own))
-    return Verification(decide(evidence), seen)
+    return Verification(decide(evidence, sound=seen.info.audio), seen)

@@ -156,6 +156,10 @@ class PolicyDocument(_Model):
     title: Words
     limits: Limits = Limits()
     allowed_text: Words
+    review_text: Words = Words(
+        en="A person will look at this request before it goes on.",
+        de="Diese Anfrage wird zuerst von einem Menschen geprüft.",
+    )
     categories: dict[Category, CategoryPolicy]
     lists: dict[str, PhraseList] = {}
     rules: tuple[Rule, ...] = ()

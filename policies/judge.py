@@ -122,7 +122,8 @@ class Judge:
         reason, user_text = "allowed", self.policy.allowed_text
         if acting:
             first = acting[0]
-            user_text = self._settings(first).user_text
+            blocked = decided is Action.BLOCK
+            user_text = self._settings(first).user_text if blocked else self.policy.review_text
             rule = next((m.rule for m in matches if m.category == first and m.action is decided), None)
             source = "score" if kind == "text" else "frames"
             reason = f"rule.{rule}" if rule else f"{source}.{first}"

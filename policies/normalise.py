@@ -73,12 +73,12 @@ def read_prompt(text: str, limit: int = MAX_CODE_POINTS) -> Normalised:
         PromptError: ``prompt_empty``, ``prompt_too_long`` or ``prompt_unreadable``.
     """
     if len(text) > limit:
-        raise PromptError("prompt_too_long", f"The prompt is longer than {limit} characters: shorten it.")
+        raise PromptError("prompt_too_long", f"The text is longer than {limit} characters: shorten it.")
     if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise PromptError("prompt_unreadable", "The prompt is not valid Unicode text: send plain UTF-8.")
+        raise PromptError("prompt_unreadable", "The text is not valid Unicode: send plain UTF-8.")
     normalised = normalise(text)
     if not any(unicodedata.category(char)[0] in "LNS" for char in normalised.text):
-        raise PromptError("prompt_empty", "The prompt holds no visible words: describe the video.")
+        raise PromptError("prompt_empty", "The text holds no visible words: write what is meant.")
     return normalised
 
 

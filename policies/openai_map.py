@@ -7,7 +7,7 @@ in the decision and are not squeezed into a name that means something else.
 from dataclasses import dataclass
 from typing import Literal
 
-from policies.decision import Action, Decision
+from policies.decision import Decision
 from policies.taxonomy import Category
 
 OPENAI_CATEGORIES: dict[str, tuple[Category, ...]] = {
@@ -38,7 +38,7 @@ class ModerationResult:
     """One entry of ``results`` on the wire.
 
     Attributes:
-        flagged: Whether the policy does not simply allow it.
+        flagged: Whether any of the categories is true. What the policy does about anything else, the decision says.
         categories: True where one of ours that stands behind the name acts.
         category_scores: 0 to 1.
         category_applied_input_types: ``["text"]`` or ``["image"]`` where that was judged, else empty.
@@ -72,4 +72,4 @@ def openai_map(decision: Decision, *, input_type: Literal["text", "image"] = "te
             scores[name] = max(decision.scores.get(category, 0.0) for category in ours)
             known = any(category in decision.scores for category in ours)
         applied[name] = [input_type] if known else []
-    return ModerationResult(decision.action is not Action.ALLOW, flags, scores, applied)
+    return ModerationResult(any(flags.values()), flags, scores, applied)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
 
 from guard.api.errors import ApiError
 from guard.api.limits import READ_COST, address_of
@@ -18,6 +19,7 @@ from guard.store import tenants as tenant_rows
 
 ADMIN = "admin"
 _READS = ("GET", "HEAD")
+_BEARER = HTTPBearer(scheme_name="bearer", auto_error=False)  # for the description; errors are ours
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,14 @@ def caller_of(request: Request) -> Caller | None:
     return caller
 
 
-def requires(scope: str) -> Callable[[Request], Caller]:
+def requires(scope: str) -> Callable[[Request, object], Caller]:
     """A dependency: the caller, who needs a key with this scope.
 
     Raises:
         ApiError: ``missing_api_key``, ``invalid_api_key``, ``scope_missing``, ``rate_limit_exceeded``.
     """
 
-    def dependency(request: Request) -> Caller:
+    def dependency(request: Request, _described: Annotated[object, Depends(_BEARER)]) -> Caller:
         caller = caller_of(request)
         if caller is None:
             raise _unauthorised("Send an API key as 'Authorization: Bearer <key>'.", "missing_api_key")

@@ -30,8 +30,11 @@ _PREVIEWS: dict[str, tuple[str, Callable[[VideoFile], bytes]]] = {
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
-@router.get("/videos/{video_id}/content")
-@router.head("/videos/{video_id}/content", include_in_schema=False)
+@router.get(
+    "/videos/{video_id}/content",
+    response_class=Response,
+    responses={200: {"content": {kind: {} for kind in ("video/mp4", "image/webp", "image/jpeg")}}},
+)
 async def content(
     video_id: str, request: Request, guard: Guard, caller: Owner, variant: Variant = "video"
 ) -> Response:
@@ -39,7 +42,7 @@ async def content(
     release = await run_in_threadpool(_served, guard, caller, video_id)
     etag = f'"{release.asset_digest.removeprefix("sha256:")}-{variant}"'
     headers = {"etag": etag, "cache-control": "private, no-cache"}
-    if request.headers.get("if-none-match") == etag:
+    if _known(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     if variant == "video":
         return await run_in_threadpool(_clip, guard, request, release, headers)
@@ -75,7 +78,11 @@ def _clip(guard: State, request: Request, release: Release, headers: dict[str, s
         "content-disposition": f'attachment; filename="{release.video_id}.mp4"',
     }
     asked = request.headers.get("range")
-    if asked is None or request.headers.get("if-range", headers["etag"]) != headers["etag"]:
+    if (
+        asked is None
+        or request.method == "HEAD"
+        or request.headers.get("if-range", headers["etag"]) != headers["etag"]
+    ):
         span = None
     else:
         span = parse_range(asked, size)
@@ -87,6 +94,11 @@ def _clip(guard: State, request: Request, release: Release, headers: dict[str, s
         return Response(status_code=status, media_type="video/mp4", headers=headers)
     chunks = guard.services.objects.stream(release.object_key, start, end)
     return StreamingResponse(chunks, status, media_type="video/mp4", headers=headers)
+
+
+def _known(header: str, etag: str) -> bool:
+    """Whether a client says that it has this version: a list of tags, strong or weak, or any."""
+    return header.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in header.split(","))
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
@@ -116,7 +128,7 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def _preview(guard: State, release: Release, draw: Callable[[VideoFile], bytes]) -> bytes:
-    """Drawn from the released file, so the pictures carry the watermark too."""
+    """Drawn from the released file; as the watermark may not survive that, the picture says itself what it is."""
     path: Path = guard.installation.paths.uploads / f"preview-{secrets.token_hex(16)}.mp4"
     try:
         guard.services.objects.fetch(release.object_key, path, release.asset_digest)

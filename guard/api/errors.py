@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from detectors import DetectorError
 from generator import GeneratorError
@@ -184,8 +185,21 @@ def install(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         codes = {404: "not_found", 405: "method_not_allowed"}
         code = codes.get(error.status_code, "invalid_request")
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if error.status_code == 405:
+            headers["allow"] = ", ".join(_allowed(request))
         return JSONResponse(
-            body(error.status_code, code, str(error.detail)),
-            status_code=error.status_code,
-            headers=dict(error.headers or {}),
+            body(error.status_code, code, str(error.detail)), status_code=error.status_code, headers=headers
         )
+
+
+def _allowed(request: Request) -> list[str]:
+    """Methods that the address of a request has; the framework names those of the first of its routes alone."""
+    return [
+        method
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]

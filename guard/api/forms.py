@@ -84,8 +84,7 @@ async def read_body(
         ApiError: the body is of another kind, malformed, too large, or stops arriving.
     """
     content_type = request.headers.get("content-type", "")
-    kind = content_type.partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
+    if _kind(request) == "multipart/form-data":
         largest = max_file_bytes if large_field is None else in_base64(max_file_bytes)
         _check_declared(request, largest + 4 * MOST_FIELD_BYTES, too_large(max_file_bytes))
         parts = await read_multipart(
@@ -101,19 +100,28 @@ async def read_body(
         finally:
             parts.discard()
         return
-    if kind not in ("application/json", ""):
-        raise ApiError(
-            415, "content_type_unsupported", "Send multipart/form-data or application/json.", param=None
-        )
-    yield Body(await read_json(request, max_json_bytes), None)
+    yield Body(await read_json(request, max_json_bytes, also="multipart/form-data or "), None)
 
 
-async def read_json(request: Request, max_bytes: int) -> dict[str, Any]:
-    """A JSON object; an empty body is an empty object.
+def _kind(request: Request) -> str:
+    """The media type that a request says its body has, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def read_json(request: Request, max_bytes: int, *, also: str = "") -> dict[str, Any]:
+    """A JSON object; an empty body is an empty object, and one of no stated type is taken for JSON.
+
+    Args:
+        request: whose body.
+        max_bytes: longest body.
+        also: what else the caller takes, to begin a list with.
 
     Raises:
-        ApiError: ``invalid_json``, ``body_too_large``, ``too_many_values``, ``upload_stalled``.
+        ApiError: ``content_type_unsupported``, ``invalid_json``, ``body_too_large``, ``too_many_values``,
+            ``upload_stalled``.
     """
+    if _kind(request) not in ("application/json", ""):
+        raise ApiError(415, "content_type_unsupported", f"Send {also}application/json.")
     large = ApiError(413, "body_too_large", f"A JSON body may have at most {max_bytes} bytes.")
     _check_declared(request, max_bytes, large)
     data = bytearray()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.concurrency import run_in_threadpool
 
-from guard.api import fields
+from guard.api import description, fields
 from guard.api.auth import Caller, requires
 from guard.api.errors import ApiError
 from guard.api.forms import declared_length, read_json
@@ -23,7 +23,7 @@ _MOST_BODY = MOST_BYTES * 3 // 2
 _SMALL_BODY = 1024 * 1024
 
 
-@router.post("/moderations")
+@router.post("/moderations", openapi_extra=description.MODERATION)
 async def create(
     request: Request, guard: Guard, caller: Annotated[Caller, Depends(requires("moderations"))]
 ) -> dict[str, Any]:

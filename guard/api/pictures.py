@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from guard.api.errors import ApiError
+from guard.api.errors import ApiError, status_of
 from guard.media import MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
 
@@ -21,8 +21,8 @@ MOST_BYTES = 20 * 1024 * 1024
 """Of one picture, decoded from base64."""
 SIDE = 448
 """Longest side, in pixels, of what leaves the sandbox; picture scorers look at less."""
-_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,", re.ASCII)
-_LIMITS = Limits(seconds=20, cpu_seconds=20)
+_DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
+_LIMITS = Limits(seconds=90, cpu_seconds=20)  # so that the work decides, not how busy the machine is
 _READING = ReadLimits(pixels=50_000_000)
 
 
@@ -37,14 +37,15 @@ def decode_data_url(url: str, folder: Path) -> NDArray[np.uint8]:
         (height, width, 3) uint8 RGB.
 
     Raises:
-        ApiError: ``remote_url_refused``, ``image_unreadable``, ``image_too_large``.
-        MediaError: the picture cannot be decoded.
+        ApiError: ``remote_url_refused``, ``image_unreadable``, ``image_too_large``, or the picture cannot be decoded.
     """
     data = data_of(url, param="input")
     path = folder / f"picture-{secrets.token_hex(16)}"
     try:
         write_private(path, data)
         answer = sandbox.call("guard.api.pictures:read_small", str(path), limits=_LIMITS, readable=[path])
+    except MediaError as error:
+        raise ApiError(status_of(error.code), error.code, str(error), param="input") from None
     finally:
         path.unlink(missing_ok=True)
     pixels = np.frombuffer(base64.b64decode(answer["rgb"]), np.uint8)
@@ -96,8 +97,10 @@ def read_small(path: str) -> dict[str, Any]:
         MediaError: it is no picture, or a damaged one.
     """
     source = VideoFile(path, limits=_READING)
-    chunk = next(source.chunks(), None) if source.info.kind == "image" else None
-    if chunk is None:
+    # GIF and HEIC are read as clips; one of a single picture is a still picture all the same.
+    pictures = source.chunks() if source.info.kind != "audio" else iter(())
+    chunk = next(pictures, None)
+    if chunk is None or len(chunk.frames) > 1 or next(pictures, None) is not None:
         raise MediaError("media_unreadable", "This is not a still picture that can be read.")
     image = Image.fromarray(chunk.frames[0])
     image.thumbnail((SIDE, SIDE))

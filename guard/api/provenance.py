@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from detectors import EvidenceType, Outcome
+from guard.api import description
 from guard.api.auth import Anyone
 from guard.api.state import Guard
 from guard.api.verifications import Verified, check_scope, examine_upload
@@ -16,7 +17,7 @@ from guard.credentials import CredentialsReport
 router = APIRouter(prefix="/v1")
 
 
-@router.post("/content_provenance_checks")
+@router.post("/content_provenance_checks", openapi_extra=description.FILE)
 async def create(request: Request, guard: Guard, caller: Anyone) -> dict[str, Any]:
     """One result for each kind of evidence; ``not_detected`` never means that a file is not AI's."""
     check_scope(caller)

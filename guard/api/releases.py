@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import PlainTextResponse, Response
 from starlette.concurrency import run_in_threadpool
 
-from guard.api import fields
+from guard.api import description, fields
 from guard.api.auth import ADMIN, Anyone, Caller, requires
 from guard.api.errors import ApiError
 from guard.api.forms import read_json
@@ -23,13 +23,13 @@ router = APIRouter(prefix="/v1")
 _MOST_REASON = 2000
 
 
-@router.get("/releases/{release_id}")
+@router.get("/releases/{release_id}", openapi_extra=description.OPEN)
 def show(release_id: str, guard: Guard, caller: Anyone) -> dict[str, Any]:
     """The public record, by the release's id or its video's; a revoked release says so."""
     return release_object(_release(guard, release_id))
 
 
-@router.get("/releases/{release_id}/proof")
+@router.get("/releases/{release_id}/proof", response_class=PlainTextResponse, openapi_extra=description.OPEN)
 def proof(release_id: str, guard: Guard, caller: Anyone) -> Response:
     """The proof that the log has this release, to be checked offline with the log's key."""
     release = _release(guard, release_id)
@@ -40,7 +40,7 @@ def proof(release_id: str, guard: Guard, caller: Anyone) -> Response:
     )
 
 
-@router.get("/log/checkpoint")
+@router.get("/log/checkpoint", response_class=PlainTextResponse, openapi_extra=description.OPEN)
 def checkpoint(guard: Guard, caller: Anyone) -> Response:
     """The log's newest signed checkpoint."""
     with guard.services.database.read() as session:
@@ -50,13 +50,18 @@ def checkpoint(guard: Guard, caller: Anyone) -> Response:
     return PlainTextResponse(note)
 
 
-@router.get("/log/key")
+@router.get("/log/key", response_class=PlainTextResponse, openapi_extra=description.OPEN)
 def log_key(guard: Guard, caller: Anyone) -> Response:
     """The log's public key; keep a copy of your own, since a proof is worth what its key is."""
     return PlainTextResponse(f"{guard.services.log.public_key}\n")
 
 
-@router.get("/ca.pem")
+@router.get(
+    "/ca.pem",
+    response_class=Response,
+    responses={200: {"content": {"application/x-pem-file": {}}}},
+    openapi_extra=description.OPEN,
+)
 def anchor(guard: Guard, caller: Anyone) -> Response:
     """The public anchors that vouch for what is signed here."""
     trust = Trust.from_folder(guard.installation.paths.signing)
@@ -67,7 +72,7 @@ def anchor(guard: Guard, caller: Anyone) -> Response:
     )
 
 
-@router.post("/releases/{release_id}/revoke")
+@router.post("/releases/{release_id}/revoke", openapi_extra=description.REVOCATION)
 async def revoke(
     release_id: str, request: Request, guard: Guard, caller: Annotated[Caller, Depends(requires(ADMIN))]
 ) -> dict[str, Any]:

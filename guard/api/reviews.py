@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from guard.api import fields
+from guard.api import description, fields
 from guard.api.auth import Caller, requires
 from guard.api.forms import read_json
 from guard.api.state import Guard, State
@@ -34,7 +34,7 @@ def list_all(
 ) -> dict[str, Any]:
     """Reviews of the caller's tenant (of every tenant with scope ``admin``), oldest first."""
     if after is not None:
-        fields.identifier(after, "review")
+        fields.identifier(after, "review", param="after")
     with guard.services.database.read() as session:
         found, more = review_rows.list_reviews(
             session,
@@ -61,7 +61,7 @@ def show(review_id: str, guard: Guard, caller: Reviewer) -> dict[str, Any]:
         }
 
 
-@router.post("/reviews/{review_id}/{outcome}")
+@router.post("/reviews/{review_id}/{outcome}", openapi_extra=description.REVIEW)
 async def decide(
     review_id: str,
     outcome: Literal["approve", "reject"],

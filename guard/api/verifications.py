@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 
 from detectors import Evidence
+from guard.api import description
 from guard.api.auth import Anyone, Caller, caller_address
 from guard.api.errors import ApiError
 from guard.api.forms import read_body
@@ -39,7 +40,7 @@ class Verified:
     found: Verification
 
 
-@router.post("/verifications")
+@router.post("/verifications", openapi_extra=description.FILE)
 async def create(request: Request, guard: Guard, caller: Anyone) -> dict[str, Any]:
     """The verdict on a file."""
     check_scope(caller)

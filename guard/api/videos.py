@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from guard.api import fields
+from guard.api import description, fields
 from guard.api.auth import Caller, requires
 from guard.api.errors import ApiError
 from guard.api.forms import Body, read_body
@@ -53,7 +53,7 @@ async def no_character(character_id: str, caller: Owner) -> None:
     await not_offered(caller)
 
 
-@router.post("/videos")
+@router.post("/videos", openapi_extra=description.VIDEO)
 async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any]:
     """Ask for a video; a prompt that the policy blocks is refused at once."""
     uploads = guard.installation.paths.uploads
@@ -90,7 +90,7 @@ async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any
                 return await run_in_threadpool(_submitted, guard, submission)
 
 
-@router.post("/videos/{video_id}/remix")
+@router.post("/videos/{video_id}/remix", openapi_extra=description.REMIX)
 async def remix(video_id: str, request: Request, guard: Guard, caller: Owner) -> dict[str, Any]:
     """A new clip from a new prompt, with the model, size, length and seed of a finished one."""
     async with read_body(request, guard.installation.paths.uploads) as body:
@@ -123,7 +123,7 @@ def list_all(
 ) -> dict[str, Any]:
     """The tenant's videos, newest first."""
     if after is not None:
-        fields.identifier(after, "video")
+        fields.identifier(after, "video", param="after")
     with guard.services.database.read() as session:
         found, more = video_rows.list_videos(session, caller.tenant_id, after=after, limit=limit, order=order)
         data = [video_object(session, guard.services.vault, video) for video in found]

@@ -48,7 +48,10 @@ JsonFlag = Annotated[
 ]
 LangOption = Annotated[
     str,
-    typer.Option("--lang", help="Language of verdicts and messages: en or de. Taken from LANG if not given."),
+    typer.Option(
+        "--lang",
+        help="Language of verdicts and of what a policy says: en or de; errors are in English. Taken from LANG.",
+    ),
 ]
 
 

@@ -139,6 +139,7 @@ def rotate(as_json: JsonFlag = False) -> None:
 
     with installation() as opened:
         credentials.rotate(opened.paths.signing)
+        opened.announce(policy=False)
         _show_status(opened.paths.signing, as_json)
 
 
@@ -194,6 +195,7 @@ def import_keys(
             key.read_bytes(),
             anchor_pem=None if anchor is None else anchor.read_bytes(),
         )
+        opened.announce(policy=False)
         _show_status(opened.paths.signing, as_json)
 
 

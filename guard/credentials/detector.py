@@ -85,6 +85,8 @@ def evidence_of(report: CredentialsReport) -> list[Evidence]:
 
 def _own(report: CredentialsReport) -> Evidence:
     match report.state:
+        case "absent" if report.reason == "format_unsupported":
+            return _undetected(report, Outcome.UNAVAILABLE, "unsupported")
         case "absent":
             return _undetected(report, Outcome.NOT_DETECTED, "absent")
         case "remote":

@@ -6,6 +6,7 @@ from typing import Literal
 
 Sentence = Literal[
     "absent",
+    "unsupported",
     "remote",
     "malformed",
     "unreliable",
@@ -23,6 +24,10 @@ SENTENCES: dict[Sentence, dict[str, str]] = {
     "absent": {
         "en": "The file carries no Content Credentials; that says nothing about where it comes from.",
         "de": "Die Datei trägt keine Content Credentials; das sagt nichts darüber, woher sie stammt.",
+    },
+    "unsupported": {
+        "en": "Content Credentials cannot be read in a file of this format.",
+        "de": "In einer Datei dieses Formats lassen sich keine Content Credentials lesen.",
     },
     "remote": {
         "en": "The file only points to Content Credentials elsewhere, which are not fetched.",

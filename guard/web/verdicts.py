@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from detectors import EvidenceType, Verdict, VerdictName
-from detectors.wording import CHECKS, LIMITS, NOTES, Limit, Note
+from detectors.wording import CHECKS, NOTES, Note
 from guard.web.language import Language
 
 Tone = Literal["ours", "ai", "warn", "capture", "unknown"]
@@ -42,12 +42,3 @@ def check_name(language: Language, kind: EvidenceType, *, capital: bool = False)
     """What a kind of evidence is called, to begin a line with or within a sentence."""
     name = CHECKS[kind][language]
     return name[0].upper() + name[1:] if capital else name
-
-
-def limits_of(language: Language, verdict: Verdict) -> tuple[str, ...]:
-    """What a verdict does not show; on the page always with what an absence does not show.
-
-    The page lists signals that were not found beside every verdict, so the warning belongs to all of them.
-    """
-    absence, limits = LIMITS[Limit.ABSENCE][language], verdict.limits[language]
-    return limits if absence in limits else (*limits, absence)

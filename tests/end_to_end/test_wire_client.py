@@ -133,7 +133,8 @@ def test_a_wrong_key(server: Server) -> None:
 
 def test_moderations(client: openai.OpenAI, picture_png: Path) -> None:
     answer = client.moderations.create(input=["A meadow", f"The {BLOCKED_WORD}"])
-    assert [result.flagged for result in answer.results] == [False, True]
+    actions = [result.extended["action"] for result in answer.results]  # type: ignore[attr-defined]
+    assert actions == ["allow", "block"]
     assert answer.results[0].categories.sexual_minors is False
     assert 0 <= answer.results[0].category_scores.violence <= 1
     url = f"data:image/png;base64,{base64.b64encode(picture_png.read_bytes()).decode()}"

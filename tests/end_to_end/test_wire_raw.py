@@ -90,7 +90,10 @@ def test_the_file_is_what_the_registry_says_in_whole_and_in_parts(
     assert (beyond.status_code, beyond.json()["error"]["code"]) == (416, "range_not_satisfiable")
     head = server.request("HEAD", path)
     assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(data)), b"")
-    same = server.request("GET", path, headers={"if-none-match": head.headers["etag"]})
+    part_of_head = server.request("HEAD", path, headers={"range": "bytes=100-199"})
+    assert (part_of_head.status_code, part_of_head.headers["content-length"]) == (200, str(len(data)))
+    assert server.request("HEAD", f"/videos/{released['id']}").content == b""
+    same = server.request("GET", path, headers={"if-none-match": f'"x", W/{head.headers["etag"]}'})
     assert (same.status_code, same.content) == (304, b"")
     changed = server.request("GET", path, headers={"range": "bytes=0-9", "if-range": '"another"'})
     assert (changed.status_code, len(changed.content)) == (200, len(data))

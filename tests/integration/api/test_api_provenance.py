@@ -31,3 +31,14 @@ def test_a_manifest_that_nobody_saw_is_not_detected(broken: bool, api: Api) -> N
     verification = api("POST", "/v1/verifications", files=file).json()
     evidence = next(item for item in verification["evidence"] if item["type"] == "c2pa")
     assert evidence["outcome"] == ("inconclusive" if broken else "not_detected")
+
+
+def test_every_kind_of_evidence_is_named_for_sound_too(api: Api) -> None:
+    verification = api("POST", "/v1/verifications", files={"file": ("a.wav", sound())}).json()
+    kinds = [item["type"] for item in verification["evidence"]]
+    assert sorted(kinds) == sorted(
+        {"registry", "c2pa", "watermark", "fingerprint", "known_watermark", "metadata"}
+    )
+    found = {item["type"]: item["outcome"] for item in verification["evidence"]}
+    assert found["watermark"] == found["fingerprint"] == "unavailable"
+    assert any("Sound" in limit for limit in verification["limits"]["en"])

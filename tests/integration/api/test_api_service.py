@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from guard.ledger import VerifyKey, open_checkpoint
 from tests.integration.api.conftest import Api
 from tests.policy import BLOCKED_WORD
@@ -67,3 +69,51 @@ def test_the_description_loads_nothing_from_elsewhere(api: Api) -> None:
     paths = api("GET", "/openapi.json", key=None).json()["paths"]
     assert {"/v1/videos", "/v1/videos/{video_id}/content", "/v1/verifications"} <= set(paths)
     assert api("GET", "/docs", key=None).status_code == 404
+
+
+def test_the_description_is_of_this_interface(api: Api) -> None:
+    found = api("GET", "/openapi.json", key=None).json()
+    assert found["components"]["securitySchemes"] == {"bearer": {"type": "http", "scheme": "bearer"}}
+    assert "HTTPValidationError" not in json.dumps(found)
+    operations = {
+        (method, path): operation
+        for path, item in found["paths"].items()
+        for method, operation in item.items()
+    }
+    assert not [at for at in operations if at[0] == "head"]
+    for (method, path), operation in operations.items():
+        if not path.startswith("/v1/"):
+            continue
+        assert "422" not in operation["responses"], path
+        error = operation["responses"]["default"]["content"]["application/json"]["schema"]
+        assert error["properties"]["error"]["required"] == ["message", "type", "param", "code"]
+        if method == "get" and "{" not in path:
+            open_to_all = api("GET", path, key=None).status_code != 401
+            assert ({} in operation["security"]) is open_to_all, path
+        if method == "post" and not path.endswith(("/edits", "/extensions", "/characters")):
+            assert operation["requestBody"]["content"], path
+    create = operations["post", "/v1/videos"]["requestBody"]["content"]
+    assert set(create) == {"application/json", "multipart/form-data"}
+    assert create["application/json"]["schema"]["required"] == ["prompt"]
+    assert operations["post", "/v1/videos"]["security"] == [{"bearer": []}]
+    assert operations["post", "/v1/verifications"]["security"] == [{}, {"bearer": []}]
+    picture = operations["get", "/v1/videos/{video_id}/content"]["responses"]["200"]["content"]
+    assert set(picture) == {"video/mp4", "image/webp", "image/jpeg"}
+
+
+def test_what_can_be_got_has_a_head(api: Api) -> None:
+    for path in ("/v1/videos", "/verify", "/healthz", "/v1/ca.pem"):
+        found, head = api("GET", path), api("HEAD", path)
+        assert (head.status_code, head.headers["content-type"]) == (200, found.headers["content-type"])
+
+
+def test_a_refused_method_is_told_all_others(api: Api) -> None:
+    video = api("POST", "/v1/videos", json={"prompt": "A lighthouse", "size": "640x360"}).json()["id"]
+    for method, path, allowed in (
+        ("PUT", "/v1/videos", "GET, HEAD, POST"),
+        ("PATCH", f"/v1/videos/{video}", "GET, HEAD, DELETE"),
+        ("DELETE", "/v1/moderations", "POST"),
+        ("PUT", "/verify", "GET, HEAD, POST"),
+    ):
+        response = api(method, path)
+        assert (response.status_code, response.headers["allow"]) == (405, allowed)

@@ -164,6 +164,7 @@ def test_the_list_pages_in_both_orders(api: Api, new_key: Callable[..., str]) ->
             after = f"&after={page['last_id']}"
         assert seen == expected
     assert api.error("GET", "/v1/videos?after=nothing", key=key) == (404, "not_found")
+    assert api("GET", "/v1/videos?after=nothing", key=key).json()["error"]["param"] == "after"
     assert api.error("GET", "/v1/videos?limit=1000", key=key) == (400, "invalid_value")
     assert api.error("GET", "/v1/videos?order=up", key=key) == (400, "invalid_value")
 

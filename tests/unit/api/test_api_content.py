@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from guard.api.content import parse_range
+from guard.api.content import _known, parse_range
 from guard.api.errors import ApiError
 
 
@@ -31,3 +31,18 @@ def test_ranges_outside_the_file(header: str) -> None:
     with pytest.raises(ApiError) as caught:
         parse_range(header, 100)
     assert (caught.value.status, caught.value.headers["content-range"]) == (416, "bytes */100")
+
+
+@pytest.mark.parametrize(
+    ("header", "known"),
+    [
+        ("", False),
+        ('"b"', False),
+        ('"a"', True),
+        ('W/"a"', True),
+        ('"b", W/"a"', True),
+        ("*", True),
+    ],
+)
+def test_versions_that_a_client_has(header: str, known: bool) -> None:
+    assert _known(header, '"a"') is known

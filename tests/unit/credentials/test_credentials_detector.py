@@ -182,6 +182,12 @@ def test_doubts_about_the_signer_or_the_form_are_not_tampering(
     assert evidence.outcome is outcome
 
 
+def test_a_format_that_is_not_read_is_no_file_without_credentials() -> None:
+    (evidence,) = evidence_of(CredentialsReport(state="absent", reason="format_unsupported", library="test"))
+    assert evidence.outcome is Outcome.UNAVAILABLE
+    assert "format" in evidence.summary["en"].lower()
+
+
 def test_a_remote_manifest_is_an_open_question() -> None:
     report = CredentialsReport(
         state="remote", reason="remote_manifest", remote_url="https://a/b", library="test"

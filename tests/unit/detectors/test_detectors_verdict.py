@@ -182,10 +182,23 @@ def test_notes(evidence: list[Evidence], note: Note) -> None:
         ([STRANGER_AI, TAMPERED], Note.UNKNOWN_SIGNER),
         ([ISSUER_AI], Note.UNKNOWN_SIGNER),
         ([positive(MARK, Claim.OWN_MARK_RESOLVED, fraction_of_upload=0.9)], Note.PART_OF_FILE),
+        ([positive(MARK, Claim.OWN_MARK_COPIED, fraction_of_upload=0.0)], Note.PART_OF_FILE),
     ],
 )
 def test_notes_that_would_mislead_are_left_out(evidence: list[Evidence], note: Note) -> None:
     assert not _says(decide(evidence), note)
+
+
+@pytest.mark.parametrize("evidence", [[], [OWN_FILE], [RESOLVED]])
+def test_the_limits_speak_of_sound_where_there_is_some(evidence: list[Evidence]) -> None:
+    for language in ("en", "de"):
+        assert LIMITS[Limit.SOUND][language] in decide(evidence).limits[language]
+        assert LIMITS[Limit.SOUND][language] not in decide(evidence, sound=False).limits[language]
+
+
+def test_no_sentence_takes_every_file_for_a_video() -> None:
+    for text in LIMITS.values():
+        assert "video" not in " ".join(text.values()).lower()
 
 
 def test_a_failed_check_is_named_in_both_languages() -> None:

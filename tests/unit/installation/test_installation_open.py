@@ -135,7 +135,8 @@ def test_a_data_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 def test_models_are_known_by_name_and_alias_before_they_are_loaded(
     opened: Installation, tmp_path: Path
 ) -> None:
-    assert opened.services.model_named("sora-2") == "guard-scenes-1"
+    for name in ("sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-pro-2025-10-06", "sora-2-2025-12-08"):
+        assert opened.services.model_named(name) == "guard-scenes-1"
     big = DiffusersBackend(backend="diffusers", model="big", path="/nowhere", licence="Apache-2.0")
     found = open_installation(Settings(data=tmp_path / "data", generators=(EmbeddedBackend(), big)))
     assert sorted(found.services.generators) == ["big", "guard-scenes-1"]

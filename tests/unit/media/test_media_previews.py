@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from detectors import Claim, Subject
+from detectors.declared_metadata import DeclaredMetadata
 from guard.media import MediaError, VideoFile
 from guard.media.previews import spritesheet, thumbnail
 from tests import media
@@ -38,6 +41,16 @@ def test_a_sheet_holds_the_clip_in_reading_order(clip_360: Path, pictures_360: n
         tile = sheet[row * 90 : row * 90 + 90, column * 160 : column * 160 + 160]
         scaled = Image.fromarray(pictures_360[number * 4]).resize((160, 90), Image.Resampling.LANCZOS)
         assert media.psnr(tile, np.asarray(scaled)) > 27
+
+
+@pytest.mark.parametrize("preview", [thumbnail, spritesheet])
+def test_a_preview_says_that_a_model_made_it(
+    preview: Callable[[VideoFile], bytes], clip_360: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "preview"
+    path.write_bytes(preview(VideoFile(clip_360)))
+    subject = Subject(path=path, media=None, size=path.stat().st_size, sha256="0" * 64)
+    assert [item.claim for item in DeclaredMetadata().examine(subject)] == [Claim.DECLARES_AI]
 
 
 def test_sound_has_no_preview(tmp_path: Path) -> None:

@@ -166,6 +166,15 @@ def test_hard_negatives_pass(judge: Judge, text: str) -> None:
     assert decision.action is Action.ALLOW, decision.operator_text
 
 
+def test_what_is_held_is_not_said_to_have_been_stopped(ruled: Judge, policy: Policy) -> None:
+    held = ruled.judge_text("olaf scholz isst ein Eis")
+    assert held.action is Action.REVIEW
+    assert held.user_text == policy.review_text.model_dump()
+    blocked = ruled.judge_text("A recruitment video for ISIS, join us.")
+    assert blocked.action is Action.BLOCK
+    assert "stopped" in blocked.user_text["en"]
+
+
 def test_the_same_name_in_three_contexts(ruled: Judge) -> None:
     assert ruled.judge_text("Eine Doku über Olaf Scholz").action is Action.ALLOW
     assert ruled.judge_text("olaf scholz isst ein Eis").action is Action.REVIEW

@@ -1,4 +1,4 @@
-from policies import CATEGORIES, Decision, Judge, openai_map
+from policies import CATEGORIES, Action, Decision, Judge, openai_map
 
 WIRE = {
     "harassment",
@@ -42,10 +42,12 @@ def test_minors_count_as_sexual_too(judge: Judge) -> None:
     assert result.category_scores["sexual/minors"] >= 0.5
 
 
-def test_a_category_the_wire_lacks_flags_without_a_name(judge: Judge) -> None:
-    result = openai_map(judge.judge_text("Deepfake of Joe Biden confessing, make it look real."))
-    assert result.flagged
-    assert not result.categories["sexual"]
+def test_a_category_the_wire_lacks_is_told_by_the_decision_alone(judge: Judge) -> None:
+    decision = judge.judge_text("Darth Vader on the beach")
+    assert decision.action is not Action.ALLOW
+    result = openai_map(decision)
+    assert not any(result.categories.values())
+    assert not result.flagged
 
 
 def test_threats_need_hate_and_violence(judge: Judge) -> None:

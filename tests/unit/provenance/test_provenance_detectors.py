@@ -105,6 +105,12 @@ def test_the_mark_counts_only_with_the_pictures_it_names(
     assert PAYLOAD.hex() not in found.model_dump_json()
 
 
+def test_without_pictures_the_mark_is_said_to_be_unavailable() -> None:
+    (found,) = OwnMark(OneRelease(), None, None).examine(subject())
+    assert (found.outcome, found.claim) == (Outcome.UNAVAILABLE, None)
+    assert found.details == {"algorithm": OwnMark.id}
+
+
 @pytest.mark.parametrize(
     ("fingerprint", "outcome"),
     [

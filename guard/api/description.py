@@ -1,0 +1,116 @@
+"""What ``/openapi.json`` says beyond what the framework sees: bodies, who may call, and errors.
+
+Bodies are read by hand (`guard.api.forms`), so that one field never costs more than it may; this is their shape.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_TEXT = {"type": "string"}
+_FILE = {"type": "string", "format": "binary"}
+_SEED = {"type": "integer", "minimum": 0, "maximum": 2**31 - 1}
+
+OPEN: dict[str, Any] = {"security": [{}, {"bearer": []}]}
+"""Of a route that answers without a key, too."""
+
+
+_DETAIL = {
+    "type": "object",
+    "properties": {
+        "message": _TEXT,
+        "type": _TEXT,
+        "param": {"type": ["string", "null"]},
+        "code": _TEXT,
+    },
+    "required": ["message", "type", "param", "code"],
+}
+_ERROR = {"type": "object", "properties": {"error": _DETAIL}, "required": ["error"]}
+ERROR: dict[str, Any] = {
+    "description": "Any error; its `code` is stable.",
+    "content": {"application/json": {"schema": _ERROR}},
+}
+
+
+def _takes(
+    fields: dict[str, Any],
+    *required: str,
+    files: dict[str, Any] | None = None,
+    only: str | None = None,
+    optional: bool = False,
+) -> dict[str, Any]:
+    """A body of these fields, as form and as JSON, or as `only` one of them; `files` replace fields in the form."""
+    kinds = {
+        "application/json": fields,
+        "multipart/form-data": fields | (files or {}),
+    }
+    content = {
+        kind: {
+            "schema": {
+                "type": "object",
+                "properties": properties,
+                "required": list(required),
+                "additionalProperties": False,
+            }
+        }
+        for kind, properties in kinds.items()
+        if only in (None, kind)
+    }
+    return {"requestBody": {"required": not optional, "content": content}}
+
+
+_WITHOUT_EFFECT: dict[str, Any] = {
+    "metadata": {"type": "object"},
+    "user": _TEXT,
+    "safety_identifier": _TEXT,
+}
+_PICTURE = {"type": "object", "properties": {"image_url": _TEXT}, "required": ["image_url"]}
+_PART = {
+    "oneOf": [
+        {
+            "type": "object",
+            "properties": {"type": {"const": "text"}, "text": _TEXT},
+            "required": ["type", "text"],
+        },
+        {
+            "type": "object",
+            "properties": {
+                "type": {"const": "image_url"},
+                "image_url": {"type": "object", "properties": {"url": _TEXT}, "required": ["url"]},
+            },
+            "required": ["type", "image_url"],
+        },
+    ]
+}
+
+VIDEO = _takes(
+    {
+        "prompt": _TEXT,
+        "model": _TEXT,
+        "seconds": {"type": ["string", "integer"]},
+        "size": _TEXT,
+        "seed": _SEED,
+        "input_reference": _PICTURE,
+        **_WITHOUT_EFFECT,
+    },
+    "prompt",
+    files={"input_reference": {"oneOf": [_FILE, _PICTURE]}},
+)
+REMIX = _takes({"prompt": _TEXT, "seed": _SEED, **_WITHOUT_EFFECT}, "prompt")
+MODERATION = _takes(
+    {
+        "input": {
+            "oneOf": [
+                _TEXT,
+                {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 32},
+                {"type": "array", "items": _PART, "minItems": 1, "maxItems": 32},
+            ]
+        },
+        "model": _TEXT,
+    },
+    "input",
+    only="application/json",
+)
+FILE = _takes({"file": _FILE}, "file", only="multipart/form-data") | OPEN
+REVOCATION = _takes({"reason": _TEXT}, "reason", only="application/json")
+REVIEW = _takes({"note": _TEXT}, only="application/json", optional=True)
