@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import cast
 
 import torch
@@ -44,7 +45,7 @@ class PictureDecoder(ModelMixin, ConfigMixin):
         self.enter = nn.Conv2d(latent_channels, widths[0], 3, padding=1)
         self.parts = nn.ModuleList(Residual(width) for width in widths)
         self.grow = nn.ModuleList(
-            nn.Conv2d(width, 4 * finer, 1) for width, finer in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(width, 4 * finer, 1) for width, finer in itertools.pairwise(widths)
         )
         self.leave = nn.Conv2d(widths[-1], channels * last * last, 3, padding=1)
 

@@ -80,7 +80,11 @@ def _stage(stage: Tensor, camera: Tensor, width: int, height: int) -> Tensor:
         -1,
     )
     seen = F.grid_sample(
-        stage[None].expand(len(grid), -1, -1, -1), grid, mode="bicubic", padding_mode="border", align_corners=False
+        stage[None].expand(len(grid), -1, -1, -1),
+        grid,
+        mode="bicubic",
+        padding_mode="border",
+        align_corners=False,
     )
     return seen.expand(len(camera), -1, -1, -1).clone()
 
@@ -110,7 +114,9 @@ def _lay(
         sine, cosine = F.normalize(turn, dim=0)
         u, v = u * cosine + v * sine, v * cosine - u * sine
     grid = torch.stack((u, v), -1)[None].to(thing.dtype)
-    seen = F.grid_sample(thing[None], grid, mode="bicubic", padding_mode="zeros", align_corners=False)[0].clamp(0, 1)
+    seen = F.grid_sample(thing[None], grid, mode="bicubic", padding_mode="zeros", align_corners=False)[
+        0
+    ].clamp(0, 1)
     part = image[:, top:bottom, left:right]
     if shade is not None:
         part *= 1 - shade * seen

@@ -124,7 +124,9 @@ class SceneVideoPipeline(DiffusionPipeline):
         model, scheduler = self.transformer, self.scheduler
         device, dtype = model.device, model.dtype
         guided = guidance > 1
-        said = torch.stack([text, self._read([negative_prompt or ""])[0]] if guided else [text]).to(device, dtype)
+        said = torch.stack([text, self._read([negative_prompt or ""])[0]] if guided else [text]).to(
+            device, dtype
+        )
         n = len(said)
         spans = torch.tensor([span], device=device).expand(n, 2)
         earlier = None
@@ -264,7 +266,9 @@ def _cast(latents: Latents, count: int, dtype: torch.dtype) -> Latents:
 
 def _unpacked(x: Tensor, like: Latents, shapes: Sequence[torch.Size]) -> Latents:
     return like.replaced(
-        tuple(part.view(shape) for part, shape in zip(x.split([s.numel() for s in shapes]), shapes, strict=True))
+        tuple(
+            part.view(shape) for part, shape in zip(x.split([s.numel() for s in shapes]), shapes, strict=True)
+        )
     )
 
 
@@ -272,7 +276,9 @@ def _resampled(paths: Tensor, frames: int) -> Tensor:
     """(n, any, k) -> (n, frames, k), the same course at another pace."""
     if paths.shape[1] == frames:
         return paths
-    return F.interpolate(paths.transpose(1, 2), size=frames, mode="linear", align_corners=False).transpose(1, 2)
+    return F.interpolate(paths.transpose(1, 2), size=frames, mode="linear", align_corners=False).transpose(
+        1, 2
+    )
 
 
 def _as_bytes(pictures: Tensor) -> Frames:

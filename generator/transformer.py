@@ -51,9 +51,7 @@ class Latents:
 def scaled(latents: Latents, *, back: bool = False) -> Latents:
     """Paths from their own units to about unit scale, or `back`."""
     power = -1 if back else 1
-    track, camera = (
-        latents.paths.new_tensor(scale) ** power for scale in (_TRACK_SCALE, _CAMERA_SCALE)
-    )
+    track, camera = (latents.paths.new_tensor(scale) ** power for scale in (_TRACK_SCALE, _CAMERA_SCALE))
     return Latents(latents.stage, latents.things, latents.paths * track, latents.camera * camera)
 
 
@@ -137,7 +135,11 @@ class LayerTransformer(ModelMixin, ConfigMixin):
         self.leave_paths = nn.Linear(width, _GROUP * _TRACK)
         self.leave_camera = nn.Linear(width, _GROUP * _CAMERA)
         for layer in (
-            self.leave_modulation, self.leave_stage, self.leave_things, self.leave_paths, self.leave_camera
+            self.leave_modulation,
+            self.leave_stage,
+            self.leave_things,
+            self.leave_paths,
+            self.leave_camera,
         ):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(cast(Tensor, layer.bias))
@@ -155,7 +157,7 @@ class LayerTransformer(ModelMixin, ConfigMixin):
             previous: the paths of the window before, where `noisy` has no stage and no things.
         """
         b = len(sigma)
-        said = text.to(self.slots[0].weight.dtype)
+        said = text.to(self.enter_paths.weight.dtype)
         tokens = [
             torch.stack(
                 [
@@ -175,7 +177,9 @@ class LayerTransformer(ModelMixin, ConfigMixin):
         tokens += self._paths(noisy)
         hidden = torch.cat(tokens, 1) + self.place(self._code(noisy.stage is not None, previous is not None))
         continued = sigma.new_full((b, 1), float(previous is not None))
-        known = torch.cat((waves(sigma, 128, 2, 0.02), waves(span, 32, 4, 0.1).flatten(1), continued, text.float()), -1)
+        known = torch.cat(
+            (waves(sigma, 128, 2, 0.02), waves(span, 32, 4, 0.1).flatten(1), continued, text.float()), -1
+        )
         condition = F.silu(self.condition(known.to(hidden.dtype)))
         for block in self.blocks:
             hidden = block(hidden, condition)
@@ -185,7 +189,10 @@ class LayerTransformer(ModelMixin, ConfigMixin):
 
     def _paths(self, latents: Latents) -> list[Tensor]:
         paths = latents.paths.unflatten(2, (_GROUPS, _GROUP)).flatten(3).flatten(1, 2)
-        return [self.enter_paths(paths), self.enter_camera(latents.camera.unflatten(1, (_GROUPS, _GROUP)).flatten(2))]
+        return [
+            self.enter_paths(paths),
+            self.enter_camera(latents.camera.unflatten(1, (_GROUPS, _GROUP)).flatten(2)),
+        ]
 
     def _leave(self, out: Tensor, noisy: Latents) -> Latents:
         tracks, camera = out[:, -(OBJECTS + 1) * _GROUPS : -_GROUPS], out[:, -_GROUPS:]

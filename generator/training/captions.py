@@ -18,7 +18,8 @@ _ARTICLE: Final = {"m": "ein", "f": "eine", "n": "ein"}
 _DATIVE: Final = {"m": "einem", "f": "einer", "n": "einem"}
 _RELATIVE: Final = {"m": "der", "f": "die", "n": "das"}
 _PLAIN: Final = 0.5
-_SILENT: Final = {"colour": 0.1, "motion": 0.15, "colour2": 0.1, "motion2": 0.15, "ground": 0.2, "time": 0.4}
+_SILENT: Final = {"colour": 0.1, "colour2": 0.1, "ground": 0.2, "time": 0.4}
+_SILENT_STILL, _SILENT_MOVING = 0.5, 0.02
 
 
 def caption(
@@ -26,13 +27,16 @@ def caption(
 ) -> tuple[str, Spoken]:
     """A caption for the scene, and which slots it names; what it leaves out is left to the model.
 
-    Style and camera go unsaid only where they are the usual ones, so that these are what silence means.
-    With `complete` everything else is said.
+    Style and camera go unsaid only where they are the usual ones, so that these are what silence means; of motions,
+    it is mostly standing still that goes unsaid. With `complete` everything else is said.
     """
     language = language or rng.choice(("en", "de"))
     spoken: Spoken = dict.fromkeys(SLOTS, True)
     if not complete and rng.random() > _PLAIN:
         spoken |= {slot: rng.random() > rate for slot, rate in _SILENT.items()}
+        for slot in ("motion", "motion2"):
+            rate = _SILENT_STILL if scene.slot(slot) == "still" else _SILENT_MOVING
+            spoken[slot] = rng.random() > rate
     spoken["style"] = scene.style != "cartoon" or rng.random() < 0.2
     spoken["camera"] = scene.camera != "static" or rng.random() < 0.1
     if scene.second is None:
@@ -64,13 +68,14 @@ def _english(scene: Scene, rng: random.Random, spoken: Spoken) -> str:
         one = _clause_en(scene.first, rng, spoken, "")
         two = _clause_en(scene.second, rng, spoken, "2")
         link = rng.choice((" and ", " and ", ", ", " while ", " next to ", " with "))
-        if link in (" next to ", " with "):
-            one, two = (_join(thing, going) for thing, _, going in (one, two))
-        else:
-            form = rng.choice((1, 2))
-            one, two = (_join(parts[0], parts[form]) for parts in (one, two))
-        body = rng.choice((_join(one + link + two, place, when), _join(f"{when or place}," if when or place else "",
-                                                                       one + link + two, place if when else "")))
+        form = 2 if link in (" next to ", " with ") else rng.choice((1, 2))
+        both = _join(one[0], one[form]) + link + _join(two[0], two[form])
+        body = rng.choice(
+            (
+                _join(both, place, when),
+                _join(f"{when or place}," if when or place else "", both, place if when else ""),
+            )
+        )
         return _with(body, rng, extras)
     thing, finite, going = _clause_en(scene.first, rng, spoken, "")
     match rng.randrange(6):
@@ -131,7 +136,11 @@ def _german(scene: Scene, rng: random.Random, spoken: Spoken) -> str:
                 else _join(when or place, verb, thing, place if when else "", after)
             )
         case 1:
-            clause = f", {_RELATIVE[gender]} " + _join(place, when, after, verb) if verb else f" {_join(place, when)}"
+            clause = (
+                f", {_RELATIVE[gender]} " + _join(place, when, after, verb)
+                if verb
+                else f" {_join(place, when)}"
+            )
             text = f"{rng.choice(('ein Video von', 'ein Clip mit'))} {dative}{clause}"
         case 2:
             text = _join(thing, place, when, verb, after)

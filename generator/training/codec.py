@@ -6,6 +6,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
@@ -42,8 +43,12 @@ class CodecPlan:
         """Both halves, untrained."""
         places = 8 if self.seen == 256 else 4
         return (
-            PictureEncoder(self.channels, self.latent_channels, self.encoder_widths, self.seen // places // 4),
-            PictureDecoder(self.channels, self.latent_channels, self.decoder_widths, self.drawn // places // 8),
+            PictureEncoder(
+                self.channels, self.latent_channels, self.encoder_widths, self.seen // places // 4
+            ),
+            PictureDecoder(
+                self.channels, self.latent_channels, self.decoder_widths, self.drawn // places // 8
+            ),
         )
 
 
@@ -60,11 +65,11 @@ def draw_pool(kind: Kind, size: int, *, variants: int, seed: int) -> NDArray[np.
     if kind == "stage":
         for ground, when, style in itertools.product(GROUNDS, TIMES, STYLES):
             for variant in rng.sample(range(VARIANTS), variants):
-                drawn.append(lambda g=ground, t=when, s=style, v=variant: draw_landscape(g, t, s, size, v))
+                drawn.append(partial(draw_landscape, ground, when, style, size, variant))
     else:
         for thing, colour, style, when in itertools.product(THINGS, COLOURS, STYLES, TIMES):
             for stretch in rng.sample(STRETCHES, min(variants, len(STRETCHES))):
-                drawn.append(lambda o=thing, c=colour, s=style, t=when, w=stretch: draw_thing(o, c, s, t, size, w))
+                drawn.append(partial(draw_thing, thing, colour, style, when, size, stretch))
     pool = np.empty((len(drawn), size, size, PLANS[kind].channels), np.uint8)
     for i, draw in enumerate(drawn):
         pool[i] = np.round(draw() * 255)

@@ -23,7 +23,11 @@ from generator.transformer import Latents, LayerTransformer, scaled
 
 @dataclass(frozen=True)
 class DiffusionPlan:
-    """How to train; one step in `continued_every` shows windows that continue a clip."""
+    """How to train.
+
+    One step in `continued_every` shows windows that continue a clip. `part_weights` are those of stage, things, paths
+    and camera in the loss: a stage is the hardest to draw.
+    """
 
     steps: int
     batch: int = 48
@@ -37,6 +41,7 @@ class DiffusionPlan:
     weight_limit: float = 8.0
     sigma_shift: float = 0.6
     doubt: float = 0.1
+    part_weights: tuple[float, ...] = (2.5, 1.0, 1.0, 0.5)
     ema: float = 0.998
 
 
@@ -55,7 +60,8 @@ def train_diffusion(
     optimiser = MuonAdam(
         matrices, rest, matrix_rate=plan.matrix_rate, rate=plan.rate, decay=plan.matrix_decay
     )
-    average = copy.deepcopy(model).eval().requires_grad_(False)
+    average: LayerTransformer = copy.deepcopy(model)
+    average.eval().requires_grad_(False)
     run(
         "denoiser",
         plan.steps,
@@ -72,7 +78,9 @@ def train_diffusion(
     return average
 
 
-def _loss(model: LayerTransformer, pictures: LatentPictures, plan: DiffusionPlan, rng: np.random.Generator) -> Tensor:
+def _loss(
+    model: LayerTransformer, pictures: LatentPictures, plan: DiffusionPlan, rng: np.random.Generator
+) -> Tensor:
     words = random.Random(int(rng.integers(2**62)))
     continued = words.randrange(plan.continued_every) == 0
     examples = sample(words, plan.batch, continued=continued)
@@ -87,10 +95,9 @@ def _loss(model: LayerTransformer, pictures: LatentPictures, plan: DiffusionPlan
     span = torch.tensor([example.span for example in examples])
     with torch.autocast("cpu", torch.bfloat16):
         guess = model(noisy, sigma, text, span, previous)
-    errors = [
-        (a - b).square().flatten(1).mean(1) for a, b in zip(guess.parts(), clean.parts(), strict=True)
-    ]
-    error = torch.stack(errors).mean(0)
+    errors = [(a - b).square().flatten(1).mean(1) for a, b in zip(guess.parts(), clean.parts(), strict=True)]
+    shares = torch.tensor(plan.part_weights[-len(errors) :])
+    error = (torch.stack(errors) * shares[:, None]).sum(0) / shares.sum()
     weight = (1 / sigma.square()).clamp(max=plan.weight_limit)
     return (weight * error).mean()
 

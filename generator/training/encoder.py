@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import cast
 
 import torch
@@ -31,7 +32,7 @@ class PictureEncoder(ModelMixin, ConfigMixin):
         self.enter = nn.Conv2d(channels * first * first, widths[0], 1)
         self.parts = nn.ModuleList(Residual(width) for width in widths)
         self.shrink = nn.ModuleList(
-            nn.Conv2d(width, coarser, 2, stride=2) for width, coarser in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(width, coarser, 2, stride=2) for width, coarser in itertools.pairwise(widths)
         )
         self.leave = nn.Conv2d(widths[-1], latent_channels, 1)
         self.norm = nn.BatchNorm2d(latent_channels, affine=False, momentum=0.05)

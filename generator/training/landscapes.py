@@ -1,4 +1,7 @@
-"""The stages of the scenes: a square picture, larger than what the camera sees. Training data; never run by the model."""
+"""The stages of the scenes: a square picture, larger than what the camera sees.
+
+Training data and ground truth; never run by the model.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def draw_landscape(ground: str, time: str, style: str, size: int, variant: int =
 def _grid(size: int) -> tuple[Picture, Picture]:
     side = (np.arange(size, dtype=np.float32) + 0.5) / size
     x, y = np.meshgrid(side, side)
-    return x, y
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 def _draw(ground: str, time: str, style: str, size: int, rng: np.random.Generator) -> Picture:
@@ -85,7 +88,9 @@ def _draw(ground: str, time: str, style: str, size: int, rng: np.random.Generato
         floor = _over(floor, 0.8 * cover(dash), np.array((0.95, 0.93, 0.85), np.float32) * light)
     image = _over(image, cover(HORIZON - y), np.clip(floor, 0, 1).astype(np.float32))
     if style == "watercolour":
-        wash = np.sin(9 * x + 4 * y + phase) * np.sin(8 * y - 3 * x) + np.sin(23 * x - 5 * y) * np.sin(19 * y + phase)
+        wash = np.sin(9 * x + 4 * y + phase) * np.sin(8 * y - 3 * x) + np.sin(23 * x - 5 * y) * np.sin(
+            19 * y + phase
+        )
         image = 0.78 * image + 0.22 * np.array((0.98, 0.96, 0.91), np.float32) + (0.022 * wash)[..., None]
     return np.clip(image, 0, 1).astype(np.float32)
 
@@ -119,7 +124,11 @@ def _behind(
             )
     if ground == "mountains":
         for at, dark in ((0.16, 0.85), (0.84, 0.85), (0.5, 0.9), (0.34, 0.80), (0.66, 0.72)):
-            centre, tall, wide = at + rng.uniform(-0.06, 0.06), rng.uniform(0.10, 0.18), rng.uniform(0.18, 0.26)
+            centre, tall, wide = (
+                at + rng.uniform(-0.06, 0.06),
+                rng.uniform(0.10, 0.18),
+                rng.uniform(0.18, 0.26),
+            )
             slope = np.abs(x - centre) / wide * tall - (y - (HORIZON - tall))
             rock = np.array((0.45, 0.46, 0.55), np.float32) * light * dark
             image = _over(image, cover(slope * 0.7), rock)

@@ -111,4 +111,5 @@ def sample(rng: random.Random, count: int, *, continued: bool) -> list[Example]:
 @torch.no_grad()
 def _encoded(encoder: PictureEncoder, picture: NDArray[np.float32]) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
-        return encoder(as_tensor(np.round(picture * 255).astype(np.uint8)[None]))[0].half()
+        latents: Tensor = encoder(as_tensor(np.round(picture * 255).astype(np.uint8)[None]))
+        return latents[0].half()

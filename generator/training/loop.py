@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -62,7 +61,7 @@ def run(
         torch.manual_seed(seed * 1_000_003 + step)
         loss = loss_of(np.random.default_rng((seed, step)))
         optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step(schedule(step / steps, step, warm_steps=warm, hold=hold))
         recent.append(loss.item())
         if after:
@@ -81,5 +80,5 @@ def run(
                 },
                 fresh,
             )
-            os.replace(fresh, state)
+            fresh.replace(state)
     state.unlink(missing_ok=True)

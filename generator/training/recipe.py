@@ -30,7 +30,7 @@ class Recipe:
     stage_steps: int = 1500
     stage_variants: int = 10
     text_steps: int = 4500
-    diffusion_steps: int = 3500
+    diffusion_steps: int = 2600
     seed: int = 0
 
 
@@ -68,7 +68,9 @@ def train(
             DiffusionPlan(steps=plan.diffusion_steps, seed=plan.seed),
             report=report,
         )
-    export(text, transformer, stages[1], things[1], out, revision=revision, seconds=SECONDS, facts=asdict(plan))
+    export(
+        text, transformer, stages[1], things[1], out, revision=revision, seconds=SECONDS, facts=asdict(plan)
+    )
 
 
 def _codec(

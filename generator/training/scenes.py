@@ -39,8 +39,10 @@ _FACES_LEFT: Final = ("fish",)
 
 @dataclass(frozen=True)
 class Actor:
-    """An object and what it does. `x` and `y` say where it is, or passes, from -1 to 1; `size` is in octaves, `stretch` makes
-    it wider."""
+    """An object and what it does.
+
+    `x` and `y` say where it is, or passes, from -1 to 1; `size` is in octaves, `stretch` makes it wider.
+    """
 
     thing: str
     colour: str
@@ -106,7 +108,13 @@ def _actor(rng: random.Random, split: Split, x: float, pair: bool) -> Actor:
         thing, colour, motion = rng.choice(tuple(THINGS)), rng.choice(tuple(COLOURS)), rng.choice(MOTIONS)
         if held_out(thing, colour, motion) == (split == "eval"):
             break
-    y = {"left": rng.uniform(0.2, 1.0), "right": rng.uniform(0.2, 1.0), "spin": 0.4, "grow": 0.3, "shrink": 0.3}
+    y = {
+        "left": rng.uniform(0.2, 1.0),
+        "right": rng.uniform(0.2, 1.0),
+        "spin": 0.4,
+        "grow": 0.3,
+        "shrink": 0.3,
+    }
     return Actor(
         thing,
         colour,

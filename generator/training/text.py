@@ -18,7 +18,6 @@ from generator.training.loop import Report, log_progress, run
 from generator.training.optimiser import MuonAdam
 from generator.training.scenes import SLOTS, Scene, sample_scene
 
-
 _IDLE_TALK = 0.08
 _SILENCE = 0.1
 

@@ -1,4 +1,7 @@
-"""The objects of the scenes, drawn as pictures with transparency. Training data and ground truth; never run by the model."""
+"""The objects of the scenes, drawn as pictures with transparency.
+
+Training data and ground truth; never run by the model.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ HALF: Final = 1.3
 """Half the side of an object's picture, in radii."""
 EDGE: Final = 0.09
 """Width of the dark outline, in radii."""
+_BLOCKS: Final = 16
 _DARK, _GLASS, _BARK, _FLAME = (0.13, 0.13, 0.16), (0.72, 0.88, 0.97), (0.42, 0.27, 0.15), (1.0, 0.60, 0.10)
 
 
@@ -54,7 +58,9 @@ def _star(x: Plane, y: Plane) -> Any:
 
 def _heart(x: Plane, y: Plane) -> Any:
     lobes = np.minimum(circle(x, y, -0.46, -0.36, 0.52), circle(x, y, 0.46, -0.36, 0.52))
-    point = polygon(x, y, (-0.93, -0.12), (-0.46, -0.5), (0.0, -0.42), (0.46, -0.5), (0.93, -0.12), (0.0, 1.0))
+    point = polygon(
+        x, y, (-0.93, -0.12), (-0.46, -0.5), (0.0, -0.42), (0.46, -0.5), (0.93, -0.12), (0.0, 1.0)
+    )
     return np.minimum(lobes, point)
 
 
@@ -70,15 +76,26 @@ def _tree(x: Plane, y: Plane) -> Any:
 
 
 def _fish(x: Plane, y: Plane) -> Any:
-    return np.minimum(ellipse(x, y, -0.14, 0, 0.86, 0.52), polygon(x, y, (0.45, 0.0), (1.1, -0.52), (1.1, 0.52)))
+    return np.minimum(
+        ellipse(x, y, -0.14, 0, 0.86, 0.52), polygon(x, y, (0.45, 0.0), (1.1, -0.52), (1.1, 0.52))
+    )
 
 
 def _rocket(x: Plane, y: Plane) -> Any:
     hull = polygon(
-        x, y, (0, -1.15), (0.24, -0.8), (0.36, -0.35), (0.36, 0.6), (-0.36, 0.6), (-0.36, -0.35), (-0.24, -0.8)
+        x,
+        y,
+        (0, -1.15),
+        (0.24, -0.8),
+        (0.36, -0.35),
+        (0.36, 0.6),
+        (-0.36, 0.6),
+        (-0.36, -0.35),
+        (-0.24, -0.8),
     )
     fins = np.minimum(
-        polygon(x, y, (0.3, 0.05), (0.78, 0.78), (0.3, 0.6)), polygon(x, y, (-0.3, 0.05), (-0.78, 0.78), (-0.3, 0.6))
+        polygon(x, y, (0.3, 0.05), (0.78, 0.78), (0.3, 0.6)),
+        polygon(x, y, (-0.3, 0.05), (-0.78, 0.78), (-0.3, 0.6)),
     )
     return np.minimum(hull, fins)
 
@@ -100,7 +117,9 @@ THINGS: Final[dict[str, tuple[Part, ...]]] = {
     "ball": (
         Part(lambda x, y: circle(x, y, 0, 0, 1.0)),
         Part(
-            lambda x, y: np.maximum(circle(x, y, 0, 0, 0.91), np.abs(np.hypot(x + 1.1, y + 1.1) - 1.5) - 0.15),
+            lambda x, y: np.maximum(
+                circle(x, y, 0, 0, 0.91), np.abs(np.hypot(x + 1.1, y + 1.1) - 1.5) - 0.15
+            ),
             (0.97, 0.97, 0.97),
         ),
     ),
@@ -114,7 +133,9 @@ THINGS: Final[dict[str, tuple[Part, ...]]] = {
     "heart": (Part(_heart),),
     "car": (
         Part(_car),
-        Part(lambda x, y: polygon(x, y, (-0.42, -0.06), (-0.28, -0.44), (-0.05, -0.44), (-0.05, -0.06)), _GLASS),
+        Part(
+            lambda x, y: polygon(x, y, (-0.42, -0.06), (-0.28, -0.44), (-0.05, -0.44), (-0.05, -0.06)), _GLASS
+        ),
         Part(lambda x, y: polygon(x, y, (0.07, -0.06), (0.07, -0.44), (0.28, -0.44), (0.45, -0.06)), _GLASS),
         Part(lambda x, y: np.minimum(circle(x, y, -0.58, 0.5, 0.29), circle(x, y, 0.58, 0.5, 0.29)), _DARK),
     ),
@@ -151,7 +172,12 @@ THINGS: Final[dict[str, tuple[Part, ...]]] = {
     ),
     "cat": (
         Part(_cat),
-        Part(lambda x, y: np.minimum(ellipse(x, y, -0.36, -0.05, 0.13, 0.18), ellipse(x, y, 0.36, -0.05, 0.13, 0.18)), _DARK),
+        Part(
+            lambda x, y: np.minimum(
+                ellipse(x, y, -0.36, -0.05, 0.13, 0.18), ellipse(x, y, 0.36, -0.05, 0.13, 0.18)
+            ),
+            _DARK,
+        ),
         Part(lambda x, y: polygon(x, y, (-0.13, 0.26), (0.13, 0.26), (0, 0.42)), (0.35, 0.12, 0.16)),
     ),
 }
@@ -161,7 +187,7 @@ THINGS: Final[dict[str, tuple[Part, ...]]] = {
 def _grid(size: int, stretch: float) -> tuple[Plane, Plane]:
     side = ((np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1) * HALF
     x, y = np.meshgrid(side / stretch, side * stretch)
-    return x, y
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 @lru_cache(maxsize=64)
@@ -202,12 +228,9 @@ def draw_thing(thing: str, colour: str, style: str, time: str, size: int, stretc
             body = body + _cover(-(distance + edge), soft)[..., None] * (0.25 * fill - body)
         cover = _cover(distance, soft)[..., None]
         layer = np.concatenate((np.broadcast_to(body, (size, size, 3)), np.ones((size, size, 1))), -1)
-        picture = picture + cover * (layer - picture)
+        picture = np.asarray(picture + cover * (layer - picture), np.float32)
     picture[..., :3] *= LIGHT[time]
-    return picture.astype(np.float32)
-
-
-_BLOCKS: Final = 16
+    return picture
 
 
 def _cover(distance: Plane, soft: float) -> Plane:

@@ -130,7 +130,14 @@ MOTIONS_EN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
 }
 GROUNDS_EN: Final[Words] = {
-    "meadow": ("on a meadow", "on the grass", "over green grass", "in a green field", "in a park", "on the lawn"),
+    "meadow": (
+        "on a meadow",
+        "on the grass",
+        "over green grass",
+        "in a green field",
+        "in a park",
+        "on the lawn",
+    ),
     "desert": ("in the desert", "on the sand", "on a beach", "over yellow sand", "among the dunes"),
     "snow": ("in the snow", "on white snow", "over a snowy field", "in winter", "on snow"),
     "sea": ("on the sea", "over the water", "over the blue ocean", "on the waves", "above a lake", "at sea"),
@@ -143,7 +150,13 @@ GROUNDS_EN: Final[Words] = {
         "through the city",
         "in town",
     ),
-    "forest": ("in the forest", "in the woods", "at the edge of a forest", "among fir trees", "through the forest"),
+    "forest": (
+        "in the forest",
+        "in the woods",
+        "at the edge of a forest",
+        "among fir trees",
+        "through the forest",
+    ),
     "mountains": (
         "in the mountains",
         "in front of mountains",
@@ -155,7 +168,14 @@ GROUNDS_EN: Final[Words] = {
 TIMES_EN: Final[Words] = {
     "day": ("by day", "in daylight", "under a blue sky", "at noon", "in the sunshine", "during the day"),
     "sunset": ("at sunset", "at dusk", "in the evening", "in the evening light", "at sundown"),
-    "night": ("at night", "under the stars", "in the moonlight", "at midnight", "by night", "under a starry sky"),
+    "night": (
+        "at night",
+        "under the stars",
+        "in the moonlight",
+        "at midnight",
+        "by night",
+        "under a starry sky",
+    ),
 }
 STYLES_EN: Final[Words] = {
     "cartoon": ("in cartoon style", "as a cartoon", "cartoon", "comic style"),
@@ -170,7 +190,13 @@ STYLES_EN: Final[Words] = {
 }
 CAMERAS_EN: Final[Words] = {
     "static": ("static camera", "fixed camera", "the camera does not move"),
-    "pan left": ("the camera pans left", "camera pans to the left", "camera moving left", "panning left", "pan left"),
+    "pan left": (
+        "the camera pans left",
+        "camera pans to the left",
+        "camera moving left",
+        "panning left",
+        "pan left",
+    ),
     "pan right": (
         "the camera pans right",
         "camera pans to the right",
@@ -330,7 +356,13 @@ GROUNDS_DE: Final[Words] = {
         "durch die Stadt",
     ),
     "forest": ("im Wald", "am Waldrand", "zwischen Tannen", "vor einem Wald", "durch den Wald"),
-    "mountains": ("in den Bergen", "vor den Bergen", "im Gebirge", "in den Alpen", "vor verschneiten Gipfeln"),
+    "mountains": (
+        "in den Bergen",
+        "vor den Bergen",
+        "im Gebirge",
+        "in den Alpen",
+        "vor verschneiten Gipfeln",
+    ),
 }
 TIMES_DE: Final[Words] = {
     "day": ("am Tag", "bei Tag", "unter blauem Himmel", "am Mittag", "im Sonnenschein", "tagsüber"),
@@ -346,7 +378,13 @@ STYLES_DE: Final[Words] = {
         "mit Wasserfarben gemalt",
         "Aquarell",
     ),
-    "pixel": ("als Pixelgrafik", "im Pixelstil", "als Pixel Art", "verpixelt", "im Stil alter Computerspiele"),
+    "pixel": (
+        "als Pixelgrafik",
+        "im Pixelstil",
+        "als Pixel Art",
+        "verpixelt",
+        "im Stil alter Computerspiele",
+    ),
 }
 CAMERAS_DE: Final[Words] = {
     "static": ("feste Kamera", "die Kamera bewegt sich nicht", "Kamera steht still"),

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from guard.cli.common import (
     FELL_SHORT,
@@ -20,6 +19,7 @@ from guard.cli.common import (
     installation,
     language,
     out,
+    progress_bar,
     show_json,
     show_table,
     when,
@@ -182,8 +182,7 @@ def _bar(quiet: bool) -> Iterator[Any]:
     if quiet:
         yield lambda percent: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("generate, mark, sign, check, release", total=100)
         yield lambda percent: progress.update(task, completed=percent)
 
