@@ -51,9 +51,6 @@ from generator.training.judge import Seen
 from generator.training.scenes import SLOTS, Scene
 from generator.types import Frames
 
-_WITHOUT_UMLAUTS = str.maketrans(
-    {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"}
-)
 GOALS = (
     ("colour", "colour", 0.95),
     ("motion", "motion", 0.90),
@@ -169,17 +166,28 @@ def ask(
     return answers, strips
 
 
+def lettering() -> tuple[ImageFont.FreeTypeFont | ImageFont.ImageFont, dict[int, str]]:
+    """A font, and what to write for letters that it lacks: Pillow's own has no umlauts."""
+    try:
+        return ImageFont.truetype("DejaVuSans.ttf", 12), {}
+    except OSError:
+        spelled = {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"}
+        return ImageFont.load_default(size=13), str.maketrans(spelled)
+
+
 def draw_sheet(answers: Sequence[Answer], strips: Sequence[Sequence[Frames]], target: Path) -> None:
     """One row a prompt: its text, and five frames."""
     width, height = SHEET_SIZE
     row = height + SHEET_TEXT + 4
     sheet = Image.new("RGB", (SHEET_FRAMES * (width + 4), len(answers) * row), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    pen = ImageDraw.Draw(sheet)
+    font, letters = lettering()
     for i, (answer, strip) in enumerate(zip(answers, strips, strict=True)):
         missed = [slot for slot, right in answer.right[0].items() if not all(right)]
         text = f"{i + 1}. {answer.asked.text}" + (f"   (missed: {', '.join(missed)})" if missed else "")
-        text = text.translate(_WITHOUT_UMLAUTS)  # which the font of the package does not have
-        pen.text((2, i * row + 2), text, fill="firebrick" if missed else "black", font=font)
+        pen.text(
+            (2, i * row + 2), text.translate(letters), fill="firebrick" if missed else "black", font=font
+        )
         for k, frame in enumerate(strip):
             sheet.paste(Image.fromarray(frame), (k * (width + 4), i * row + SHEET_TEXT))
     sheet.save(target)

@@ -23,6 +23,7 @@ MEASURED: Final = ("number", "thing", "colour", "motion", "ground", "time", "sty
 """What is scored; `number` is how many objects there are."""
 _OF_THINGS: Final = ("thing", "colour", "motion")
 _SHIFTS: Final = 12
+_LANGUAGES: Final[tuple[Language, ...]] = ("en", "de")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def prompts(
     found = []
     for _ in range(count):
         scene = sample_scene(rng, split=split, two=two)
-        spoken_in: Language = language if language is not None else rng.choice(("en", "de"))
+        spoken_in = language if language is not None else rng.choice(_LANGUAGES)
         text, _ = caption(scene, rng, spoken_in, complete=True)
         found.append(Asked(text, spoken_in, slots_of(scene), scene))
     return found
@@ -169,6 +170,12 @@ def _nearest(actor: Actor, rng: random.Random) -> Actor:
     if not held_out(actor.thing, actor.colour, actor.motion):
         return actor
     slot = rng.choice(_OF_THINGS)
-    others = [replace(actor, **{slot: value}) for value in SLOTS[slot]]  # type: ignore[arg-type]
+    others = [_changed(actor, slot, value) for value in SLOTS[slot]]
     trained = [other for other in others if not held_out(other.thing, other.colour, other.motion)]
     return rng.choice(trained)
+
+
+def _changed(actor: Actor, slot: str, value: str) -> Actor:
+    if slot == "thing":
+        return replace(actor, thing=value)
+    return replace(actor, colour=value) if slot == "colour" else replace(actor, motion=value)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.training.judge_stage import Mask, StageSeen, Values, see_stage
-from generator.training.judge_things import normal, templates, which_colour, which_thing
+from generator.training.judge_things import normal, templates, which_colour, which_thing, whole
 from generator.types import Frames
 
 _LEAST: Final = 0.0035
@@ -71,12 +71,7 @@ def judge(frames: Frames) -> Seen:
 
 def _blobs(index: int, frame: Frames, foreground: Mask) -> list[_Blob]:
     """The one or two largest objects of a frame, whole, largest first."""
-    kernel = np.ones((3, 3), np.uint8)
-    closed = cv2.morphologyEx(foreground.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
-    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = np.zeros_like(closed)
-    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
-    filled = cv2.morphologyEx(filled, cv2.MORPH_OPEN, kernel)
+    filled = whole(foreground).astype(np.uint8)
     # Parts that hardly touch, such as a boat's hull and its sails, are one object.
     count, labels = cv2.connectedComponents(
         cv2.dilate(filled, np.ones((_GAP, _GAP), np.uint8)), connectivity=4

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.compositor import FLOOR, RADIUS, VIEW
-from generator.training.landscapes import GROUNDS, TIMES, draw_landscape
+from generator.training.landscapes import GROUNDS, HORIZON, TIMES, draw_landscape
 from generator.types import Frames
 
 Mask = NDArray[np.bool_]
@@ -120,8 +120,7 @@ def _recognised(frames: Frames) -> tuple[tuple[str, str, str], float, float]:
         # A large object can be what is usual in a row, but hardly on the left and on the right as well. A whole row
         # is to be preferred: in a part of it few towers or hills decide.
         parts = (end, end[:, :, : width // 3], end[:, :, -width // 3 :])
-        medians = np.stack([np.median(part, (0, 2)) for part in parts], 1)
-        rows = np.asarray(medians / 255, np.float32)
+        rows = (np.stack([np.median(part, (0, 2)) for part in parts], 1) / 255).astype(np.float32)
         ways = np.array((1, _PART, _PART))
         unlike.append([(ways * _unlike(profiles, rows, (width, height), zoom)).min(-1) for zoom in _ZOOMS])
     gaps = np.array(unlike)
@@ -150,7 +149,11 @@ def _steps(frames: Frames, zoom: Values) -> float:
 @lru_cache(maxsize=24)
 def _known(ground: str, time: str, style: str) -> tuple[Mask, Mask]:
     """Colours that occur in each row of a landscape, in light and in shadow: each (rows, levels, levels, levels)."""
-    colours = _landscapes(ground, time, style).transpose(1, 0, 2, 3).reshape(_BLOCKS, -1, 3)
+    # Between towers drawn this small no sky is left; over the sea all of it is to be seen.
+    sky = np.arange(_BLOCKS)[:, None, None] < HORIZON * _BLOCKS
+    own = _landscapes(ground, time, style)
+    drawn = np.concatenate((own, np.where(sky, _landscapes("sea", time, style), own)))
+    colours = drawn.transpose(1, 0, 2, 3).reshape(_BLOCKS, -1, 3)
     rows = np.broadcast_to(np.arange(_BLOCKS)[:, None], colours.shape[:2])
     lit, shaded = (np.zeros((_BLOCKS, _LEVELS, _LEVELS, _LEVELS), bool) for _ in range(2))
     for table, shades, reach in ((lit, np.ones(1), 2), (shaded, _SHADES, 1)):
@@ -211,5 +214,4 @@ def _drift(frames: Frames, foreground: Mask) -> float:
     best = int(unlike.argmin())
     if unlike[best] > _CLEARER * unlike[most]:
         return 0.0
-    moved: float = float(shifts[best]) / small[0] * (len(frames) - 1) / lag
-    return moved
+    return float(shifts[best] / small[0] * (len(frames) - 1) / lag)

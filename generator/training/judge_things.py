@@ -19,8 +19,8 @@ GRID: Final = 44
 """Rows and columns on which outlines are compared."""
 _REACH: Final = 2.2
 """Half the side of the grid, in radii of a disc of the object's area."""
-_DRAWN: Final = 96
-"""Pixels a side of the drawn things that are compared with."""
+_DRAWN: Final = 76
+"""Pixels a side of the drawn things that are compared with: about as large as they are in a small clip."""
 _STRETCHES: Final = (0.93, 1.0, 1.08)
 _TURNS: Final = 24
 """In a full circle."""
@@ -64,10 +64,20 @@ def normal(mask: Mask, picture: Values | None = None, *, turn: float = 0.0) -> V
     return np.asarray(cv2.warpAffine(source, place, (GRID, GRID), flags=flags), np.float32)
 
 
+def whole(mask: Mask) -> Mask:
+    """A mask, (height, width), without its holes, narrow gaps and specks."""
+    kernel = np.ones((3, 3), np.uint8)
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(closed)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    return np.asarray(cv2.morphologyEx(filled, cv2.MORPH_OPEN, kernel) > 0)
+
+
 @cache
 def templates(style: str) -> Templates:
     """The things as they are drawn in a style, both ways round."""
-    names, masks, own = list[str](), list[list[Values]](), list[Values]()
+    names, masks, own = list[str](), list[list[Values]](), list[Mask]()
     for thing in THINGS:
         for stretch in _STRETCHES:
             red, blue = (
@@ -75,12 +85,7 @@ def templates(style: str) -> Templates:
             )
             fill = (np.abs(red - blue).max(-1) > 0.35).astype(np.float32)
             for way in (1, -1):
-                mask = (
-                    cv2.morphologyEx(
-                        (red[:, ::way, 3] > 0.5).astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5))
-                    )
-                    > 0
-                )
+                mask = whole(red[:, ::way, 3] > 0.5)
                 names.append(thing)
                 masks.append([normal(mask, turn=2 * np.pi * k / _TURNS) for k in range(_TURNS)])
                 own.append(np.asarray(normal(mask, fill[:, ::way, None]) > 0.9))
