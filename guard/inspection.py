@@ -23,11 +23,14 @@ from guard.marks import MarkKey, Reading
 from guard.marks.front import MIN_SIDE
 from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
+from guard.media.selection import FIRST_STRETCH
 
 _TARGET = "guard.inspection:inspect"
 _UPLOAD, _OURS = (256, 64), (64, 16)
 """Pictures that the watermark and the fingerprint are read from, at most, of an upload and of a file that just left our
 own encoder, whose mark nothing has worn. At least half as many are, where there are as many."""
+_SHARE = 0.6
+"""Of our own file it is known how long it is, so that no more pictures are looked at than this share of the most."""
 _SECRET = "mark_keys"  # noqa: S105 - the name of a field
 
 
@@ -150,7 +153,8 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     # same, so that the answer is.
     lot = random.SystemRandom() if arguments["foreign"] else random.Random(0)  # noqa: S311 - the latter is no secret
     most = _UPLOAD if arguments["foreign"] else _OURS
-    reading, fingerprint = _look(media, keys, most, lot) if pictures else (None, None)
+    lasts = 0.0 if arguments["foreign"] else media.info.duration
+    reading, fingerprint = _look(media, keys, most, lot, lasts) if pictures else (None, None)
     report = credentials.last_report
     return {
         "info": media.info.to_json(),
@@ -162,18 +166,23 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
 
 
 def _look(
-    media: VideoFile, keys: str, most: tuple[int, int], lot: random.Random
+    media: VideoFile, keys: str, most: tuple[int, int], lot: random.Random, lasts: float
 ) -> tuple[Reading | None, Fingerprint]:
-    """Watermark and fingerprint, from one pass over the pictures and from different ones of them."""
+    """Watermark and fingerprint, from one pass over the pictures and from different ones of them.
+
+    Args:
+        lasts: how long the clip is, in seconds, where that can be believed; 0 otherwise.
+    """
+    apart = [max(FIRST_STRETCH, lasts / (_SHARE * number)) for number in most]
     parsed = [
         MarkKey(name, bytes.fromhex(secret))
         for name, _, secret in (k.partition(":") for k in keys.split(","))
         if name
     ]
-    taker = fingerprints.Taker(lot, most=most[1])
+    taker = fingerprints.Taker(lot, most=most[1], stretch=apart[1])
     if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
         media.show(taker)
         return None, taker.fingerprint()
-    look = marks.Look(most[0], lot)
+    look = marks.Look(most[0], lot, stretch=apart[0])
     media.show(taker, look)
     return look.read(parsed), taker.fingerprint()

@@ -20,7 +20,7 @@ from PIL import Image
 from guard.fingerprints.fingerprint import WHOLE, Fingerprint, FingerprintError, FrameHash
 from guard.fingerprints.pdq import pdq
 from guard.media import Frames, FrameSource
-from guard.media.selection import Selection
+from guard.media.selection import FIRST_STRETCH, Selection
 
 CROPS = (WHOLE, 97, 94, 91, 88, 85)
 LEAST_FRAMES = 8
@@ -81,11 +81,14 @@ class Taker:
     Args:
         lot: draws which pictures are hashed; see ``guard.media.selection``.
         most: how many are hashed, an even number, and at least half as many; of a long clip one a second.
+        stretch: as for ``Selection``.
     """
 
-    def __init__(self, lot: random.Random, *, most: int = MOST_OF_SHORT) -> None:
+    def __init__(
+        self, lot: random.Random, *, most: int = MOST_OF_SHORT, stretch: float = FIRST_STRETCH
+    ) -> None:
         self._selection: Selection[FrameHash] = Selection(
-            lambda stretch: most if stretch < _SECOND else MOST_FRAMES, lot
+            lambda apart: most if apart < _SECOND else MOST_FRAMES, lot, stretch=stretch
         )
 
     def wants(self, end: float) -> bool:
