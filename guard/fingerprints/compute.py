@@ -31,7 +31,7 @@ MOST_OF_SHORT = 64
 MOVED = 16
 """Bits by which pictures between two recorded ones may differ from the first: half of what counts as a match,
 since an upload has been compressed, and perhaps cropped, besides."""
-_LOOKS = 8
+_LOOKS = 6
 """How many pictures a second are compared for that."""
 _SECOND = 1.0
 _ROUNDING = 0.002
@@ -60,14 +60,18 @@ def compute(source: FrameSource, *, crops: Sequence[int] = CROPS) -> Fingerprint
     frames = info.frames or round(info.duration * info.fps)
     every = max(1, min(frames // LEAST_FRAMES, round(info.fps / _LOOKS)))
     apart = min(_SECOND, frames // LEAST_FRAMES / float(info.fps)) if info.fps else _SECOND
+    early = (
+        every / float(info.fps) / 2 if info.fps else 0.0
+    )  # the picture looked at next may be later by more
     kept: list[tuple[FrameHash, ...]] = []
     last, due = 0, 0.0
     for chunk in source.chunks(every=every):
         for time, frame in zip(chunk.times, chunk.frames, strict=True):
             seconds, seen = round(max(0.0, float(time)), 3), _small(frame)
-            if not kept or seconds >= due or (seen ^ last).bit_count() > MOVED:
+            is_due = seconds + early + _ROUNDING >= due
+            if is_due or (seen ^ last).bit_count() > MOVED:
                 kept.append(tuple(_hashes(seconds, frame, crops)))
-                last, due = seen, seconds + apart - _ROUNDING
+                last, due = seen, (due if is_due else seconds) + apart
     while len(kept) > MOST_FRAMES:
         kept = kept[::2]
     return _fingerprint([item for frame in kept for item in frame])

@@ -41,7 +41,9 @@ def others(media_folder: Path) -> list[Fingerprint]:
 def test_at_least_eight_frames_of_a_short_clip_are_hashed(original: Fingerprint, tmp_path: Path) -> None:
     still = [next(media.scene(320, 180, 1, seed=4))] * 48
     path = media.write_clip(tmp_path / "still.mp4", still)
-    assert [item.time for item in upload(path).hashes] == [round(index * 6 / 24, 3) for index in range(8)]
+    times = [item.time for item in upload(path).hashes]
+    assert len(times) == 8
+    assert np.abs(np.array(times) - np.arange(8) / 4).max() < 0.1
     whole = [item for item in original.hashes if item.crop == 100]
     assert len(whole) > 8  # the camera moves
     assert all(item.quality >= 50 for item in whole)
