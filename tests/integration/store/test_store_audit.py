@@ -135,7 +135,7 @@ def test_an_honest_store_passes(busy: Busy) -> None:
         ("UPDATE reviews SET reviewer = NULL", "row_mismatch"),
         ("UPDATE reviews SET tenant_id = 'tenant_x'", "row_mismatch"),
         ("UPDATE reviews SET decided_at = '2020-01-01 00:00:00+00:00'", "row_mismatch"),
-        ("UPDATE reviews SET decision_id = (SELECT min(id) FROM decisions)", "row_mismatch"),
+        ("UPDATE reviews SET decision_id = (SELECT min(id) FROM decisions WHERE stage <> 'output')", "row_mismatch"),
         (OTHER_PAYLOAD, "row_mismatch"),
         ("UPDATE releases SET size = 1", "row_mismatch"),
         ("UPDATE releases SET manifest_id = manifest_id || 'x'", "row_mismatch"),
