@@ -125,6 +125,7 @@ class DiffusersGenerator:
             accepts_reference=self._call.takes_reference,
             produces_audio=self._sounds,
             needs_reference=self._call.needs_reference,
+            makes_pictures=not self._offer.seconds,
         )
 
     def load(self) -> None:

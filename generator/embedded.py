@@ -25,6 +25,9 @@ SIZES: Final = (
     (512, 512),
     (1024, 1792),
     (1792, 1024),
+    (1024, 1024),
+    (1024, 1536),
+    (1536, 1024),
     (256, 144),
     (144, 256),
 )
@@ -62,10 +65,11 @@ class EmbeddedGenerator:
             fps=FPS,
             accepts_reference=False,
             produces_audio=False,
+            makes_pictures=True,
         )
 
     def generate(self, request: GenerationRequest, *, progress: Progress | None = None) -> GeneratedClip:
-        """Begin a clip; it is made while its chunks are read.
+        """Begin a clip, or a picture from the middle of one; it is made while its chunks are read.
 
         Raises:
             GeneratorError: size_unsupported, seconds_unsupported, reference_unsupported; while the chunks are
@@ -76,7 +80,7 @@ class EmbeddedGenerator:
             request.width,
             request.height,
             FPS,
-            request.seconds * FPS,
+            _frames(request),
             self._guarded(request, progress or _unheard),
         )
 
@@ -93,8 +97,8 @@ class EmbeddedGenerator:
         if self._threads:
             torch.set_num_threads(self._threads)
         random = torch.Generator("cpu").manual_seed(request.seed)
-        shots = self._pipeline.shots(request.prompt, request.seconds * FPS)
-        done, total = 0, request.seconds * FPS
+        done, total = 0, _frames(request)
+        shots = self._pipeline.shots(request.prompt, total)
         for shot in shots:
 
             def on_part(part: float, begun: int = done, frames: int = shot.frames) -> None:
@@ -129,6 +133,11 @@ def weights_digest(folder: Path) -> str:
         total.update(path.relative_to(folder).as_posix().encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return f"sha256:{total.hexdigest()}"
+
+
+def _frames(request: GenerationRequest) -> int:
+    """How many frames are asked for; of one frame, the pipeline draws the middle of its scene."""
+    return request.seconds * FPS or 1
 
 
 def _unheard(_: float) -> None:

@@ -20,9 +20,9 @@ Progress = Callable[[float], None]
 class GeneratorInfo:
     """Who a generator is and what it can make.
 
-    `digest` is `sha256:` and the hex digest over the weights; `sizes` are (width, height) pairs; `seconds` is empty
-    for a generator of single pictures, which are asked for with 0 seconds; `licence` names the weights' terms as an
-    operator should read them.
+    `digest` is `sha256:` and the hex digest over the weights; `sizes` are (width, height) pairs; `seconds` are the
+    lengths of its clips, empty if it makes none; `makes_pictures` says whether it makes single pictures, which are
+    asked for with 0 seconds; `licence` names the weights' terms as an operator should read them.
     """
 
     id: str
@@ -36,11 +36,12 @@ class GeneratorInfo:
     accepts_reference: bool
     produces_audio: bool
     needs_reference: bool = False
+    makes_pictures: bool = False
 
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """One clip to be made. The prompts stay out of `repr`, so that they stay out of logs.
+    """One clip to be made, or with 0 seconds a single picture. The prompts stay out of `repr` and so out of logs.
 
     `reference` is (height, width, 3) uint8 RGB.
     """
@@ -112,7 +113,7 @@ def check_request(info: GeneratorInfo, request: GenerationRequest) -> None:
         raise GeneratorError(
             "size_unsupported", f"{info.name} does not make {request.width}x{request.height}"
         )
-    if request.seconds not in (info.seconds or (0,)):
+    if request.seconds not in (*info.seconds, *((0,) if info.makes_pictures else ())):
         raise GeneratorError("seconds_unsupported", f"{info.name} does not make clips of {request.seconds} s")
     if request.reference is not None and not info.accepts_reference:
         raise GeneratorError("reference_unsupported", f"{info.name} takes no reference picture")

@@ -83,6 +83,11 @@ class Paths:
         return self.keys / "prompts.key"
 
     @property
+    def link_key(self) -> Path:
+        """The key that signs links to pictures."""
+        return self.keys / "links.key"
+
+    @property
     def work(self) -> Path:
         """Jobs under way."""
         return self.data / "work"
@@ -168,7 +173,7 @@ class Installation:
             for path in self.paths.uploads.iterdir():
                 if path.stat().st_mtime < (utc_now() - LEFT_AFTER).timestamp():
                     path.unlink(missing_ok=True)
-            for root in self.paths.work.glob("video_*"):  # files of a job that was never made
+            for root in self.paths.work.glob("*_*"):  # files of a job that was never made
                 old = root.stat().st_mtime < (utc_now() - LEFT_AFTER).timestamp()
                 if old and not self.jobs.known(root.name):
                     shutil.rmtree(root, ignore_errors=True)
@@ -232,6 +237,8 @@ def open_installation(settings: Settings) -> Installation:
         work=paths.work,
         training_mining=_mining(settings.training_mining),
         mark_preset=settings.mark.preset,
+        picture_preset=settings.mark.picture_preset,
+        link_key=keyfiles.load_or_create(paths.link_key),
         encoding=Encoding(encoder.name, encoder.crf, encoder.preset, encoder.threads),
         model_aliases=settings.model_aliases,
         review_expires=timedelta(hours=settings.review.expires_hours),

@@ -1,7 +1,8 @@
-"""The secrets that are not signing keys: watermark keys and the key that wraps the keys of prompts.
+"""The secrets that are not signing keys: watermark keys, the key that wraps the keys of prompts, the links' key.
 
     keys/mark-1.key     hex of 32 random bytes; the highest number marks, the two before it still read, others do not
     keys/prompts.key    hex of 32 random bytes
+    keys/links.key      hex of 32 random bytes; links to pictures that were signed with another one open nothing
 
 Files are 0600 and made create-only, so that two processes starting at once agree on one key.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,7 +48,9 @@ class Services:
         inspector: how files are read back.
         work: folder of jobs under way.
         training_mining: entries of the manifest's training and mining assertion.
-        mark_preset: strength of the first attempt at a watermark.
+        mark_preset: strength of the first attempt at a clip's watermark.
+        picture_preset: the same for a single picture.
+        link_key: signs links to pictures.
         encoding: of the finished file.
         model_aliases: names that clients ask for, and the models that serve them.
         review_expires: how long a hold for review lasts.
@@ -68,6 +70,8 @@ class Services:
     work: Path
     training_mining: Mapping[str, Use]
     mark_preset: str
+    picture_preset: str
+    link_key: bytes = field(repr=False)
     encoding: Encoding
     model_aliases: Mapping[str, str]
     review_expires: timedelta

@@ -21,8 +21,16 @@ from pydantic_settings import (
 )
 
 CONFIG_FILE = "guard.yaml"
-WIRE_MODELS = ("sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-pro-2025-10-06", "sora-2-2025-12-08")
-"""Names of models by which clients of the wire ask."""
+PICTURE_PRESET = "strong"
+"""Of the watermark in single pictures."""
+WIRE_MODELS = (
+    "sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-pro-2025-10-06", "sora-2-2025-12-08",
+    "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2", "gpt-image-2-2026-04-21",
+    "gpt-image-2.5-sunburst", "gpt-image-2.5-sunburst-2026-09-08", "gpt-image-2.5-flare",
+    "gpt-image-2.5-flare-2026-09-08", "gpt-image-2.6-sunburst", "gpt-image-2.6-flare", "chatgpt-image-latest",
+    "dall-e-2", "dall-e-3",
+)  # fmt: skip
+"""Names of models by which clients of the wire ask, for clips and for pictures."""
 
 
 class SettingsError(Exception):
@@ -109,6 +117,8 @@ class MarkSettings(_Section):
 
     preset: str = "robust"
     """Preset of the first attempt; where the self-check cannot read the mark back, the next stronger one is tried."""
+    picture_preset: str = PICTURE_PRESET
+    """The same for single pictures, which cannot make up in number what one frame lacks."""
 
 
 class EncoderSettings(_Section):

@@ -10,6 +10,7 @@ from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from guard.api.auth import Caller
@@ -18,8 +19,9 @@ from guard.api.state import Guard, State
 from guard.api.videos import Owner, owned
 from guard.media import VideoFile
 from guard.media.previews import spritesheet, thumbnail
-from guard.store import Release
+from guard.store import Release, Video
 from guard.store import releases as release_rows
+from guard.store.models import CLIP, STILLS
 
 router = APIRouter(prefix="/v1")
 Variant = Literal["video", "thumbnail", "spritesheet"]
@@ -27,6 +29,7 @@ _PREVIEWS: dict[str, tuple[str, Callable[[VideoFile], bytes]]] = {
     "thumbnail": ("image/webp", thumbnail),
     "spritesheet": ("image/jpeg", spritesheet),
 }
+MEDIA_TYPES = {CLIP: "video/mp4", **{kind: f"image/{kind}" for kind in STILLS}}
 _RANGE = re.compile(r"bytes=(\d{0,19})-(\d{0,19})")
 
 
@@ -42,10 +45,10 @@ async def content(
     release = await run_in_threadpool(_served, guard, caller, video_id)
     etag = f'"{release.asset_digest.removeprefix("sha256:")}-{variant}"'
     headers = {"etag": etag, "cache-control": "private, no-cache"}
-    if _known(request.headers.get("if-none-match", ""), etag):
+    if known_version(request, etag):
         return Response(status_code=304, headers=headers)
     if variant == "video":
-        return await run_in_threadpool(_clip, guard, request, release, headers)
+        return await run_in_threadpool(serve, guard, request, release, headers, CLIP)
     media_type, draw = _PREVIEWS[variant]
     async with guard.examinations:
         picture = await run_in_threadpool(_preview, guard, release, draw)
@@ -53,29 +56,45 @@ async def content(
 
 
 def _served(guard: State, caller: Caller, video_id: str) -> Release:
-    """The release, if it may be served.
+    with guard.services.database.read() as session:
+        return released(session, owned(session, video_id, caller))
+
+
+def released(session: Session, video: Video) -> Release:
+    """The release of a video or picture, if it may be served.
 
     Raises:
-        ApiError, StoreError: ``not_found``, ``video_not_ready``, ``video_failed``, ``video_revoked``.
+        ApiError: ``video_not_ready``, ``video_failed``, ``video_revoked``; of a picture ``image_…``.
     """
-    with guard.services.database.read() as session:
-        video = owned(session, video_id, caller)
-        release = release_rows.find_release(session, video_id=video.id)
+    kind = "image" if video.still else "video"
+    release = release_rows.find_release(session, video_id=video.id)
     if video.status == "failed":
-        raise ApiError(404, "video_failed", "This video failed and has no content; its error says why.")
+        raise ApiError(404, f"{kind}_failed", f"This {kind} failed and has no content; its error says why.")
     if video.status != "completed" or release is None:
-        raise ApiError(404, "video_not_ready", "This video is not completed yet; ask again when it is.")
+        raise ApiError(404, f"{kind}_not_ready", f"This {kind} is not completed yet; ask again when it is.")
     if release.revoked_at is not None:
-        raise ApiError(410, "video_revoked", "This video was revoked and is no longer served.")
+        raise ApiError(410, f"{kind}_revoked", f"This {kind} was revoked and is no longer served.")
     return release
 
 
-def _clip(guard: State, request: Request, release: Release, headers: dict[str, str]) -> Response:
+def serve(
+    guard: State, request: Request, release: Release, headers: dict[str, str], file_format: str
+) -> Response:
+    """A released file, or the range of it that the request asks for.
+
+    Args:
+        guard: the service.
+        request: whose headers say what is wanted.
+        release: of the file; it may be served.
+        headers: of the answer, an ``etag`` among them.
+        file_format: the file's ending.
+    """
+    media_type = MEDIA_TYPES[file_format]
     size = guard.services.objects.require(release.object_key, release.asset_digest).size
     headers = {
         **headers,
         "accept-ranges": "bytes",
-        "content-disposition": f'attachment; filename="{release.video_id}.mp4"',
+        "content-disposition": f'attachment; filename="{release.video_id}.{file_format}"',
     }
     asked = request.headers.get("range")
     if (
@@ -91,13 +110,14 @@ def _clip(guard: State, request: Request, release: Release, headers: dict[str, s
         headers["content-range"] = f"bytes {start}-{end - 1}/{size}"
     headers["content-length"] = str(end - start)
     if request.method == "HEAD":
-        return Response(status_code=status, media_type="video/mp4", headers=headers)
+        return Response(status_code=status, media_type=media_type, headers=headers)
     chunks = guard.services.objects.stream(release.object_key, start, end)
-    return StreamingResponse(chunks, status, media_type="video/mp4", headers=headers)
+    return StreamingResponse(chunks, status, media_type=media_type, headers=headers)
 
 
-def _known(header: str, etag: str) -> bool:
+def known_version(request: Request, etag: str) -> bool:
     """Whether a client says that it has this version: a list of tags, strong or weak, or any."""
+    header = request.headers.get("if-none-match", "")
     return header.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in header.split(","))
 
 

@@ -96,6 +96,26 @@ VIDEO = _takes(
     "prompt",
     files={"input_reference": {"oneOf": [_FILE, _PICTURE]}},
 )
+IMAGE = _takes(
+    {
+        "prompt": _TEXT,
+        "model": _TEXT,
+        "n": {"type": "integer", "minimum": 1, "maximum": 10},
+        "size": _TEXT,
+        "output_format": {"enum": ["png", "jpeg", "webp"]},
+        "output_compression": {"type": "integer", "minimum": 0, "maximum": 100},
+        "response_format": {"enum": ["b64_json", "url"]},
+        "seed": _SEED,
+        "background": {"enum": ["auto", "opaque"]},
+        "moderation": {"const": "auto"},
+        "quality": {"enum": ["auto", "standard"]},
+        "stream": {"const": False},
+        "partial_images": {"const": 0},
+        **_WITHOUT_EFFECT,
+    },
+    "prompt",
+    only="application/json",
+)
 REMIX = _takes({"prompt": _TEXT, "seed": _SEED, **_WITHOUT_EFFECT}, "prompt")
 MODERATION = _takes(
     {

@@ -123,27 +123,37 @@ def status_of(code: str) -> int:
     return 500 if code in _OUR_FAULT else _STATUS_OF_CODE.get(code, 400)
 
 
-def refused(request_id: str, error: RefusedError) -> ApiError:
-    """A block by the policy, as clients of the wire know it; it is never worth a retry."""
+def refused(request_id: str, error: RefusedError, *, kind: str | None = None) -> ApiError:
+    """A block of the prompt; see `refusal`."""
     decision = error.decision
+    moderation = {
+        "decision_id": error.decision_id,
+        "stage": decision.stage,
+        "policy": f"{decision.policy_id}@{decision.policy_version}",
+        "reason": decision.reason,
+        "categories": list(decision.categories),
+        "matches": [match.model_dump(mode="json") for match in decision.matches],
+        "user_text": decision.user_text,
+    }
+    return refusal(request_id, moderation, kind=kind)
+
+
+def refusal(request_id: str, moderation: Mapping[str, Any], *, kind: str | None = None) -> ApiError:
+    """A block by the policy, as clients of the wire know it; it is never worth a retry.
+
+    Args:
+        request_id: of the request.
+        moderation: what was decided; stage and categories among it.
+        kind: the error's type where it is not the status's own.
+    """
     return ApiError(
         400,
         "moderation_blocked",
         "Your request was blocked by our moderation system."
-        f" Request ID {request_id}. safety_violations=[{', '.join(decision.categories)}]",
-        param="prompt",
+        f" Request ID {request_id}. safety_violations=[{', '.join(moderation['categories'])}]",
+        param="prompt" if moderation["stage"] == "prompt" else None,
         headers={"x-should-retry": "false"},
-        extra={
-            "moderation": {
-                "decision_id": error.decision_id,
-                "stage": decision.stage,
-                "policy": f"{decision.policy_id}@{decision.policy_version}",
-                "reason": decision.reason,
-                "categories": list(decision.categories),
-                "matches": [match.model_dump(mode="json") for match in decision.matches],
-                "user_text": decision.user_text,
-            }
-        },
+        extra={**({} if kind is None else {"type": kind}), "moderation": dict(moderation)},
     )
 
 

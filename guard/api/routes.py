@@ -9,6 +9,8 @@ from guard.api import (
     content,
     description,
     health,
+    images,
+    models,
     moderations,
     provenance,
     releases,
@@ -22,7 +24,17 @@ def include(app: FastAPI) -> None:
     """Add the interface to an application."""
     app.include_router(health.router, tags=["service"])
     app.include_router(heads(health.router))
-    for module in (videos, content, moderations, provenance, verifications, releases, reviews):
+    for module in (
+        videos,
+        content,
+        images,
+        models,
+        moderations,
+        provenance,
+        verifications,
+        releases,
+        reviews,
+    ):
         name = module.__name__.rpartition(".")[2]
         app.include_router(module.router, tags=[name], responses={"default": description.ERROR})
         app.include_router(heads(module.router))

@@ -15,6 +15,7 @@ from guard.api.errors import ApiError
 from guard.api.forms import Body, read_body
 from guard.api.multipart import MOST_FIELD_BYTES, in_base64
 from guard.api.references import MOST_REFERENCE, reference_of
+from guard.api.repeats import repeat_of
 from guard.api.state import Guard, State
 from guard.api.wire import MOST_LISTED, page, video_object
 from guard.pipeline import afterwards
@@ -31,7 +32,6 @@ Owner = Annotated[Caller, Depends(requires("videos"))]
 DEFAULT_SIZE = "1280x720"
 DEFAULT_SECONDS = 4
 POLL_AFTER_MS = 2000
-_MOST_KEY = 255
 
 _WITHOUT_EFFECT = ("metadata", "safety_identifier", "user")
 _CREATE = ("input_reference", "model", "prompt", "seconds", "seed", "size", *_WITHOUT_EFFECT)
@@ -125,7 +125,9 @@ def list_all(
     if after is not None:
         fields.identifier(after, "video", param="after")
     with guard.services.database.read() as session:
-        found, more = video_rows.list_videos(session, caller.tenant_id, after=after, limit=limit, order=order)
+        found, more = video_rows.list_videos(
+            session, caller.tenant_id, after=after, limit=limit, order=order, clips_only=True
+        )
         data = [video_object(session, guard.services.vault, video) for video in found]
     return page(data, more=more)
 
@@ -149,15 +151,16 @@ def delete(video_id: str, guard: Guard, caller: Owner) -> dict[str, Any]:
     return {"id": video_id, "object": "video.deleted", "deleted": True}
 
 
-def owned(session: Session, video_id: str, caller: Caller) -> Video:
-    """A video of the caller that is not deleted.
+def owned(session: Session, video_id: str, caller: Caller | None, *, kind: str = "video") -> Video:
+    """A video or, by its kind, picture of the caller (None: of whomever) that is not deleted.
 
     Raises:
         ApiError, StoreError: ``not_found``.
     """
-    video = video_rows.get_video(session, fields.identifier(video_id, "video"), tenant_id=caller.tenant_id)
+    tenant_id = None if caller is None else caller.tenant_id
+    video = video_rows.get_video(session, fields.identifier(video_id, kind), tenant_id=tenant_id)
     if video.status == "deleted":
-        raise StoreError("not_found", f"There is no video {video_id}.")
+        raise StoreError("not_found", f"There is no {kind} {video_id}.")
     return video
 
 
@@ -185,10 +188,7 @@ def _submission(
     remixed_from: str | None = None,
     reference: Reference | None = None,
 ) -> Submission:
-    key = request.headers.get("idempotency-key")
-    if key is not None and not 0 < len(key) <= _MOST_KEY:
-        raise ApiError(400, "invalid_value", f"An Idempotency-Key has 1 to {_MOST_KEY} characters.")
-    retries = request.headers.get("x-stainless-retry-count", "0")
+    repeat = repeat_of(request)
     return Submission(
         tenant_id=caller.tenant_id,
         prompt=prompt,
@@ -198,9 +198,9 @@ def _submission(
         seed=seed,
         remixed_from=remixed_from,
         reference=reference,
-        idempotency_key=key,
+        idempotency_key=repeat.key,
         body_hash=body.digest(),
-        retried=retries.isascii() and retries.isdigit() and retries.strip("0") != "",
+        retried=repeat.retried,
     )
 
 

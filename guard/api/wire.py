@@ -38,48 +38,70 @@ def page(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
 
 
 def video_object(session: Session, vault: Vault, video: Video) -> dict[str, Any]:
-    """A video with the wire's thirteen keys, and what else there is to say.
+    """A video with the wire's thirteen keys, and what else there is to say; see `_job`."""
+    return {
+        **_job(session, vault, video),
+        "object": "video",
+        "expires_at": None,  # a key of the wire; files here stay until they are deleted or revoked
+        "seconds": str(video.seconds),
+        "remixed_from_video_id": video.remixed_from,
+    }
 
-    Further keys: ``seed``; ``moderation`` while a person has to look at it; ``stalled`` while it waits for a cause to
-    pass; ``release`` once it is released.
+
+def image_object(session: Session, vault: Vault, video: Video) -> dict[str, Any]:
+    """A picture as a job; the wire has none, so it follows the video's. See `_job`."""
+    return {**_job(session, vault, video), "object": "image", "output_format": video.format}
+
+
+def _job(session: Session, vault: Vault, video: Video) -> dict[str, Any]:
+    """What clips and pictures have in common.
+
+    Beyond the wire's keys: ``seed``; ``moderation`` while a person has to look at it; ``stalled`` while it waits for a
+    cause to pass; ``release`` once it is released.
     """
     error = None
     if video.error_code is not None:
         error = {"code": video.error_code, "message": video.error_message or ""}
     found: dict[str, Any] = {
         "id": video.id,
-        "object": "video",
         "model": video.model,
         "status": video.status,
         "progress": video.progress,
         "created_at": seconds(video.created),
         "completed_at": seconds(video.completed_at),
-        "expires_at": None,  # a key of the wire; files here stay until they are deleted or revoked
         "prompt": prompt_of(session, vault, video),
-        "seconds": str(video.seconds),
         "size": video.size,
-        "remixed_from_video_id": video.remixed_from,
         "error": error,
         "seed": video.seed,
     }
     if video.hold is not None:
-        review = review_rows.review_of(session, video.id, video.hold)
-        found["moderation"] = {
-            "state": "pending_review",
-            "stage": video.hold,
-            "expires_at": None if review is None else seconds(review.expires_at),
-        }
+        found["moderation"] = moderation_of(session, video)
     if video.stalled_code is not None:
         found["stalled"] = {"code": video.stalled_code, "message": video.stalled_message or ""}
     release = release_rows.find_release(session, video_id=video.id) if video.status == "completed" else None
     if release is not None:
-        found["release"] = {
-            "id": release.id,
-            "asset_digest": release.asset_digest,
-            "proof_url": proof_url(release),
-            "revoked_at": seconds(release.revoked_at),
-        }
+        found["release"] = release_note(release)
     return found
+
+
+def moderation_of(session: Session, video: Video) -> dict[str, Any]:
+    """What a held job waits for."""
+    review = review_rows.review_of(session, video.id, video.hold or "")
+    return {
+        "state": "pending_review",
+        "stage": video.hold,
+        "expires_at": None if review is None else seconds(review.expires_at),
+    }
+
+
+def release_note(release: Release) -> dict[str, Any]:
+    """What a job's owner is told of its release."""
+    return {
+        "id": release.id,
+        "asset_digest": release.asset_digest,
+        "proof_url": proof_url(release),
+        "revoked_at": seconds(release.revoked_at),
+    }
 
 
 def release_object(release: Release) -> dict[str, Any]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import struct
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from guard.media.errors import MediaError
-from guard.media.info import ClipInfo, Frames, ReadLimits
+from guard.media.files import whole
+from guard.media.info import ClipInfo, Frames, FrameSource, ReadLimits
 
+BEST = 100
+"""Quality of a compressed picture where nothing else is asked for."""
 _FORMATS = ("PNG", "JPEG", "WEBP", "AVIF")
 _ORIENTATION = 0x0112
 _SIDEWAYS = {5, 6, 7, 8}
@@ -68,6 +73,36 @@ def decode(path: Path, limits: ReadLimits) -> Frames:
             cut = "truncated" in str(error).lower()
             code = "media_truncated" if cut else "media_unreadable"
             raise MediaError(code, "The picture could not be decoded; send the complete original.") from error
+
+
+def write_still(
+    source: FrameSource,
+    out: Path,
+    file_format: str,
+    *,
+    quality: int | None = None,
+    transform: Callable[[Frames], Frames] = lambda frames: frames,
+) -> None:
+    """Write a source's only picture as a file of its own, mode 0600.
+
+    Args:
+        source: of exactly one picture.
+        out: replaced atomically.
+        file_format: ``png``, ``jpeg`` or ``webp``.
+        quality: of JPEG and WebP, 0 to 100; None for the best.
+        transform: applied to the picture, (1, height, width, 3) uint8 to the same shape.
+
+    Raises:
+        MediaError: ``media_write_failed``, ``media_no_video``, and what reading the source raises.
+    """
+    pictures = [frame for chunk in source.chunks() for frame in transform(chunk.frames)]
+    if len(pictures) != 1:
+        raise MediaError("media_no_video", f"One picture was expected, not {len(pictures)}.")
+    options: dict[str, Any] = (
+        {} if file_format == "png" else {"quality": BEST if quality is None else quality}
+    )
+    with whole(out) as draft:
+        Image.fromarray(pictures[0]).save(draft, file_format.upper(), **options)
 
 
 def _open(path: Path, limits: ReadLimits) -> Image.Image:

@@ -34,7 +34,7 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Job:
-    """What the steps need to know of a video; sizes in pixels, lengths in seconds."""
+    """What the steps need to know of a video or picture; sizes in pixels, lengths in seconds."""
 
     id: str
     tenant_id: str
@@ -49,6 +49,9 @@ class Job:
     created: datetime
     policy_digest: str
     has_reference: bool
+    format: str
+    compression: int | None
+    still: bool
 
 
 class VideoJobs:
@@ -101,6 +104,9 @@ class VideoJobs:
                 created=video.created,
                 policy_digest=decision.policy_digest,
                 has_reference=video.has_reference,
+                format=video.format,
+                compression=video.compression,
+                still=video.still,
             )
 
     def prompt(self, job: Job) -> str:

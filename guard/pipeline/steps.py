@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from generator import GenerationRequest
 from guard import credentials, fingerprints, marks
 from guard.inspection import Inspection, inspect_file
-from guard.media import ClipInfo, VideoFile, encode, write_lossless
+from guard.media import ClipInfo, VideoFile, encode, write_lossless, write_still
 from guard.pipeline import references
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import Job, VideoJobs
@@ -42,9 +42,10 @@ class VideoSteps:
         self._services = services
         self._jobs = jobs
 
-    def presets(self) -> tuple[str, ...]:
-        """The configured watermark preset and the next stronger one."""
-        first = self._services.mark_preset
+    def presets(self, video_id: str) -> tuple[str, ...]:
+        """The watermark preset that is configured for what the job makes, and the next stronger one."""
+        still = self._jobs.load(video_id).still
+        first = self._services.picture_preset if still else self._services.mark_preset
         second = marks.stronger(first)
         return (first,) if second is None else (first, second)
 
@@ -116,7 +117,7 @@ class VideoSteps:
         return self._decided(job, decision)
 
     def mark(self, video_id: str, preset: str) -> Outcome:
-        """Raw clip to watermarked mp4, one streaming pass; a file that an earlier run has finished is taken as it is.
+        """Raw clip or picture to a watermarked file; one that an earlier run has finished is taken as it is.
 
         The clip must be the one that was judged: a damaged one is made and judged again.
         """
@@ -130,6 +131,14 @@ class VideoSteps:
             return DONE
         source = VideoFile(folder.raw)
         embedder = marks.Embedder(key, self._jobs.payload(job), source.info.width, source.info.height, preset)
+        if job.still:
+            write_still(source, folder.marked, job.format, quality=job.compression, transform=embedder)
+        else:
+            self._encode(video_id, source, folder, embedder)
+        folder.note("marked", {**made_so, "digest": digest_of(folder.marked)})
+        return DONE
+
+    def _encode(self, video_id: str, source: VideoFile, folder: WorkFolder, embedder: marks.Embedder) -> None:
         encoder = self._services.encoding
         encode(
             source,
@@ -142,8 +151,6 @@ class VideoSteps:
             audio_from=folder.raw,
             progress=self._progress(video_id, 60, 85),
         )
-        folder.note("marked", {**made_so, "digest": digest_of(folder.marked)})
-        return DONE
 
     def fingerprint(self, video_id: str) -> Outcome:
         """Hashes of the pictures as they will be seen."""
@@ -162,8 +169,8 @@ class VideoSteps:
         require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
         spec = credentials.ManifestSpec(
-            title=f"{video_id}.mp4",
-            kind="image_to_video" if job.has_reference else "text_to_video",
+            title=f"{video_id}.{job.format}",
+            kind="picture" if job.still else "image_to_video" if job.has_reference else "text_to_video",
             ingredients=references.ingredients(folder) if job.has_reference else (),
             created=job.created,
             model=credentials.Model(**model),
@@ -286,7 +293,7 @@ class VideoSteps:
         """
         self._jobs.sign_log()
         self._jobs.forget_requests()
-        for root in self._services.work.glob("video_*"):
+        for root in self._services.work.glob("*_*"):
             if self._jobs.over(root.name):
                 if not self._jobs.released(root.name):
                     self._forget_object(WorkFolder(root))

@@ -14,11 +14,13 @@ from guard.pipeline.jobs import random_seed, utc_now
 from guard.pipeline.references import Picture, Reference, fit, keep
 from guard.pipeline.workfolder import WorkFolder
 from guard.services import Services
-from guard.store import Video, new_id
+from guard.store import Video
 from guard.store import decisions as decision_rows
 from guard.store import idempotency as idempotency_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
+from guard.store.models import CLIP
+from guard.store.videos import new_job_id
 from policies import Action, Decision
 
 RETRY_WINDOW = timedelta(minutes=5)
@@ -27,7 +29,7 @@ RETRY_WINDOW = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Submission:
-    """A request for a video.
+    """A request for a video or, with a picture's format and no seconds, for a picture.
 
     Attributes:
         tenant_id: whose.
@@ -36,6 +38,8 @@ class Submission:
         seconds: length of the clip.
         size: ``WIDTHxHEIGHT`` in pixels.
         seed: for a repeatable clip; random if None.
+        format: of the file: ``mp4``, or a picture's.
+        compression: quality of a picture that is compressed with losses, 0 to 100; the best if None.
         remixed_from: the video that this one varies.
         reference: picture to begin from.
         idempotency_key: the caller's, or None.
@@ -49,11 +53,18 @@ class Submission:
     seconds: int
     size: str
     seed: int | None = None
+    format: str = CLIP
+    compression: int | None = None
     remixed_from: str | None = None
     reference: Reference | None = None
     idempotency_key: str | None = None
     body_hash: str = ""
     retried: bool = False
+
+    @property
+    def still(self) -> bool:
+        """Whether a single picture is asked for."""
+        return self.format != CLIP
 
 
 class RefusedError(PipelineError):
@@ -88,7 +99,7 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
         return known
     decision = services.judge.judge_text(submission.prompt)
     now = utc_now()
-    video_id = None if decision.action is Action.BLOCK else new_id("video", now)
+    video_id = None if decision.action is Action.BLOCK else new_job_id(submission.format, now)
     fitted = None if video_id is None else _fitted(submission)
     try:
         if video_id is not None and submission.reference is not None and fitted is not None:
@@ -117,8 +128,21 @@ def check(services: Services, submission: Submission) -> str:
         PipelineError: as :func:`submit`, of everything but the prompt and the reference's content.
     """
     model = services.model_named(submission.model)
-    _check_offer(services.generator(model).info, submission)
+    info = services.generator(model).info
+    _check_medium(info, submission)
+    _check_offer(info, submission)
     return model
+
+
+def _check_medium(info: GeneratorInfo, submission: Submission) -> None:
+    if submission.still and not info.makes_pictures:
+        raise PipelineError(
+            "model_unsupported", f"{info.name} makes clips, no pictures; name another model.", param="model"
+        )
+    if not submission.still and not info.seconds:
+        raise PipelineError(
+            "model_unsupported", f"{info.name} makes pictures, no clips; name another model.", param="model"
+        )
 
 
 def _check_offer(info: GeneratorInfo, submission: Submission) -> None:
@@ -127,11 +151,7 @@ def _check_offer(info: GeneratorInfo, submission: Submission) -> None:
         raise PipelineError(
             "size_unsupported", f"{info.name} makes these sizes: {', '.join(sizes)}.", param="size"
         )
-    if not info.seconds:
-        raise PipelineError(
-            "model_unsupported", f"{info.name} makes pictures, no clips; name another model.", param="model"
-        )
-    if submission.seconds not in info.seconds:
+    if not submission.still and submission.seconds not in info.seconds:
         lengths = ", ".join(str(length) for length in info.seconds)
         raise PipelineError(
             "seconds_unsupported", f"{info.name} makes clips of {lengths} seconds.", param="seconds"
@@ -204,6 +224,8 @@ def _record(
             decision_id=row.id,
             remixed_from=submission.remixed_from,
             has_reference=submission.reference is not None,
+            file_format=submission.format,
+            compression=submission.compression,
             video_id=video_id,
         )
         key = submission.idempotency_key or (video_id if submission.body_hash else None)

@@ -81,8 +81,8 @@ class Steps(Protocol):
         """What is due from time to time, besides jobs."""
         ...
 
-    def presets(self) -> tuple[str, ...]:
-        """Watermark presets to try, in order."""
+    def presets(self, video_id: str) -> tuple[str, ...]:
+        """Watermark presets to try, in order; the same each time."""
         ...
 
     def fail(self, video_id: str, code: str, message: str) -> Outcome:
@@ -156,7 +156,7 @@ class Pipeline(DBOSConfiguredInstance):
 
     def _finish(self, video_id: str) -> Outcome:
         checked: Outcome = {"state": "failed", "code": "mark_unreadable"}
-        for preset in self._steps.presets():
+        for preset in self._steps.presets(video_id):
             for step, arguments in (
                 (self._steps.mark, (preset,)),
                 (self._steps.fingerprint, ()),

@@ -31,13 +31,13 @@ class WorkFolder:
 
     @property
     def marked(self) -> Path:
-        """Watermarked and encoded, not yet signed."""
-        return self.root / "marked.mp4"
+        """Watermarked and encoded, not yet signed; of the job's format, which the bytes tell."""
+        return self.root / "marked"
 
     @property
     def signed(self) -> Path:
         """What will be released."""
-        return self.root / "signed.mp4"
+        return self.root / "signed"
 
     @property
     def reference(self) -> Path:

@@ -31,9 +31,19 @@ VIDEO_STATES = ("queued", "in_progress", "completed", "failed", "deleted")
 REVIEW_STATES = ("open", "approved", "rejected", "expired")
 
 
+CLIP = "mp4"
+STILLS = ("png", "jpeg", "webp")
+"""Formats of single pictures."""
+PICTURE_ID = "image"
+"""Prefix of the ids of jobs that make a single picture; of the others it is ``video``."""
+
+
 def object_key(video_id: str, asset_digest: str) -> str:
     """Key of a released file: it follows from what the log says, so that no row can point to another file."""
-    return f"videos/{video_id}/{asset_digest.removeprefix('sha256:')}.mp4"
+    digest = asset_digest.removeprefix("sha256:")
+    if video_id.startswith(f"{PICTURE_ID}_"):
+        return f"images/{video_id}/{digest}"  # the log does not tell in which format
+    return f"videos/{video_id}/{digest}.mp4"
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:
@@ -111,7 +121,7 @@ class Decision(Base):
 
 
 class Video(Base):
-    """A job, and what it led to."""
+    """A job, and what it led to: a clip, or a picture, which is a clip of no length in a format of its own."""
 
     __tablename__ = "videos"
     __table_args__ = (
@@ -134,6 +144,8 @@ class Video(Base):
     seed: Mapped[Big]
     remixed_from: Mapped[Ref | None] = mapped_column(ForeignKey("videos.id"))
     has_reference: Mapped[bool] = mapped_column(server_default=false())
+    format: Mapped[str] = mapped_column(String(8), server_default=CLIP)
+    compression: Mapped[int | None]
     hold: Mapped[str | None] = mapped_column(String(16))
     error_code: Mapped[Code | None]
     error_message: Mapped[LongText | None]
@@ -143,6 +155,11 @@ class Video(Base):
     stalled_message: Mapped[LongText | None]
     retry_at: Mapped[datetime | None]
     payload: Mapped[bytes | None] = mapped_column(LargeBinary(8), unique=True)
+
+    @property
+    def still(self) -> bool:
+        """Whether it makes a single picture."""
+        return self.format in STILLS
 
 
 class Review(Base):

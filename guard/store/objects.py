@@ -151,6 +151,17 @@ class Objects:
             path.unlink()
             raise _altered(key)
 
+    def read(self, key: str, digest: str) -> bytes:
+        """The whole of a small object, made sure to be what was stored.
+
+        Raises:
+            StoreError: ``object_altered``; as :meth:`head`.
+        """
+        content = b"".join(self.stream(key))
+        if f"sha256:{hashlib.sha256(content).hexdigest()}" != digest:
+            raise _altered(key)
+        return content
+
     def delete(self, key: str) -> None:
         """Remove an object; a missing one is no error.
 

@@ -13,7 +13,7 @@ from guard import ledger
 from guard.store.errors import StoreError
 from guard.store.fingerprints import FrameHash, add_fingerprint, fingerprint_digest
 from guard.store.ids import new_id
-from guard.store.models import Release
+from guard.store.models import PICTURE_ID, Release
 from guard.store.videos import allocate_payload, complete_video, get_video
 
 
@@ -138,16 +138,17 @@ def get_release(session: Session, release_id: str, *, lock: bool = False) -> Rel
 
 
 def named_release(session: Session, name: str) -> Release:
-    """A release by its id or its video's, whichever somebody has at hand.
+    """A release by its id or its video's or picture's, whichever somebody has at hand.
 
     Raises:
         StoreError: ``not_found``.
     """
-    if not name.startswith("video_"):
+    if not name.startswith(("video_", f"{PICTURE_ID}_")):
         return get_release(session, name)
     release = find_release(session, video_id=name)
     if release is None:
-        raise StoreError("not_found", f"There is no video {name} that was released.")
+        kind = name.partition("_")[0]
+        raise StoreError("not_found", f"There is no {kind} {name} that was released.")
     return release
 
 

@@ -16,8 +16,8 @@ from guard.store.models import Review
 from guard.store.videos import QUEUE_GRACE, fail_video, get_video, start_video
 
 _MESSAGES = {
-    "rejected": "A reviewer rejected this video.",
-    "expired": "The video was held and not approved in time.",
+    "rejected": "A reviewer rejected this {kind}.",
+    "expired": "The {kind} was held and not approved in time.",
 }
 
 
@@ -166,5 +166,6 @@ def _close(
     if outcome == "approved":
         video.hold, video.retry_at = None, now + QUEUE_GRACE
     elif video.status in ("queued", "in_progress"):
-        fail_video(session, review.video_id, "moderation_blocked", _MESSAGES[outcome])
+        kind = "picture" if video.still else "video"
+        fail_video(session, review.video_id, "moderation_blocked", _MESSAGES[outcome].format(kind=kind))
     session.flush()

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from guard.store.errors import StoreError
 from guard.store.ids import new_id
-from guard.store.models import Release, Video
+from guard.store.models import CLIP, PICTURE_ID, Release, Video
 
 Status = Literal["queued", "in_progress", "completed", "failed", "deleted"]
 
@@ -47,11 +47,13 @@ def create_video(
     decision_id: str | None = None,
     remixed_from: str | None = None,
     has_reference: bool = False,
+    file_format: str = CLIP,
+    compression: int | None = None,
     video_id: str | None = None,
 ) -> Video:
-    """Queue a video; ``video_id`` may have been made before, for the decision that precedes it."""
+    """Queue a video or a picture; ``video_id`` may have been made before, for the decision that precedes it."""
     video = Video(
-        id=video_id or new_id("video", now),
+        id=video_id or new_job_id(file_format, now),
         tenant_id=tenant_id,
         model=model,
         status="queued",
@@ -64,12 +66,19 @@ def create_video(
         seed=seed,
         remixed_from=remixed_from,
         has_reference=has_reference,
+        format=file_format,
+        compression=compression,
         attempts=0,
         retry_at=now + QUEUE_GRACE,
     )
     session.add(video)
     session.flush()
     return video
+
+
+def new_job_id(file_format: str, now: datetime) -> str:
+    """An id whose prefix says whether the job makes a clip or a picture."""
+    return new_id("video" if file_format == CLIP else PICTURE_ID, now)
 
 
 def get_video(session: Session, video_id: str, *, tenant_id: str | None = None, lock: bool = False) -> Video:
@@ -97,8 +106,9 @@ def list_videos(
     after: str | None = None,
     limit: int = 20,
     order: Literal["asc", "desc"] = "desc",
+    clips_only: bool = False,
 ) -> tuple[Sequence[Video], bool]:
-    """A page of a tenant's videos (None: everybody's) that are not deleted.
+    """A page of a tenant's videos (None: everybody's) that are not deleted, and of pictures unless `clips_only`.
 
     Returns:
         The videos by time of creation, and whether there are more behind them.
@@ -106,10 +116,14 @@ def list_videos(
     query = select(Video).where(Video.status != "deleted")
     if tenant_id is not None:
         query = query.where(Video.tenant_id == tenant_id)
+    if clips_only:
+        query = query.where(Video.format == CLIP)
     if after is not None:
         query = query.where(Video.id > after if order == "asc" else Video.id < after)
-    query = query.order_by(Video.id.asc() if order == "asc" else Video.id.desc()).limit(limit + 1)
-    found = session.scalars(query).all()
+    # By time first: ids of clips and of pictures begin differently.
+    columns = (Video.created, Video.id)
+    query = query.order_by(*(column.asc() if order == "asc" else column.desc() for column in columns))
+    found = session.scalars(query.limit(limit + 1)).all()
     return found[:limit], len(found) > limit
 
 
@@ -222,7 +236,7 @@ def due_videos(session: Session, *, now: datetime) -> list[tuple[str, int]]:
             Video.hold.is_(None),
             or_(Video.retry_at.is_(None), Video.retry_at <= now),
         )
-        .order_by(Video.id)
+        .order_by(Video.created, Video.id)
     )
     return [(video_id, attempts) for video_id, attempts in rows]
 
