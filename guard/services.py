@@ -91,6 +91,18 @@ class Services:
             )
         return resolved
 
+    def picture_model(self) -> str:
+        """The first configured model that makes pictures; may have to wait until one is loaded.
+
+        Raises:
+            PipelineError: ``model_unsupported``.
+            generator.GeneratorError: one cannot be loaded.
+        """
+        for name in self.generators:
+            if self.generator(name).info.makes_pictures:
+                return name
+        raise PipelineError("model_unsupported", "No model here makes pictures.", param="model")
+
     def generator(self, name: str) -> Generator:
         """The generator of that model, loaded at first use.
 

@@ -27,7 +27,7 @@ def stub_settings(data: Path, **changes: object) -> Settings:
     values: dict[str, object] = {
         "data": data,
         "policy": write_policy(data.parent / "test-policy.yaml"),
-        "model_aliases": {"sora-2": "guard-scenes-1", MODEL: "guard-scenes-1"},
+        "model_aliases": dict.fromkeys(("sora-2", "gpt-image-1", MODEL), "guard-scenes-1"),
         "encoder": EncoderSettings(preset="veryfast"),
         "rate": RateLimits(tenant=0, anonymous=0),
         "review": ReviewSettings(),

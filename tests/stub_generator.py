@@ -17,11 +17,12 @@ INFO = GeneratorInfo(
     revision="1",
     digest="sha256:" + "0" * 63 + "1",
     licence="Apache-2.0",
-    sizes=((640, 360), (1280, 720), (720, 1280)),
+    sizes=((640, 360), (1280, 720), (720, 1280), (512, 512), (1024, 1024)),
     seconds=(2, 4, 8, 12),
     fps=12,
     accepts_reference=False,
     produces_audio=False,
+    makes_pictures=True,
 )
 
 
@@ -33,8 +34,8 @@ class PictureGenerator:
     def generate(
         self, request: GenerationRequest, *, progress: Callable[[float], None] | None = None
     ) -> GeneratedClip:
-        """Two to twelve seconds of pictures, in chunks of 12 frames."""
-        frames = request.seconds * INFO.fps
+        """Two to twelve seconds of pictures in chunks of 12 frames, or a single one."""
+        frames = request.seconds * INFO.fps or 1
         return GeneratedClip(
             width=request.width,
             height=request.height,
@@ -55,11 +56,10 @@ def _chunks(
         canvas += cv2.resize(noise, (canvas.shape[1], canvas.shape[0]), interpolation=cv2.INTER_CUBIC) / 3
     picture = np.clip(canvas * 255, 0, 255).astype(np.uint8)
     for start in range(0, frames, INFO.fps):
-        yield np.stack(
-            [picture[i : i + height, 2 * i : 2 * i + width] for i in range(start, start + INFO.fps)]
-        )
+        end = min(frames, start + INFO.fps)
+        yield np.stack([picture[i : i + height, 2 * i : 2 * i + width] for i in range(start, end)])
         if progress is not None:
-            progress((start + INFO.fps) / frames)
+            progress(end / frames)
 
 
 class ReferenceGenerator(PictureGenerator):

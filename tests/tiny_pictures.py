@@ -71,7 +71,7 @@ def sd3() -> Any:
             caption_projection_dim=16,
             joint_attention_dim=64,
             pooled_projection_dim=64,
-            pos_embed_max_size=16,
+            pos_embed_max_size=128,
         ),
         vae=_vae(4),
         scheduler=FLOW(),

@@ -1,9 +1,9 @@
 """A worker process for tests that kill it: ``python -m tests.worker DATA KILL_AT [VIDEO [REFERENCE]]``.
 
-Without VIDEO, or with ``-``, it submits one, which begins from the picture REFERENCE if that is given. It prints the
-video's id, works until the job has ended, and prints how. ``KILL_AT`` names a moment (``mark:middle``, ``sign:after``,
-``release:object``…) at which it ends as ``kill -9`` would end it; ``-`` for none. The moments are in this file, not in
-the software.
+Without VIDEO, or with ``-``, it submits one, which begins from the picture REFERENCE if that is given; with
+``picture``, it submits a picture. It prints the job's id, works until the job has ended, and prints how. ``KILL_AT``
+names a moment (``mark:middle``, ``sign:after``, ``release:object``…) at which it ends as ``kill -9`` would end it;
+``-`` for none. The moments are in this file, not in the software.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ MOMENTS = (
     "release:object",
     "release:after",
 )
+STILL_MOMENTS = tuple(moment for moment in MOMENTS if moment != "mark:middle")
+"""Those of a picture, which is marked in one go."""
 PROMPT = "a red ball rolls over green grass"
 
 
@@ -115,6 +117,9 @@ def main() -> None:
     video_id = sys.argv[3].strip("-") if len(sys.argv) > 3 else ""
     picture = Path(sys.argv[4]) if len(sys.argv) > 4 else None
     opened.engine.work(steps, opened.paths.lock, concurrency=1, interval=1.0)
+    if video_id == "picture":
+        request = Submission(default_tenant(opened), PROMPT, MODEL, 0, "512x512", seed=7, format="webp")
+        video_id = submit(opened.services, opened.engine, request).id
     if not video_id:
         reference = None if picture is None else Reference(picture, "of no matter here")
         request = Submission(default_tenant(opened), PROMPT, MODEL, 2, "640x360", seed=7, reference=reference)

@@ -11,7 +11,6 @@ from guard.api import fields
 from guard.api.errors import ApiError
 from guard.api.forms import Body
 from guard.api.repeats import Repeat
-from guard.pipeline.errors import PipelineError
 from guard.pipeline.submit import Submission
 from guard.services import Services
 from guard.store.models import STILLS
@@ -79,7 +78,7 @@ class Asked:
         if number == 0:
             raise ApiError(400, "invalid_value", f"n must lie between 1 and {MOST_PICTURES}.", param="n")
         named = fields.text(values, "model", most=200)
-        model = named or _first(services)
+        model = named or services.picture_model()
         sizes = [f"{width}x{height}" for width, height in services.generator(model).info.sizes]
         size = fields.text(values, "size", most=20)
         if size in (None, "auto"):
@@ -129,18 +128,6 @@ def _further(first: Submission, index: int) -> Submission:
         seed=None if first.seed is None else (first.seed + index) % _SEEDS,
         idempotency_key=None if first.idempotency_key is None else of(first.idempotency_key),
         body_hash=of(first.body_hash),
-    )
-
-
-def _first(services: Services) -> str:
-    """The first configured model that makes pictures."""
-    for name in services.generators:
-        if services.generator(name).info.makes_pictures:
-            return name
-    raise PipelineError(
-        "model_unsupported",
-        "No model here makes pictures; GET /v1/models says what they make.",
-        param="model",
     )
 
 

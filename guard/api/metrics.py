@@ -80,10 +80,14 @@ class _Totals(Collector):
         except StoreError as error:
             _log.warning("metrics_incomplete", code=error.code)
             return
-        videos = GaugeMetricFamily("guard_videos", "Videos by status.", labels=["status"])
-        for status, number in found.videos.items():
-            videos.add_metric([status], number)
-        yield videos
+        for name, help_, counted in (
+            ("guard_videos", "Videos by status.", found.videos),
+            ("guard_pictures", "Pictures by status.", found.pictures),
+        ):
+            jobs = GaugeMetricFamily(name, help_, labels=["status"])
+            for status, number in counted.items():
+                jobs.add_metric([status], number)
+            yield jobs
         decisions = CounterMetricFamily("guard_decisions", "Policy decisions.", labels=["stage", "action"])
         for (stage, action), number in found.decisions.items():
             decisions.add_metric([stage, action], number)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -39,9 +39,9 @@ class Made:
     """A finished job's files.
 
     Attributes:
-        video_id: the job.
+        video_id: the job; of a picture it begins with ``image_``.
         release_id: its release.
-        file: the released mp4.
+        file: the released file.
         proof: its ``.tlog-proof``.
         log_index: place of the release in the log.
     """
@@ -55,26 +55,46 @@ class Made:
 
 def generate(
     prompt: Annotated[str, typer.Argument(help="What to show, in English or German.", callback=filled)],
-    seconds: Annotated[int, typer.Option(help="Length of the clip.", min=1)] = 4,
-    size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "1280x720",
+    seconds: Annotated[int | None, typer.Option(help="Length of the clip; 4 if not given.", min=1)] = None,
+    size: Annotated[
+        str, typer.Option(help="Width x height in pixels; 1280x720 if not given, of a picture 1024x1024.")
+    ] = "",
+    picture: Annotated[bool, typer.Option("--picture", help="Make a single picture.")] = False,
+    file_format: Annotated[
+        Literal["png", "jpeg", "webp"] | None,
+        typer.Option("--format", help="Of a picture; png if not given."),
+    ] = None,
     model: Annotated[str, typer.Option(help="Model; the first configured one if not given.")] = "",
     seed: Annotated[int | None, typer.Option(help="For the same clip again.", min=0, max=2**31 - 1)] = None,
     folder: OutOption = Path("out"),
     as_json: JsonFlag = False,
     lang: LangOption = "",
 ) -> None:
-    """Make a clip: decided on, generated, marked, signed, checked, released.
+    """Make a clip, or a picture: decided on, generated, marked, signed, checked, released.
 
-    If you stop it, `guard videos resume` goes on and saves the clip; `guard videos fetch` saves one again.
+    If you stop it, `guard videos resume` goes on and saves the file; `guard videos fetch` saves one again.
 
-    Example: `guard generate "a red ball bounces over a green meadow" --seconds 4`
+    Examples: `guard generate "a red ball bounces over a green meadow" --seconds 4`,
+    `guard generate "ein rotes Haus im Schnee" --picture --format webp`
     """
     from guard.pipeline.submit import RefusedError
 
+    if picture and seconds is not None:
+        raise typer.BadParameter("a picture has no length", param_hint="--seconds")
+    if file_format is not None and not picture:
+        raise typer.BadParameter("a clip is always mp4; add --picture", param_hint="--format")
     spoken = language(lang)
     with stoppable(), installation() as opened:
         try:
-            video = submit(opened, prompt, model=model, seconds=seconds, size=size, seed=seed)
+            video = submit(
+                opened,
+                prompt,
+                model=model,
+                seconds=0 if picture else seconds or 4,
+                size=size or ("1024x1024" if picture else "1280x720"),
+                seed=seed,
+                file_format=file_format or ("png" if picture else "mp4"),
+            )
         except RefusedError as error:
             if as_json:
                 show_json({"decision_id": error.decision_id, **error.decision.model_dump(mode="json")})
@@ -95,7 +115,14 @@ def generate(
 
 
 def submit(
-    opened: Installation, prompt: str, *, model: str = "", seconds: int, size: str, seed: int | None = None
+    opened: Installation,
+    prompt: str,
+    *,
+    model: str = "",
+    seconds: int,
+    size: str,
+    seed: int | None = None,
+    file_format: str = "mp4",
 ) -> Video:
     """Hand a request of the default tenant in, working on it here unless another process does."""
     from guard.bootstrap import default_tenant
@@ -103,13 +130,15 @@ def submit(
     from guard.pipeline.submit import Submission, check
     from guard.pipeline.submit import submit as take
 
+    still = file_format != "mp4"
     submission = Submission(
         tenant_id=default_tenant(opened),
         prompt=prompt,
-        model=model or opened.settings.generators[0].model,
+        model=model or (opened.services.picture_model() if still else opened.settings.generators[0].model),
         seconds=seconds,
         size=size,
         seed=seed,
+        format=file_format,
     )
     check(opened.services, submission)  # a slip should not start a worker, nor have it take up other jobs
     if not working_elsewhere(opened.paths.lock):
@@ -141,7 +170,7 @@ def save(opened: Installation, video: Video, folder: Path) -> Made:
             raise _nothing_to_save(video)
         proof = services.log.proof(session.connection(), release.ledger_index)
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{video.id}.mp4"
+    file = folder / f"{video.id}.{video.format}"
     services.objects.fetch(release.object_key, file, release.asset_digest)
     proof_file = file.with_suffix(".tlog-proof")
     proof_file.write_text(proof, "utf-8")
@@ -201,7 +230,7 @@ def _held(video: Video, *, as_json: bool) -> None:
     if as_json:
         show_json({"video_id": video.id, "status": video.status, "hold": video.hold})
     else:
-        err.print(f"Video {video.id} is held for review: guard review list", style="yellow")
+        err.print(f"{video.id} is held for review: guard review list", style="yellow")
     raise typer.Exit(FELL_SHORT)
 
 

@@ -1,4 +1,4 @@
-"""`guard videos`: jobs, and the clips that came of them."""
+"""`guard videos`: jobs, and the clips and pictures that came of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from guard.cli.common import (
 )
 from guard.cli.generate import finish, save
 
-app = typer.Typer(help="Jobs of this installation.", no_args_is_help=True)
+app = typer.Typer(help="Jobs of this installation: clips and pictures.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -44,6 +44,7 @@ def list_videos(
                 "progress": video.progress,
                 "size": video.size,
                 "seconds": video.seconds,
+                "format": video.format,
                 "hold": video.hold,
                 "stalled": video.stalled_code,
                 "error": video.error_code,
@@ -57,9 +58,9 @@ def list_videos(
     if not rows:
         out.print("No videos yet: guard generate makes one.")
         return
-    columns = ("id", "status", "progress", "size", "seconds", "created")
+    columns = ("id", "status", "progress", "format", "size", "seconds", "created")
     cells = [[*(row[column] for column in columns), _note(row)] for row in rows]
-    show_table(["id", "status", "%", "size", "s", "created", "note"], cells)
+    show_table(["id", "status", "%", "format", "size", "s", "created", "note"], cells)
 
 
 def _note(row: dict[str, Any]) -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, distinct, func, select
+from sqlalchemy import ColumnElement, case, distinct, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from guard.store.models import Decision, Release, Review, Verification, Video
+from guard.store.models import PICTURE_ID, Decision, Release, Review, Verification, Video
 
 Column = InstrumentedAttribute[Any]
 
@@ -20,23 +20,23 @@ class Counts:
     """Numbers of one period.
 
     Attributes:
-        requested: videos that were asked for and not blocked at once.
-        generated: clips that a generator finished, counted when their pictures were judged.
+        requested: clips and pictures that were asked for and not blocked at once, by medium (``videos``, ``images``).
+        generated: those that a generator finished, counted when they were judged, by medium.
         blocked: decisions to block, by stage (``prompt``, ``input``, ``output``).
         blocked_categories: the same decisions, by category; one decision may count under several.
         reviewed: reviews that ended, by outcome (``approved``, ``rejected``, ``expired``).
-        released: releases.
+        released: releases, by medium.
         revoked: releases withdrawn in the period, whenever they were made.
-        failed: videos created in the period that failed, by error code.
+        failed: jobs created in the period that failed, by error code.
         verified: verifications, by verdict.
     """
 
-    requested: int
-    generated: int
+    requested: dict[str, int]
+    generated: dict[str, int]
     blocked: dict[str, int]
     blocked_categories: dict[str, int]
     reviewed: dict[str, int]
-    released: int
+    released: dict[str, int]
     revoked: int
     failed: dict[str, int]
     verified: dict[str, int]
@@ -63,21 +63,25 @@ def count(session: Session, start: datetime, end: datetime, *, tenant_id: str | 
         query = select(column, func.count()).where(*where).group_by(column).order_by(column)
         return {str(name): number for name, number in session.execute(query)}
 
+    def by_medium(job: Column, *where: ColumnElement[bool]) -> dict[str, int]:
+        medium = case((job.startswith(f"{PICTURE_ID}_", autoescape=True), "images"), else_="videos")
+        query = select(medium, func.count(distinct(job))).where(*where).group_by(medium)
+        return dict(sorted((str(name), number) for name, number in session.execute(query)))
+
     blocked = within(Decision.created, Decision.tenant_id, Decision.action == "block")
     categories: dict[str, int] = {}
     for names in session.scalars(select(Decision.categories).where(*blocked)):
         for name in names:
             categories[name] = categories.get(name, 0) + 1
     return Counts(
-        requested=total(Video.id, *within(Video.created, Video.tenant_id)),
-        generated=total(
-            distinct(Decision.video_id),
-            *within(Decision.created, Decision.tenant_id, Decision.stage == "output"),
+        requested=by_medium(Video.id, *within(Video.created, Video.tenant_id)),
+        generated=by_medium(
+            Decision.video_id, *within(Decision.created, Decision.tenant_id, Decision.stage == "output")
         ),
         blocked=by(Decision.stage, *blocked),
         blocked_categories=dict(sorted(categories.items())),
         reviewed=by(Review.state, *within(Review.decided_at, Review.tenant_id)),
-        released=total(Release.id, *within(Release.created, Release.tenant_id)),
+        released=by_medium(Release.video_id, *within(Release.created, Release.tenant_id)),
         revoked=total(Release.id, *within(Release.revoked_at, Release.tenant_id)),
         failed=by(Video.error_code, *within(Video.created, Video.tenant_id, Video.error_code.is_not(None))),
         verified=by(Verification.verdict, *within(Verification.created, Verification.tenant_id)),

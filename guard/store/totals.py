@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from guard.store.models import Decision, Release, Review, Verification, Video
+from guard.store.models import CLIP, Decision, Release, Review, Verification, Video
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,8 @@ class Totals:
     """Numbers of all tenants together.
 
     Attributes:
-        videos: by status.
+        videos: clips by status.
+        pictures: the same of pictures.
         decisions: by stage and action.
         reviews: by state.
         verifications: by verdict.
@@ -25,6 +26,7 @@ class Totals:
     """
 
     videos: dict[str, int]
+    pictures: dict[str, int]
     decisions: dict[tuple[str, str], int]
     reviews: dict[str, int]
     verifications: dict[str, int]
@@ -35,15 +37,14 @@ class Totals:
 def totals(session: Session) -> Totals:
     """Count; one query each, over whole tables."""
 
-    def by(column: InstrumentedAttribute[Any]) -> dict[str, int]:
-        return {
-            str(name): number
-            for name, number in session.execute(select(column, func.count()).group_by(column))
-        }
+    def by(column: InstrumentedAttribute[Any], *where: ColumnElement[bool]) -> dict[str, int]:
+        query = select(column, func.count()).where(*where).group_by(column)
+        return {str(name): number for name, number in session.execute(query)}
 
     decided = select(Decision.stage, Decision.action, func.count()).group_by(Decision.stage, Decision.action)
     return Totals(
-        videos=by(Video.status),
+        videos=by(Video.status, Video.format == CLIP),
+        pictures=by(Video.status, Video.format != CLIP),
         decisions={(stage, action): number for stage, action, number in session.execute(decided)},
         reviews=by(Review.state),
         verifications=by(Verification.verdict),

@@ -17,7 +17,7 @@ from guard.settings import Settings
 from guard.store import audit, releases
 from guard.store.models import Release, Video
 from guard.verification import verify
-from tests.worker import MOMENTS, with_pictures
+from tests.worker import MOMENTS, STILL_MOMENTS, with_pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,16 +32,21 @@ def work(data: Path, moment: str, *video: str) -> subprocess.CompletedProcess[st
 
 def reachable(data: Path) -> list[Path]:
     """What the object store would serve: every file in it that is not an upload under way."""
-    return [path for path in (data / "objects").rglob("*.mp4") if "uploads" not in path.parts]
+    return [path for path in (data / "objects").rglob("*") if path.is_file() and "uploads" not in path.parts]
 
 
-@pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[str]]:
+MOMENTS_OF = {"-": MOMENTS, "picture": STILL_MOMENTS}
+
+
+@pytest.fixture(scope="module", params=MOMENTS_OF, ids=("clip", "picture"))
+def killed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str, list[str]]:
     """One job, killed at every moment in turn, then left alone; what was seen on the way."""
     data = tmp_path_factory.mktemp("killed") / "data"
     seen, video_id = [], ""
-    for moment in MOMENTS:
-        done = work(data, moment, *([video_id] if video_id else []))
+    for moment in MOMENTS_OF[request.param]:
+        done = work(data, moment, video_id or request.param)
         assert done.returncode == -signal.SIGKILL, (
             f"{moment}: {done.returncode} {done.stdout} {done.stderr[-2000:]}"
         )
@@ -55,7 +60,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[st
 
 
 def test_every_moment_was_met(killed: tuple[Path, str, list[str]]) -> None:
-    assert killed[2] == list(MOMENTS)
+    assert killed[2] == list(STILL_MOMENTS if killed[1].startswith("image_") else MOMENTS)
 
 
 def test_there_is_one_release_one_leaf_and_one_object(killed: tuple[Path, str, list[str]]) -> None:

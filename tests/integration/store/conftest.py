@@ -131,7 +131,7 @@ def frames() -> Callable[..., list[Frame]]:
 
 @pytest.fixture
 def new_video(database: Database, tenant: Tenant) -> Callable[..., Video]:
-    def make(number: int = 0, *, started: bool = True) -> Video:
+    def make(number: int = 0, *, started: bool = True, file_format: str = "mp4") -> Video:
         with database.write() as session:
             video = create_video(
                 session,
@@ -141,6 +141,7 @@ def new_video(database: Database, tenant: Tenant) -> Callable[..., Video]:
                 size="1280x720",
                 seed=2**40 + number,
                 now=NOW + timedelta(seconds=number),
+                file_format=file_format,
             )
             return start_video(session, video.id) if started else video
 

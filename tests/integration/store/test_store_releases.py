@@ -167,7 +167,7 @@ def test_counts_are_of_the_period_and_the_tenant(
     new_release: Releases,
     judged,  # type: ignore[no-untyped-def]
 ) -> None:
-    videos = [new_video(number) for number in range(5)]
+    videos = [new_video(number, file_format="png" if number == 3 else "mp4") for number in range(5)]
     with database.write() as session:
         other = store.create_tenant(session, "Anderes Haus", now=NOW)
 
@@ -210,17 +210,17 @@ def test_counts_are_of_the_period_and_the_tenant(
         store.revoke_release(session, release.id, "x", now=NOW + HOUR)
     with database.read() as session:
         both = store.count(session, NOW, NOW + HOUR)
-        assert both.requested == 5
-        assert both.generated == 4
+        assert both.requested == {"images": 1, "videos": 4}
+        assert both.generated == {"images": 1, "videos": 3}
         assert both.blocked == {"output": 1, "prompt": 2}
         assert both.blocked_categories == {"violence": 3}
         assert both.reviewed == {"approved": 1, "rejected": 1}
-        assert (both.released, both.revoked) == (1, 0)
+        assert (both.released, both.revoked) == ({"videos": 1}, 0)
         assert both.failed == {"moderation_blocked": 3}
         assert both.verified == {"generated_here": 1, "inconclusive": 2}
         mine = store.count(session, NOW, NOW + HOUR, tenant_id=tenant.id)
         assert mine.blocked == {"output": 1, "prompt": 1}
         assert mine.verified == {"generated_here": 1}
         later = store.count(session, NOW + HOUR, NOW + 2 * HOUR)
-        assert (later.reviewed, later.released, later.revoked) == ({"expired": 1}, 0, 1)
+        assert (later.reviewed, later.released, later.revoked) == ({"expired": 1}, {}, 1)
         assert store.count(session, NOW - HOUR, NOW).blocked == {"prompt": 1}
