@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 CONFIG_FILE = "guard.yaml"
 PICTURE_PRESET = "strong"
-"""Of the watermark in single pictures."""
+"""Of the watermark in single pictures: where many frames do not add up, the strongest is read back most often."""
 WIRE_MODELS = (
     "sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-pro-2025-10-06", "sora-2-2025-12-08",
     "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2", "gpt-image-2-2026-04-21",
@@ -118,7 +118,7 @@ class MarkSettings(_Section):
     preset: str = "robust"
     """Preset of the first attempt; where the self-check cannot read the mark back, the next stronger one is tried."""
     picture_preset: str = PICTURE_PRESET
-    """The same for single pictures, which cannot make up in number what one frame lacks."""
+    """The same for single pictures."""
 
 
 class EncoderSettings(_Section):

@@ -45,7 +45,7 @@ async def content(
     release = await run_in_threadpool(_served, guard, caller, video_id)
     etag = f'"{release.asset_digest.removeprefix("sha256:")}-{variant}"'
     headers = {"etag": etag, "cache-control": "private, no-cache"}
-    if known_version(request, etag):
+    if known_version(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     if variant == "video":
         return await run_in_threadpool(serve, guard, request, release, headers, CLIP)
@@ -115,9 +115,8 @@ def serve(
     return StreamingResponse(chunks, status, media_type=media_type, headers=headers)
 
 
-def known_version(request: Request, etag: str) -> bool:
-    """Whether a client says that it has this version: a list of tags, strong or weak, or any."""
-    header = request.headers.get("if-none-match", "")
+def known_version(header: str, etag: str) -> bool:
+    """Whether a client's ``if-none-match`` says that it has this version: a list of tags, strong or weak, or any."""
     return header.strip() == "*" or etag in (tag.strip().removeprefix("W/") for tag in header.split(","))
 
 

@@ -77,13 +77,13 @@ def only_known(values: dict[str, Any], known: Collection[str]) -> None:
         )
 
 
-def identifier(value: str, kind: str, *, also: str | None = None, param: str | None = None) -> str:
+def identifier(value: str, kind: str, *, also: Collection[str] = (), param: str | None = None) -> str:
     """An id out of a path or out of the parameter `param`; what cannot be one never reaches the database.
 
     Raises:
         ApiError: ``not_found``.
     """
     prefix = value.partition("_")[0]
-    if _ID.fullmatch(value) is None or prefix not in (kind, also):
+    if _ID.fullmatch(value) is None or prefix not in (kind, *also):
         raise ApiError(404, "not_found", f"There is no such {kind}.", param=param)
     return value

@@ -112,7 +112,7 @@ async def content(
     video, release = await run_in_threadpool(_served, guard, caller, image_id)
     etag = f'"{release.asset_digest.removeprefix("sha256:")}"'
     headers = {"etag": etag, "cache-control": "private, no-cache"}
-    if known_version(request, etag):
+    if known_version(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     return await run_in_threadpool(serve, guard, request, release, headers, video.format)
 

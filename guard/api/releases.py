@@ -18,6 +18,7 @@ from guard.credentials import Trust
 from guard.pipeline import afterwards
 from guard.store import Release
 from guard.store import releases as release_rows
+from guard.store.models import PICTURE_ID
 
 router = APIRouter(prefix="/v1")
 _MOST_REASON = 2000
@@ -25,7 +26,7 @@ _MOST_REASON = 2000
 
 @router.get("/releases/{release_id}", openapi_extra=description.OPEN)
 def show(release_id: str, guard: Guard, caller: Anyone) -> dict[str, Any]:
-    """The public record, by the release's id or its video's; a revoked release says so."""
+    """The public record, by the release's id, its video's or its picture's; a revoked release says so."""
     return release_object(_release(guard, release_id))
 
 
@@ -91,6 +92,6 @@ def _revoked(guard: State, release_id: str, reason: str) -> dict[str, Any]:
 
 
 def _release(guard: State, release_id: str) -> Release:
-    fields.identifier(release_id, "release", also="video")
+    fields.identifier(release_id, "release", also=("video", PICTURE_ID))
     with guard.services.database.read() as session:
         return release_rows.named_release(session, release_id)

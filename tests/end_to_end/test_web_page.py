@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,27 @@ def test_a_released_file_is_recognised(server: Server, browser: Browser, release
         expect(details.get_by_text("640 × 360 pixels")).to_be_hidden()
         details.locator("summary").click()
         expect(details.get_by_text("640 × 360 pixels, 12 pictures a second")).to_be_visible()
+
+
+def test_a_released_picture_is_recognised(server: Server, browser: Browser, tmp_path: Path) -> None:
+    asked = {
+        "prompt": "A calm lake at noon",
+        "size": "512x512",
+        "output_format": "jpeg",
+        "model": "test-pictures",
+    }
+    answer = server.request(
+        "POST", "/images/generations", json=asked | {"response_format": "b64_json"}
+    ).json()
+    path = tmp_path / "lake.jpeg"
+    path.write_bytes(base64.b64decode(answer["data"][0]["b64_json"]))
+    with watched_page(browser) as page:
+        assert check(page, server, path, "?lang=de") == "generated_here"
+        expect(page.locator(".tree")).to_contain_text(f"{answer['data'][0]['id']}.jpeg")
+        details = page.locator("details")
+        details.locator("summary").click()
+        expect(details.get_by_text("512 × 512 Pixel")).to_be_visible()
+        expect(details).not_to_contain_text("Bilder pro Sekunde")
 
 
 def test_readers_learn_nothing_that_helps_to_remove_a_mark(

@@ -185,7 +185,7 @@ def test_a_file_changed_after_a_step_is_never_released(
 
     def tampering(video_id: str) -> Outcome:
         outcome: Outcome = real(video_id)
-        path = house.data / "work" / video_id / "signed.mp4"
+        path = house.data / "work" / video_id / "signed"
         data = bytearray(path.read_bytes())
         data[-1000] ^= 1
         path.write_bytes(data)

@@ -31,7 +31,7 @@ class Seen:
         house.resume()
         self._await("signer away", "signer_failed")
         house.signer_fails = False
-        with files_limited((house.data / "work" / self.video_id / "marked.mp4").stat().st_size + 1024):
+        with files_limited((house.data / "work" / self.video_id / "marked").stat().st_size + 1024):
             house.resume()
             self._await("disk full while signing", "storage_failed")
         away = house.data / "objects"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from guard.api.content import _known, parse_range
+from guard.api.content import known_version, parse_range
 from guard.api.errors import ApiError
 
 
@@ -45,4 +45,4 @@ def test_ranges_outside_the_file(header: str) -> None:
     ],
 )
 def test_versions_that_a_client_has(header: str, known: bool) -> None:
-    assert _known(header, '"a"') is known
+    assert known_version(header, '"a"') is known

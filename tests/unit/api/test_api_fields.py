@@ -63,4 +63,4 @@ def test_what_cannot_be_an_id_is_not_found(value: str) -> None:
 
 def test_an_id() -> None:
     assert fields.identifier(VIDEO, "video") == VIDEO
-    assert fields.identifier(VIDEO, "release", also="video") == VIDEO
+    assert fields.identifier(VIDEO, "release", also=("video",)) == VIDEO

@@ -42,7 +42,7 @@ class ScriptedSteps:
         self.planned: dict[tuple[str, str], list[Outcome | Exception]] = defaultdict(list)
         self.upkeeps = 0
 
-    def presets(self) -> tuple[str, ...]:
+    def presets(self, video_id: str) -> tuple[str, ...]:
         return ("robust", "strong")
 
     def upkeep(self) -> None:
