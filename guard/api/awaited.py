@@ -21,7 +21,7 @@ USER_ERROR = "image_generation_user_error"
 """The wire's type of an error that is about what a picture shows."""
 WAIT_SECONDS = 240.0
 """Less than the window within which a client's own retry of the same request finds the jobs that it made."""
-_LOOK_SECONDS = 0.1
+_LOOK_FIRST, _LOOK_SELDOM = 0.1, 2.0
 _STALLED_SECONDS = 30
 _CALLERS = frozenset({"moderation_blocked", "revoked_content"})
 """Failures that are about what the picture shows, and not about this service."""
@@ -34,12 +34,12 @@ async def awaited(guard: State, ids: list[str], *, request_id: str) -> list[tupl
         ApiError: ``moderation_blocked``, ``pending_review``, the code of what failed or stalled, or
             ``image_not_ready`` after `WAIT_SECONDS`; the jobs go on, and ``images`` in the error names them.
     """
-    end = time.monotonic() + WAIT_SECONDS
+    start = time.monotonic()
     while True:
         found = await run_in_threadpool(_look, guard, ids, request_id)
         if found is not None:
             return found
-        if time.monotonic() >= end:
+        if time.monotonic() - start >= WAIT_SECONDS:
             raise ApiError(
                 503,
                 "image_not_ready",
@@ -47,7 +47,8 @@ async def awaited(guard: State, ids: list[str], *, request_id: str) -> list[tupl
                 headers={"retry-after": "1"},
                 extra={"images": ids},
             )
-        await asyncio.sleep(_LOOK_SECONDS)
+        # Seldom where it takes long: many may be waiting.
+        await asyncio.sleep(min(max(_LOOK_FIRST, (time.monotonic() - start) / 10), _LOOK_SELDOM))
 
 
 def _look(guard: State, ids: list[str], request_id: str) -> list[tuple[Video, Release]] | None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import sys
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
+from PIL import Image
 
 from guard.media import probe
 from tests.server import Server
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+FOUND = {"c2pa", "registry", "watermark", "fingerprint"}
 
 
 def test_a_prompt_becomes_a_file_that_the_service_recognises(tmp_path: Path) -> None:
@@ -31,8 +38,18 @@ def test_a_prompt_becomes_a_file_that_the_service_recognises(tmp_path: Path) -> 
         info = probe(path)
         assert (info.width, info.height, round(info.duration)) == (640, 360, 4)
         check = client.content_provenance_checks.create(file=path)
-        assert {result.type for result in check.results if result.outcome == "detected"} >= {
-            "c2pa", "registry", "watermark", "fingerprint",
-        }  # fmt: skip
+        assert {result.type for result in check.results if result.outcome == "detected"} >= FOUND
+        _pictures(client)
     finally:
         server.stop()
+
+
+def _pictures(client: openai.OpenAI) -> None:
+    """The same model draws pictures, under the names by which clients ask for them, at the size they ask for."""
+    for model, more in (("gpt-image-2", {}), ("dall-e-3", {"response_format": "b64_json"})):
+        asked: dict[str, Any] = {"model": model, "prompt": "Ein blauer Stern über dem Meer", **more}
+        made = client.images.generate(size="1024x1024", **asked)
+        content = base64.b64decode((made.data or [])[0].b64_json or "")
+        assert Image.open(io.BytesIO(content)).size == (1024, 1024)
+        check = client.content_provenance_checks.create(file=("star.png", content))
+        assert {result.type for result in check.results if result.outcome == "detected"} >= FOUND

@@ -74,6 +74,9 @@ def test_unknown_commands_and_options_are_usage_errors(guard: Any) -> None:
         ("generate", "a boat", "--seed", -3),
         ("generate", "a boat", "--seed", 2**31),
         ("generate", "a boat", "--seconds", 0),
+        ("generate", "a boat", "--picture", "--seconds", 4),
+        ("generate", "a boat", "--format", "png"),
+        ("generate", "a boat", "--picture", "--format", "mp4"),
     ):
         ran = guard(*arguments)
         assert ran.code == 2

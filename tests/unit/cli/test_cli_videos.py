@@ -28,6 +28,24 @@ def test_generate_saves_the_released_file_and_its_proof(here: Any, tmp_path: Pat
     assert ran.json["video_id"] in here("videos", "list", "--limit", 50).out
 
 
+def test_generate_makes_a_picture_too(here: Any, tmp_path: Path) -> None:
+    ran = here(
+        "generate", "a boat on a lake", "--picture", "--format", "webp", "--seed", 3,
+        "--out", tmp_path / "made", "--json",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    file = Path(ran.json["file"])
+    assert (file.suffix, file.read_bytes()[8:12]) == (".webp", b"WEBP")
+    assert file.stem == ran.json["video_id"]
+    assert here("verify", file, "--json").json["verdict"] == "generated_here"
+    assert Path(ran.json["proof"]).read_text() == here("audit", "proof", ran.json["video_id"]).out
+    listed = {row["id"]: row for row in here("videos", "list", "--json").json}
+    assert [listed[file.stem][name] for name in ("format", "size", "seconds")] == ["webp", "1024x1024", 0]
+    again = here("videos", "fetch", file.stem, "--out", tmp_path / "again", "--json")
+    assert Path(again.json["file"]).read_bytes() == file.read_bytes()
+    assert here("audit", "verify", "--objects").code == 0
+
+
 def test_a_folder_that_cannot_be_used_is_said_before_any_work(here: Any, tmp_path: Path) -> None:
     before = here("videos", "list", "--json").json
     (tmp_path / "notes").write_text("a file")

@@ -98,6 +98,16 @@ def test_what_is_not_offered_is_refused(embedded: EmbeddedGenerator) -> None:
         assert caught.value.code == code
 
 
+def test_a_single_picture_is_the_middle_of_its_scene(embedded: EmbeddedGenerator) -> None:
+    assert embedded.info.makes_pictures
+    picture = _frames(embedded, "a red ball stands on the grass", seconds=0)
+    assert picture.shape == (1, 144, 256, 3)
+    assert np.array_equal(picture, _frames(embedded, "a red ball stands on the grass", seconds=0))
+    clip = _frames(embedded, "a red ball stands on the grass").astype(float)
+    distances = np.abs(clip - picture).mean((1, 2, 3))
+    assert abs(int(distances.argmin()) - len(clip) // 2) <= 2
+
+
 def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(GeneratorError) as caught:
         EmbeddedGenerator(tmp_path)

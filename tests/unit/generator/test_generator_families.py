@@ -87,6 +87,7 @@ def test_a_family_makes_what_was_asked_for_and_repeats_it(name: str, tmp_path: P
     assert first.std() > 1
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+    assert generator.info.makes_pictures is not family.makes_clips
     assert generator.info.accepts_reference is family.from_picture
     assert generator.info.needs_reference is family.from_picture
 
