@@ -20,7 +20,7 @@ from guard.store import videos as video_rows
 USER_ERROR = "image_generation_user_error"
 """The wire's type of an error that is about what a picture shows."""
 WAIT_SECONDS = 240.0
-"""Less than the window within which a client's own retry of the same request finds the jobs that it made."""
+"""Three times this is less than the window within which a client's retry finds the jobs that it asked for first."""
 _LOOK_FIRST, _LOOK_SELDOM = 0.1, 2.0
 _STALLED_SECONDS = 30
 _CALLERS = frozenset({"moderation_blocked", "revoked_content"})

@@ -23,8 +23,9 @@ from guard.store.models import CLIP
 from guard.store.videos import new_job_id
 from policies import Action, Decision
 
-RETRY_WINDOW = timedelta(minutes=5)
-"""A retried request without an idempotency key counts as the same within this time."""
+RETRY_WINDOW = timedelta(minutes=15)
+"""A retried request without an idempotency key counts as the same within this time: longer than the official clients'
+three attempts at a picture take, each of which waits for minutes."""
 
 
 @dataclass(frozen=True)
