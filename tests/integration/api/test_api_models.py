@@ -96,3 +96,30 @@ def test_what_a_model_does_not_make_is_the_clients_error(
     assert error["type"] == "invalid_request_error"
     if code == "model_not_found":
         assert "use one of cog, moving, sdxl, sora-2, wan" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "param"),
+    [
+        ({"model": "wan"}, "model_unsupported", "model"),
+        ({"model": "sdxl", "size": "512x512"}, "size_unsupported", "size"),
+        ({"size": "512x512"}, "size_unsupported", "size"),  # of the one model that makes pictures
+    ],
+)
+def test_pictures_come_from_what_makes_pictures(
+    models: Api, asked: dict[str, Any], code: str, param: str
+) -> None:
+    response = models("POST", "/v1/images/generations", json={"prompt": PROMPT, **asked})
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (400, code, param)
+
+
+def test_the_list_says_what_each_makes(models: Api) -> None:
+    listed = {model["id"]: model for model in models("GET", "/v1/models").json()["data"]}
+    assert {name: model["makes"] for name, model in listed.items()} == {
+        "wan": ["videos"], "cog": ["videos"], "moving": ["videos"], "sdxl": ["images"],
+    }  # fmt: skip
+    assert listed["moving"]["input_reference"] == "required"
+    assert listed["cog"]["aliases"] == ["sora-2"]
+    assert models("GET", "/v1/models/sora-2").json() == listed["cog"]
+    assert models.error("GET", "/v1/models/old") == (404, "model_not_found")
