@@ -90,12 +90,15 @@ def test_the_description_is_of_this_interface(api: Api) -> None:
         if method == "get" and "{" not in path:
             open_to_all = api("GET", path, key=None).status_code != 401
             assert ({} in operation["security"]) is open_to_all, path
-        if method == "post" and not path.endswith(("/edits", "/extensions", "/characters")):
+        if method == "post" and not path.endswith(("/edits", "/variations", "/extensions", "/characters")):
             assert operation["requestBody"]["content"], path
     create = operations["post", "/v1/videos"]["requestBody"]["content"]
     assert set(create) == {"application/json", "multipart/form-data"}
     assert create["application/json"]["schema"]["required"] == ["prompt"]
     assert operations["post", "/v1/videos"]["security"] == [{"bearer": []}]
+    pictures = operations["post", "/v1/images/generations"]["requestBody"]["content"]
+    assert set(pictures) == {"application/json"}
+    assert pictures["application/json"]["schema"]["required"] == ["prompt"]
     assert operations["post", "/v1/verifications"]["security"] == [{}, {"bearer": []}]
     picture = operations["get", "/v1/videos/{video_id}/content"]["responses"]["200"]["content"]
     assert set(picture) == {"video/mp4", "image/webp", "image/jpeg"}
