@@ -102,19 +102,27 @@ async def content(
     if signature and opens(image_id, expires, signature, guard.services.link_key, now=utc_now()):
         caller = None
     elif caller is None or "videos" not in caller.scopes:
-        raise ApiError(
-            403 if signature or caller else 401,
-            "link_expired" if signature else "scope_missing" if caller else "missing_api_key",
-            "This link no longer counts, or never did; the key that asked for the picture opens it."
-            if signature
-            else "Send an API key with the scope 'videos', or use the link that came with the picture.",
-        )
+        raise _no_entry(caller, signature)
     video, release = await run_in_threadpool(_served, guard, caller, image_id)
     etag = f'"{release.asset_digest.removeprefix("sha256:")}"'
     headers = {"etag": etag, "cache-control": "private, no-cache"}
     if known_version(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
     return await run_in_threadpool(serve, guard, request, release, headers, video.format)
+
+
+def _no_entry(caller: Caller | None, signature: str) -> ApiError:
+    if signature:
+        return ApiError(
+            403,
+            "link_expired",
+            "This link no longer counts, or never did; the key that asked for the picture opens it.",
+        )
+    if caller is None:
+        return ApiError(
+            401, "missing_api_key", "Send an API key, or use the link that came with the picture."
+        )
+    return ApiError(403, "scope_missing", "This API key lacks the scope 'videos'.")
 
 
 def _served(guard: State, caller: Caller | None, image_id: str) -> tuple[Video, Release]:
