@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from guard.store import Release, Video
 
 POLL_SECONDS = 0.3
+ReferenceOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Picture to begin from, JPEG, PNG or WebP, for models that take one; the embedded model takes none.",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,7 @@ def generate(
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "1280x720",
     model: Annotated[str, typer.Option(help="Model; the first configured one if not given.")] = "",
     seed: Annotated[int | None, typer.Option(help="For the same clip again.", min=0, max=2**31 - 1)] = None,
+    reference: ReferenceOption = None,
     folder: OutOption = Path("out"),
     as_json: JsonFlag = False,
     lang: LangOption = "",
@@ -68,13 +78,17 @@ def generate(
     If you stop it, `guard videos resume` goes on and saves the clip; `guard videos fetch` saves one again.
 
     Example: `guard generate "a red ball bounces over a green meadow" --seconds 4`
+
+    Example: `guard generate "the boat sails away" --reference boat.png --model wan-2.2-image`
     """
     from guard.pipeline.submit import RefusedError
 
     spoken = language(lang)
     with stoppable(), installation() as opened:
         try:
-            video = submit(opened, prompt, model=model, seconds=seconds, size=size, seed=seed)
+            video = submit(
+                opened, prompt, model=model, seconds=seconds, size=size, seed=seed, reference=reference
+            )
         except RefusedError as error:
             if as_json:
                 show_json({"decision_id": error.decision_id, **error.decision.model_dump(mode="json")})
@@ -95,11 +109,24 @@ def generate(
 
 
 def submit(
-    opened: Installation, prompt: str, *, model: str = "", seconds: int, size: str, seed: int | None = None
+    opened: Installation,
+    prompt: str,
+    *,
+    model: str = "",
+    seconds: int,
+    size: str,
+    seed: int | None = None,
+    reference: Path | None = None,
 ) -> Video:
-    """Hand a request of the default tenant in, working on it here unless another process does."""
+    """Hand a request of the default tenant in, working on it here unless another process does.
+
+    Args:
+        reference: the picture to begin from, for a model that takes one; nothing of it stays but a scaled copy, and
+            that until the job ends.
+    """
     from guard.bootstrap import default_tenant
     from guard.pipeline.engine import working_elsewhere
+    from guard.pipeline.references import Reference
     from guard.pipeline.submit import Submission, check
     from guard.pipeline.submit import submit as take
 
@@ -110,6 +137,7 @@ def submit(
         seconds=seconds,
         size=size,
         seed=seed,
+        reference=None if reference is None else Reference.of(reference),
     )
     check(opened.services, submission)  # a slip should not start a worker, nor have it take up other jobs
     if not working_elsewhere(opened.paths.lock):

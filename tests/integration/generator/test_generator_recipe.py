@@ -16,7 +16,7 @@ def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_recipe_goes_from_nothing_to_a_pipeline_that_makes_clips(tmp_path: Path) -> None:
-    plan = Recipe(1, 1, 1, 1, 2, 2)
+    plan = Recipe(1, 1, 1, 1, 2, 2, 2)
     heard: list[str] = []
     train(
         tmp_path / "out",
@@ -25,7 +25,13 @@ def test_the_recipe_goes_from_nothing_to_a_pipeline_that_makes_clips(tmp_path: P
         revision="test",
         report=lambda stage, done, total, loss: heard.append(f"{stage} {done}/{total}"),
     )
-    assert heard == ["codec of things 1/1", "codec of stages 1/1", "text encoder 2/2", "denoiser 2/2"]
+    assert heard == [
+        "codec of things 1/1",
+        "codec of stages 1/1",
+        "text encoder 2/2",
+        "denoiser 2/2",
+        "continuation 2/2",
+    ]
     generator = EmbeddedGenerator(tmp_path / "out", threads=1)
     assert generator.info.revision == "test"
     assert generator.info.seconds == SECONDS
@@ -37,7 +43,7 @@ def test_the_recipe_goes_from_nothing_to_a_pipeline_that_makes_clips(tmp_path: P
         raise AssertionError("a stage whose result is there was trained again")
 
     with pytest.MonkeyPatch.context() as patch:
-        for stage in ("train_codec", "train_text", "train_diffusion"):
+        for stage in ("train_codec", "train_text", "train_diffusion", "train_continuation"):
             patch.setattr(recipe, stage, never)
         train(tmp_path / "again", tmp_path / "work", plan, revision="test")
     assert EmbeddedGenerator(tmp_path / "again").info.digest == generator.info.digest
