@@ -1,6 +1,7 @@
 """How well the embedded generator shows what prompts ask for, and what a clip costs.
 
     python -m benchmarks.generator [--prompts N] [--seeds 3] [--folder FOLDER] [--json FILE] [--sheet PNG]
+    python -m benchmarks.generator --parts minutes [--json FILE]
     python -m benchmarks.generator --quick
 
 A judge reads the clips' pixels, no model does. First it is measured itself: on drawn clips of scenes that were held
@@ -66,6 +67,7 @@ SINGLE, PAIRS = 200, 50
 """Drawn clips for the judge: one in five with two objects, as of the prompts."""
 REMEMBERED = 90
 """Drawn clips of nearest training scenes, about."""
+PARTS = ("quality", "minutes", "speed")
 THREADS = 2
 SPEED_RUNS = 3
 SECONDS = 4
@@ -261,12 +263,15 @@ def describe(seen: Seen) -> str:
 
 
 def goals_of(
-    found: dict[str, Share] | None, ceiling: dict[str, Share], minutes: Minutes | None, speed: Speed | None
+    found: dict[str, Share] | None,
+    ceiling: dict[str, Share] | None,
+    minutes: Minutes | None,
+    speed: Speed | None,
 ) -> list[Goal]:
     lines = []
     for slot, name, wanted in GOALS:
         value = None
-        if found is not None and slot in found and found[slot].clusters >= ENOUGH:
+        if found is not None and ceiling is not None and slot in found and found[slot].clusters >= ENOUGH:
             value = found[slot].value / ceiling[slot].value
         lines.append(goal(f"{name}, share of what is seen in drawn clips", f">= {wanted}", value))
     lines += minute_goals(minutes)
@@ -279,6 +284,38 @@ def goals_of(
         goal("peak memory of its process, MB", "<= 2048", speed.peak if speed else None),
     ]
     return lines
+
+
+def measure_quality(
+    staff: Workers, asked: argparse.Namespace, count: int, seeds: int, found: dict[str, Any]
+) -> tuple[dict[str, Share], dict[str, Share]]:
+    """The judge's rows and those of the prompts, printed and put into `found`; of both, the rows of all clips."""
+    judge_rows, ceiling = measure_judge(staff, *((8, 2) if asked.quick else (SINGLE, PAIRS)))
+    show_rows("the judge", [table_row(name, row) for name, row in judge_rows.items()])
+    show_rows(
+        "the judge on drawn clips, with intervals", [{f"{slot:<8}": ceiling[slot]} for slot in MEASURED]
+    )
+    answers, strips = ask(staff, some_prompts(count), seeds, asked.width, asked.height)
+    rows = prompt_rows(answers)
+    show_rows(f"{len(answers)} prompts x {seeds} seeds", [table_row(name, row) for name, row in rows.items()])
+    overall = rows["all prompts"]
+    show_rows("all prompts, with intervals", [{f"{slot:<8}": one} for slot, one in overall.items()])
+    show_rows("style and camera", value_rows(answers))
+    missed = losses(answers)
+    show_rows(
+        f"{len(missed)} clips in which something was missed, the first {SHOWN_LOSSES}", missed[:SHOWN_LOSSES]
+    )
+    if asked.sheet is not None:
+        draw_sheet(answers, strips, asked.sheet)
+    found |= {
+        "prompts": len(answers),
+        "seeds": seeds,
+        "judge": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in judge_rows.items()},
+        "rows": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in rows.items()},
+        "style and camera": value_rows(answers),
+        "missed": missed,
+    }
+    return overall, ceiling
 
 
 def main() -> int:
@@ -296,46 +333,32 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--sheet", type=Path, help="where a contact sheet goes, PNG")
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        help="of what; goals of the others are not decided",
+    )
     asked = parser.parse_args()
+    parts = {"quality"} if asked.quick else set(asked.parts)
     count, seeds = (4, 1) if asked.quick else (asked.prompts, asked.seeds)
-    speed = None if asked.quick else measure_speed(asked.folder)
-    with workers(asked.folder) as staff:
-        judge_rows, ceiling = measure_judge(staff, *((8, 2) if asked.quick else (SINGLE, PAIRS)))
-        show_rows("the judge", [table_row(name, found) for name, found in judge_rows.items()])
-        show_rows(
-            "the judge on drawn clips, with intervals", [{f"{slot:<8}": ceiling[slot]} for slot in MEASURED]
-        )
-        answers, strips = ask(staff, some_prompts(count), seeds, asked.width, asked.height)
-        minutes = None if asked.quick else measure_minutes(staff)
-    rows = prompt_rows(answers)
-    show_rows(
-        f"{len(answers)} prompts x {seeds} seeds", [table_row(name, found) for name, found in rows.items()]
-    )
-    overall = rows["all prompts"]
-    show_rows("all prompts, with intervals", [{f"{slot:<8}": one} for slot, one in overall.items()])
-    show_rows("style and camera", value_rows(answers))
-    missed = losses(answers)
-    show_rows(
-        f"{len(missed)} clips in which something was missed, the first {SHOWN_LOSSES}", missed[:SHOWN_LOSSES]
-    )
-    if minutes is not None:
-        show_rows("change since the first four seconds of a minute", minute_rows(minutes))
-    if speed is not None:
-        show_rows("speed", [{key: np.round(value, 2) for key, value in asdict(speed).items()}])
-    if asked.sheet is not None:
-        draw_sheet(answers, strips, asked.sheet)
-    found = {
+    found: dict[str, Any] = {
         "model": asdict(EmbeddedGenerator(asked.folder).info),
         "size": [asked.width, asked.height],
-        "prompts": len(answers),
-        "seeds": seeds,
-        "judge": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in judge_rows.items()},
-        "rows": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in rows.items()},
-        "style and camera": value_rows(answers),
-        "missed": missed,
-        "minutes": minutes and asdict(minutes),
-        "speed": speed and asdict(speed),
     }
+    overall = ceiling = minutes = speed = None
+    if "speed" in parts:
+        speed = measure_speed(asked.folder)
+        found["speed"] = asdict(speed)
+        show_rows("speed", [{key: np.round(value, 2) for key, value in found["speed"].items()}])
+    with workers(asked.folder) as staff:
+        if "quality" in parts:
+            overall, ceiling = measure_quality(staff, asked, count, seeds, found)
+        if "minutes" in parts:
+            minutes = measure_minutes(staff)
+            found["minutes"] = asdict(minutes)
+            show_rows("change since the first four seconds of a minute", minute_rows(minutes))
     return finish(goals_of(overall, ceiling, minutes, speed), found, asked.json)
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from generator.training.captions import caption
+from generator.training.captions import Language, caption
 from generator.training.evaluate import EVERY
 from generator.training.judge import Blob, follow
 from generator.training.render import render
@@ -49,7 +49,7 @@ def scenes(each: int, seed: int) -> list[tuple[str, Scene]]:
         wanted = STEADY[len(found) % len(STEADY)]
         # What zooms changes an object's size, and what is not cartoon blurs its edge.
         if (scene.first.motion, scene.style, scene.camera) == (wanted, "cartoon", "static"):
-            language = "de" if len(found) // len(STEADY) % 2 else "en"
+            language: Language = "de" if len(found) // len(STEADY) % 2 else "en"
             found.append((caption(scene, rng, language, complete=True)[0], scene))
     return found
 
