@@ -1,12 +1,14 @@
 """How well the embedded generator shows what prompts ask for, and what a clip costs.
 
     python -m benchmarks.generator [--prompts N] [--seeds 3] [--folder FOLDER] [--json FILE] [--sheet PNG]
+    python -m benchmarks.generator --parts minutes [--json FILE]
     python -m benchmarks.generator --quick
 
 A judge reads the clips' pixels, no model does. First it is measured itself: on drawn clips of scenes that were held
 out from training (no generator can be seen to do better), with the clips of other prompts (chance), and on drawn
 clips of the most similar scenes that training has shown (what a generator would reach that only remembers). Then come
-120 prompts, 30 of them written by hand. Goals are shares of what the judge sees in drawn clips. Brackets are 95 %
+120 prompts, 30 of them written by hand, and clips of a minute, in which an object should stay as large as it was and
+move as far, beside drawn ones. Goals are shares of what the judge sees in drawn clips. Brackets are 95 %
 intervals; the seeds of one prompt count as one answer as far as they agree.
 """
 
@@ -26,9 +28,10 @@ from typing import Any
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from rich.progress import track
 
+from benchmarks.generator_drift import Minutes, measure_minutes, minute_goals, minute_rows
 from benchmarks.generator_prompts import COUNT, some_prompts
+from benchmarks.generator_workers import Workers, generator, workers
 from benchmarks.table import Goal, finish, goal, show_rows
 from generator import EmbeddedGenerator, GenerationRequest
 from generator.embedded import WEIGHTS
@@ -64,6 +67,7 @@ SINGLE, PAIRS = 200, 50
 """Drawn clips for the judge: one in five with two objects, as of the prompts."""
 REMEMBERED = 90
 """Drawn clips of nearest training scenes, about."""
+PARTS = ("quality", "minutes", "speed")
 THREADS = 2
 SPEED_RUNS = 3
 SECONDS = 4
@@ -90,16 +94,18 @@ class Speed:
     peak: float
 
 
-def measure_judge(single: int, pairs: int) -> tuple[dict[str, dict[str, Share]], dict[str, Share]]:
+def measure_judge(
+    staff: Workers, single: int, pairs: int
+) -> tuple[dict[str, dict[str, Share]], dict[str, Share]]:
     """The judge's own rows; the first of the pair by name, the second over all drawn clips."""
     scenes = [asked.scene for asked in (*prompts(single, 71, two=0), *prompts(pairs, 72, two=1))]
     known = [scene for scene in scenes if scene is not None]
     slots = [slots_of(scene) for scene in known]
-    seen = [drawn(scene) for scene in track(known, "drawn clips")]
+    seen = staff.each(drawn, known, "drawn clips")
     right = [[hits(want, found)] for want, found in zip(slots, seen, strict=True)]
     rng, step = random.Random(73), max(1, len(known) // REMEMBERED)
     near: list[Scene] = [nearest_trained(scene, rng) for scene in known[::step]]
-    remembered = [drawn(scene) for scene in track(near, "nearest training clips")]
+    remembered = staff.each(drawn, near, "nearest training clips")
     nearest = [[hits(w, s)] for w, s in zip(slots[::step], remembered, strict=True)]
     rows = {
         "drawn, one object": summary(right[:single]),
@@ -125,13 +131,13 @@ def measure_speed(folder: Path) -> Speed:
 
 def _make_clips(folder: Path, answer: Connection) -> None:
     begun = time.perf_counter()
-    generator = EmbeddedGenerator(folder, threads=THREADS)
+    model = EmbeddedGenerator(folder, threads=THREADS)
     loading = time.perf_counter() - begun
     wall, processor = [], []
     for seed in range(SPEED_RUNS):
         request = GenerationRequest("a red ball bouncing on a beach at sunset", SECONDS, 1280, 720, seed)
         started, worked = time.perf_counter(), time.process_time()
-        for _ in generator.generate(request).chunks:
+        for _ in model.generate(request).chunks:
             pass
         wall.append(time.perf_counter() - started)
         processor.append(time.process_time() - worked)
@@ -149,20 +155,37 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+@dataclass(frozen=True)
+class Order:
+    """A clip to make and to look at."""
+
+    text: str
+    seed: int
+    width: int
+    height: int
+
+
+def serve(order: Order) -> tuple[Seen, list[Frames]]:
+    """What is seen in a clip, and five of its frames."""
+    seen, frames = watch(generator(), order.text, order.seed, width=order.width, height=order.height)
+    picked = frames[np.linspace(0, len(frames) - 1, SHEET_FRAMES).astype(int)]
+    return seen, [cv2.resize(f, SHEET_SIZE, interpolation=cv2.INTER_AREA) for f in picked]
+
+
 def ask(
-    generator: EmbeddedGenerator, asked: Sequence[Asked], seeds: int, width: int, height: int
+    staff: Workers, asked: Sequence[Asked], seeds: int, width: int, height: int
 ) -> tuple[list[Answer], list[list[Frames]]]:
     """Generate and judge; also five frames of each prompt's first clip."""
     answers = [Answer(one) for one in asked]
     strips: list[list[Frames]] = []
     for seed in range(seeds):
-        for i, answer in enumerate(track(answers, f"prompts, seed {seed + 1} of {seeds}")):
-            seen, frames = watch(generator, answer.asked.text, 1000 * seed + i, width=width, height=height)
+        orders = [Order(one.text, 1000 * seed + i, width, height) for i, one in enumerate(asked)]
+        served = staff.each(serve, orders, f"prompts, seed {seed + 1} of {seeds}")
+        for answer, (seen, strip) in zip(answers, served, strict=True):
             answer.seen.append(seen)
             answer.right.append(hits(answer.asked.slots, seen))
             if seed == 0:
-                picked = frames[np.linspace(0, len(frames) - 1, SHEET_FRAMES).astype(int)]
-                strips.append([cv2.resize(f, SHEET_SIZE, interpolation=cv2.INTER_AREA) for f in picked])
+                strips.append(strip)
     return answers, strips
 
 
@@ -239,13 +262,19 @@ def describe(seen: Seen) -> str:
     return f"{' and '.join(things) or 'nothing'}; {seen.ground}, {seen.time}, {seen.style}, {seen.camera}"
 
 
-def goals_of(found: dict[str, Share] | None, ceiling: dict[str, Share], speed: Speed | None) -> list[Goal]:
+def goals_of(
+    found: dict[str, Share] | None,
+    ceiling: dict[str, Share] | None,
+    minutes: Minutes | None,
+    speed: Speed | None,
+) -> list[Goal]:
     lines = []
     for slot, name, wanted in GOALS:
         value = None
-        if found is not None and slot in found and found[slot].clusters >= ENOUGH:
+        if found is not None and ceiling is not None and slot in found and found[slot].clusters >= ENOUGH:
             value = found[slot].value / ceiling[slot].value
         lines.append(goal(f"{name}, share of what is seen in drawn clips", f">= {wanted}", value))
+    lines += minute_goals(minutes)
     wall, processor = (
         (float(np.median(speed.wall)), float(np.median(speed.processor))) if speed else (None, None)
     )
@@ -255,6 +284,38 @@ def goals_of(found: dict[str, Share] | None, ceiling: dict[str, Share], speed: S
         goal("peak memory of its process, MB", "<= 2048", speed.peak if speed else None),
     ]
     return lines
+
+
+def measure_quality(
+    staff: Workers, asked: argparse.Namespace, count: int, seeds: int, found: dict[str, Any]
+) -> tuple[dict[str, Share], dict[str, Share]]:
+    """The judge's rows and those of the prompts, printed and put into `found`; of both, the rows of all clips."""
+    judge_rows, ceiling = measure_judge(staff, *((8, 2) if asked.quick else (SINGLE, PAIRS)))
+    show_rows("the judge", [table_row(name, row) for name, row in judge_rows.items()])
+    show_rows(
+        "the judge on drawn clips, with intervals", [{f"{slot:<8}": ceiling[slot]} for slot in MEASURED]
+    )
+    answers, strips = ask(staff, some_prompts(count), seeds, asked.width, asked.height)
+    rows = prompt_rows(answers)
+    show_rows(f"{len(answers)} prompts x {seeds} seeds", [table_row(name, row) for name, row in rows.items()])
+    overall = rows["all prompts"]
+    show_rows("all prompts, with intervals", [{f"{slot:<8}": one} for slot, one in overall.items()])
+    show_rows("style and camera", value_rows(answers))
+    missed = losses(answers)
+    show_rows(
+        f"{len(missed)} clips in which something was missed, the first {SHOWN_LOSSES}", missed[:SHOWN_LOSSES]
+    )
+    if asked.sheet is not None:
+        draw_sheet(answers, strips, asked.sheet)
+    found |= {
+        "prompts": len(answers),
+        "seeds": seeds,
+        "judge": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in judge_rows.items()},
+        "rows": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in rows.items()},
+        "style and camera": value_rows(answers),
+        "missed": missed,
+    }
+    return overall, ceiling
 
 
 def main() -> int:
@@ -272,44 +333,33 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, help="where the figures go")
     parser.add_argument("--sheet", type=Path, help="where a contact sheet goes, PNG")
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        help="of what; goals of the others are not decided",
+    )
     asked = parser.parse_args()
-    cv2.setNumThreads(THREADS)
+    parts = {"quality"} if asked.quick else set(asked.parts)
     count, seeds = (4, 1) if asked.quick else (asked.prompts, asked.seeds)
-    speed = None if asked.quick else measure_speed(asked.folder)
-    judge_rows, ceiling = measure_judge(*((8, 2) if asked.quick else (SINGLE, PAIRS)))
-    show_rows("the judge", [table_row(name, found) for name, found in judge_rows.items()])
-    show_rows(
-        "the judge on drawn clips, with intervals", [{f"{slot:<8}": ceiling[slot]} for slot in MEASURED]
-    )
-    generator = EmbeddedGenerator(asked.folder, threads=THREADS)
-    answers, strips = ask(generator, some_prompts(count), seeds, asked.width, asked.height)
-    rows = prompt_rows(answers)
-    show_rows(
-        f"{len(answers)} prompts x {seeds} seeds", [table_row(name, found) for name, found in rows.items()]
-    )
-    overall = rows["all prompts"]
-    show_rows("all prompts, with intervals", [{f"{slot:<8}": one} for slot, one in overall.items()])
-    show_rows("style and camera", value_rows(answers))
-    missed = losses(answers)
-    show_rows(
-        f"{len(missed)} clips in which something was missed, the first {SHOWN_LOSSES}", missed[:SHOWN_LOSSES]
-    )
-    if speed is not None:
-        show_rows("speed", [{key: np.round(value, 2) for key, value in asdict(speed).items()}])
-    if asked.sheet is not None:
-        draw_sheet(answers, strips, asked.sheet)
-    found = {
-        "model": asdict(generator.info),
+    found: dict[str, Any] = {
+        "model": asdict(EmbeddedGenerator(asked.folder).info),
         "size": [asked.width, asked.height],
-        "prompts": len(answers),
-        "seeds": seeds,
-        "judge": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in judge_rows.items()},
-        "rows": {name: {slot: asdict(one) for slot, one in row.items()} for name, row in rows.items()},
-        "style and camera": value_rows(answers),
-        "missed": missed,
-        "speed": speed and asdict(speed),
     }
-    return finish(goals_of(overall, ceiling, speed), found, asked.json)
+    overall = ceiling = minutes = speed = None
+    if "speed" in parts:
+        speed = measure_speed(asked.folder)
+        found["speed"] = asdict(speed)
+        show_rows("speed", [{key: np.round(value, 2) for key, value in found["speed"].items()}])
+    with workers(asked.folder) as staff:
+        if "quality" in parts:
+            overall, ceiling = measure_quality(staff, asked, count, seeds, found)
+        if "minutes" in parts:
+            minutes = measure_minutes(staff)
+            found["minutes"] = asdict(minutes)
+            show_rows("change since the first four seconds of a minute", minute_rows(minutes))
+    return finish(goals_of(overall, ceiling, minutes, speed), found, asked.json)
 
 
 if __name__ == "__main__":

@@ -21,9 +21,18 @@ from diffusers.utils.torch_utils import randn_tensor  # noqa: E402
 
 from generator.codec import PictureDecoder  # noqa: E402
 from generator.compositor import Layers, compose  # noqa: E402
+from generator.continuation import PathTransformer  # noqa: E402
 from generator.prompting import split_scenes  # noqa: E402
 from generator.text import SlotTextEncoder  # noqa: E402
-from generator.transformer import FRAMES, OBJECTS, Latents, LayerTransformer, scaled  # noqa: E402
+from generator.transformer import (  # noqa: E402
+    CAMERA,
+    FRAMES,
+    OBJECTS,
+    TRACK,
+    Latents,
+    LayerTransformer,
+    scaled,
+)
 from generator.types import CHUNK_FRAMES, Frames  # noqa: E402
 
 STEPS: Final = 20
@@ -34,6 +43,8 @@ _INHERITED: Final = (6, 7, 8)
 _HAZE: Final = 0.06
 _LEAST_COVER: Final = 0.02
 _COMPOSED_AT_ONCE: Final = 8
+_PATHS: Final = ((1, OBJECTS, FRAMES, TRACK), (1, FRAMES, CAMERA))
+"""Shapes of the paths and of the camera's."""
 
 
 @dataclass
@@ -59,12 +70,13 @@ class Shot:
 class SceneVideoPipeline(DiffusionPipeline):
     """Text to video: flow matching over the layers of a clip, longer clips four seconds at a time."""
 
-    model_cpu_offload_seq = "text_encoder->transformer->stage_decoder->thing_decoder"
+    model_cpu_offload_seq = "text_encoder->transformer->continuation->stage_decoder->thing_decoder"
 
     def __init__(
         self,
         text_encoder: SlotTextEncoder,
         transformer: LayerTransformer,
+        continuation: PathTransformer,
         stage_decoder: PictureDecoder,
         thing_decoder: PictureDecoder,
         scheduler: FlowMatchEulerDiscreteScheduler,
@@ -73,6 +85,7 @@ class SceneVideoPipeline(DiffusionPipeline):
         self.register_modules(
             text_encoder=text_encoder,
             transformer=transformer,
+            continuation=continuation,
             stage_decoder=stage_decoder,
             thing_decoder=thing_decoder,
             scheduler=scheduler,
@@ -107,58 +120,95 @@ class SceneVideoPipeline(DiffusionPipeline):
         *,
         negative_prompt: str | None = None,
         span: tuple[float, float] = (0.0, 1.0),
-        previous: Latents | None = None,
         steps: int = STEPS,
         guidance: float = GUIDANCE,
         generator: torch.Generator | None = None,
         on_step: Callable[[int], None] | None = None,
     ) -> Latents:
-        """One window's layers as latents, of one clip, paths in their own units.
+        """The layers of a scene's first window as latents, of one clip, paths in their own units.
 
         Args:
             text: (all classes,), of a `Shot`.
             span: which part of the scene this window shows.
-            previous: the window before, in order to continue it; then stage and things are left out.
             on_step: hears the number of steps done.
         """
-        model, scheduler = self.transformer, self.scheduler
-        device, dtype = model.device, model.dtype
+        model, config = self.transformer, self.transformer.config
         guided = guidance > 1
-        said = torch.stack([text, self._read([negative_prompt or ""])[0]] if guided else [text]).to(
-            device, dtype
-        )
-        n = len(said)
-        spans = torch.tensor([span], device=device).expand(n, 2)
-        earlier = None
-        if previous is not None:
-            earlier = _cast(scaled(Latents(None, None, previous.paths, previous.camera)), n, dtype)
-        noise = self._noise(previous is None, generator)
+        said = torch.stack([text, self._read([negative_prompt or ""])[0]] if guided else [text])
+        said = said.to(model.device, model.dtype)
+        spans = torch.tensor([span], device=model.device).expand(len(said), 2)
+
+        def clean(x: Latents, sigma: Tensor) -> Tensor:
+            n = len(said)
+            guess = model(_cast(x, n, model.dtype), sigma.expand(n), said, spans).parts()
+            one, *other = (torch.cat([part[j].flatten() for part in guess]) for j in range(n))
+            return other[0] + guidance * (one - other[0]) if other else one
+
+        pictures = [
+            (1, config.stage_channels, config.stage_side, config.stage_side),
+            (1, OBJECTS, config.thing_channels, config.thing_side, config.thing_side),
+        ]
+        return self._sampled(clean, self._noise((*pictures, *_PATHS), generator), steps, on_step)
+
+    @torch.no_grad()
+    def resume(
+        self,
+        text: Tensor,
+        first: Latents,
+        previous: Latents,
+        *,
+        span: tuple[float, float],
+        steps: int = STEPS,
+        generator: torch.Generator | None = None,
+        on_step: Callable[[int], None] | None = None,
+    ) -> Latents:
+        """The paths of a window that continues a scene; unguided, since what is shown was settled in the first.
+
+        Args:
+            text: (all classes,), of a `Shot`.
+            first: the scene's first window.
+            previous: the window before.
+            span: which part of the scene this window shows.
+            on_step: hears the number of steps done.
+        """
+        model = self.continuation
+        said = text[None].to(model.device, model.dtype)
+        spans = torch.tensor([span], device=model.device)
+        seen = [
+            _cast(scaled(Latents(None, None, one.paths, one.camera)), 1, model.dtype)
+            for one in (first, previous)
+        ]
+
+        def clean(x: Latents, sigma: Tensor) -> Tensor:
+            guess = model(_cast(x, 1, model.dtype), sigma[None], said, spans, *seen)
+            return torch.cat([part.flatten() for part in guess.parts()])
+
+        return self._sampled(clean, self._noise(_PATHS, generator), steps, on_step)
+
+    def _sampled(
+        self,
+        clean: Callable[[Latents, Tensor], Tensor],
+        noise: Latents,
+        steps: int,
+        on_step: Callable[[int], None] | None,
+    ) -> Latents:
+        """From noise to layers; `clean` guesses all their numbers, flat, from noisy ones and the noise's strength."""
+        scheduler = self.scheduler
         shapes = [part.shape for part in noise.parts()]
         x = torch.cat([part.flatten() for part in noise.parts()])
-        scheduler.set_timesteps(steps, device=device)
+        scheduler.set_timesteps(steps, device=x.device)
         for i, moment in enumerate(scheduler.timesteps):
-            sigma = scheduler.sigmas[i].to(device)
-            guess = model(_cast(_unpacked(x, noise, shapes), n, dtype), sigma.expand(n), said, spans, earlier)
-            clean = torch.stack([torch.cat([part[j].flatten() for part in guess.parts()]) for j in range(n)])
-            target = clean[0] if not guided else clean[1] + guidance * (clean[0] - clean[1])
+            sigma = scheduler.sigmas[i].to(x.device)
+            target = clean(_unpacked(x, noise, shapes), sigma)
             x = scheduler.step((x - target) / sigma, moment, x).prev_sample
             if on_step:
                 on_step(i + 1)
         return scaled(_unpacked(x, noise, shapes), back=True)
 
-    def _noise(self, pictures: bool, generator: torch.Generator | None) -> Latents:
-        config = self.transformer.config
-        shapes: list[tuple[int, ...]] = [(1, OBJECTS, FRAMES, 5), (1, FRAMES, 2)]
-        if pictures:
-            side, small = config.stage_side, config.thing_side
-            shapes = [
-                (1, config.stage_channels, side, side),
-                (1, OBJECTS, config.thing_channels, small, small),
-                *shapes,
-            ]
+    def _noise(self, shapes: Sequence[tuple[int, ...]], generator: torch.Generator | None) -> Latents:
         device = self.transformer.device
         parts = [randn_tensor(s, generator=generator, device=device, dtype=torch.float32) for s in shapes]
-        return Latents(*parts) if pictures else Latents(None, None, *parts)
+        return Latents(*parts) if len(parts) == 4 else Latents(None, None, *parts)
 
     @torch.no_grad()
     def pictures(self, latents: Latents) -> tuple[Tensor, Tensor]:
@@ -203,18 +253,31 @@ class SceneVideoPipeline(DiffusionPipeline):
             return on_part and (lambda done: on_part(0.6 * (window + done / steps) / windows))
 
         for window in range(windows):
-            found.append(
-                self.denoise(
-                    shot.text,
-                    negative_prompt=negative_prompt,
-                    span=(window / windows, (window + 1) / windows),
-                    previous=found[-1] if found else None,
-                    steps=steps,
-                    guidance=guidance,
-                    generator=generator,
-                    on_step=heard(window),
+            span, on_step = (window / windows, (window + 1) / windows), heard(window)
+            if found:
+                found.append(
+                    self.resume(
+                        shot.text,
+                        found[0],
+                        found[-1],
+                        span=span,
+                        steps=steps,
+                        generator=generator,
+                        on_step=on_step,
+                    )
                 )
-            )
+            else:
+                found.append(
+                    self.denoise(
+                        shot.text,
+                        negative_prompt=negative_prompt,
+                        span=span,
+                        steps=steps,
+                        guidance=guidance,
+                        generator=generator,
+                        on_step=on_step,
+                    )
+                )
         stage, things = self.pictures(found[0])
         paths = torch.cat([latents.paths[0] for latents in found], 1)[: len(things)]
         layers = Layers(

@@ -1,8 +1,9 @@
-"""The denoiser: one transformer over all layers of a clip, its pictures and its paths."""
+"""The denoiser: one transformer over all layers of a clip's first four seconds, its pictures and its paths."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -16,8 +17,15 @@ FRAMES: Final = 48
 """Frames of a window, described by paths."""
 OBJECTS: Final = 2
 _GROUP: Final = 4
-_GROUPS: Final = FRAMES // _GROUP
-_TRACK, _CAMERA = 5, 2
+"""Frames that a token describes."""
+TRACK, CAMERA = 5, 2
+"""Numbers a frame: of an object's path, of the camera's."""
+PLACE: Final = 160
+"""Numbers that say where or when a token is."""
+MOMENT: Final = 128 + 64
+"""Numbers that say how strong the noise is, and which part of the clip a window shows."""
+_KINDS: Final = 7
+"""Of tokens: slots, stage, two things, two paths, the camera's."""
 _TRACK_SCALE: Final = (2.0, 1.7, 2.5, 1.4, 1.4)
 _CAMERA_SCALE: Final = (2.0, 4.0)
 """What brings the numbers of paths to about unit scale."""
@@ -63,7 +71,9 @@ def waves(value: Tensor, width: int, longest: float, shortest: float) -> Tensor:
     return torch.cat((angle.sin(), angle.cos()), -1) * math.sqrt(2)
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
+    """Attention and a layer of neurons, both steered by a condition."""
+
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
@@ -82,6 +92,7 @@ class _Block(nn.Module):
         self.modulation.bias.data.copy_(bias.flatten())
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """(batch, tokens, width) and (batch, width) -> (batch, tokens, width)."""
         b, n, d = x.shape
         shift, scale, gate, shift_up, scale_up, gate_up = self.modulation(condition)[:, None].chunk(6, -1)
         h = F.layer_norm(x, (d,)) * (1 + scale) + shift
@@ -98,12 +109,11 @@ class _Block(nn.Module):
 
 
 class LayerTransformer(ModelMixin, ConfigMixin):
-    """Predicts the clean layers of a window from noisy ones.
+    """Predicts the clean layers of a clip's first window from noisy ones.
 
-    A first window has tokens for the places of the stage and of both things and for each third of a second of
-    both paths and of the camera. A window that continues a clip keeps stage and things, so it has the paths alone,
-    beside those of the window before. What the text says comes as one token a slot, and in the condition that
-    steers every layer.
+    It has tokens for the places of the stage and of both things and for each third of a second of both paths and of
+    the camera. What the text says comes as one token a slot, and in the condition that steers every layer. Longer
+    clips are continued by `generator.continuation`.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
@@ -121,19 +131,19 @@ class LayerTransformer(ModelMixin, ConfigMixin):
         super().__init__()
         self.enter_stage = nn.Linear(stage_channels, width)
         self.enter_things = nn.Linear(thing_channels, width)
-        self.enter_paths = nn.Linear(_GROUP * _TRACK, width)
-        self.enter_camera = nn.Linear(_GROUP * _CAMERA, width)
-        self.place = nn.Linear(160 + 10, width)
+        self.enter_paths = nn.Linear(_GROUP * TRACK, width)
+        self.enter_camera = nn.Linear(_GROUP * CAMERA, width)
+        self.place = nn.Linear(PLACE + _KINDS, width)
         self.slots = nn.ModuleList(nn.Linear(n + 1, width) for n in classes)
         self.condition = nn.Sequential(
-            nn.Linear(128 + 64 + 1 + sum(n + 1 for n in classes), width), nn.SiLU(), nn.Linear(width, width)
+            nn.Linear(MOMENT + sum(n + 1 for n in classes), width), nn.SiLU(), nn.Linear(width, width)
         )
-        self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.leave_modulation = nn.Linear(width, 2 * width)
         self.leave_stage = nn.Linear(width, stage_channels)
         self.leave_things = nn.Linear(width, thing_channels)
-        self.leave_paths = nn.Linear(width, _GROUP * _TRACK)
-        self.leave_camera = nn.Linear(width, _GROUP * _CAMERA)
+        self.leave_paths = nn.Linear(width, _GROUP * TRACK)
+        self.leave_camera = nn.Linear(width, _GROUP * CAMERA)
         for layer in (
             self.leave_modulation,
             self.leave_stage,
@@ -144,9 +154,7 @@ class LayerTransformer(ModelMixin, ConfigMixin):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(cast(Tensor, layer.bias))
 
-    def forward(
-        self, noisy: Latents, sigma: Tensor, text: Tensor, span: Tensor, previous: Latents | None = None
-    ) -> Latents:
+    def forward(self, noisy: Latents, sigma: Tensor, text: Tensor, span: Tensor) -> Latents:
         """Denoise.
 
         Args:
@@ -154,78 +162,84 @@ class LayerTransformer(ModelMixin, ConfigMixin):
             sigma: (b,) in 0..1.
             text: (b, all classes), the probabilities of each slot's classes in a row.
             span: (b, 2), which part of the clip the window shows, 0 to 1.
-            previous: the paths of the window before, where `noisy` has no stage and no things.
         """
-        b = len(sigma)
-        said = text.to(self.enter_paths.weight.dtype)
+        assert noisy.stage is not None
+        assert noisy.things is not None
+        sizes = [n + 1 for n in self.config.classes]
+        said = text.to(self.enter_paths.weight.dtype).split(sizes, -1)
+        paths, camera = grouped(noisy, _GROUP)
         tokens = [
-            torch.stack(
-                [
-                    layer(part)
-                    for layer, part in zip(
-                        self.slots, said.split([n + 1 for n in self.config.classes], -1), strict=True
-                    )
-                ],
-                1,
-            )
+            torch.stack([layer(part) for layer, part in zip(self.slots, said, strict=True)], 1),
+            self.enter_stage(noisy.stage.flatten(2).transpose(1, 2)),
+            self.enter_things(noisy.things.flatten(3).transpose(2, 3)).flatten(1, 2),
+            self.enter_paths(paths),
+            self.enter_camera(camera),
         ]
-        if noisy.stage is not None and noisy.things is not None:
-            tokens.append(self.enter_stage(noisy.stage.flatten(2).transpose(1, 2)))
-            tokens.append(self.enter_things(noisy.things.flatten(3).transpose(2, 3)).flatten(1, 2))
-        if previous is not None:
-            tokens += self._paths(previous)
-        tokens += self._paths(noisy)
-        hidden = torch.cat(tokens, 1) + self.place(self._code(noisy.stage is not None, previous is not None))
-        continued = sigma.new_full((b, 1), float(previous is not None))
-        known = torch.cat(
-            (waves(sigma, 128, 2, 0.02), waves(span, 32, 4, 0.1).flatten(1), continued, text.float()), -1
-        )
+        hidden = torch.cat(tokens, 1) + self.place(self._code())
+        known = torch.cat((moment(sigma, span), text.float()), -1)
         condition = F.silu(self.condition(known.to(hidden.dtype)))
         for block in self.blocks:
             hidden = block(hidden, condition)
         shift, scale = self.leave_modulation(condition)[:, None].chunk(2, -1)
         out = F.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift
-        return self._leave(out, noisy)
+        middle = len(sizes) + self.config.stage_side**2
+        stage = self.leave_stage(out[:, len(sizes) : middle]).float().transpose(1, 2)
+        things = self.leave_things(out[:, middle : -(OBJECTS + 1) * (FRAMES // _GROUP)]).float()
+        things = things.unflatten(1, (OBJECTS, -1)).transpose(2, 3)
+        return Latents(
+            stage.reshape(noisy.stage.shape),
+            things.reshape(noisy.things.shape),
+            *ungrouped(out, _GROUP, self.leave_paths, self.leave_camera),
+        )
 
-    def _paths(self, latents: Latents) -> list[Tensor]:
-        paths = latents.paths.unflatten(2, (_GROUPS, _GROUP)).flatten(3).flatten(1, 2)
-        return [
-            self.enter_paths(paths),
-            self.enter_camera(latents.camera.unflatten(1, (_GROUPS, _GROUP)).flatten(2)),
-        ]
+    def _code(self) -> Tensor:
+        """What each token is: its place or time, and one of `_KINDS` kinds."""
+        weight = self.place.weight
+        side, small = (squares(n, weight.device) for n in (self.config.stage_side, self.config.thing_side))
+        times = track_times(_GROUP, weight.device)
+        slots = torch.zeros(len(self.config.classes), PLACE, device=weight.device)
+        return coded((slots, side, small, small, times, times, times), weight.dtype)
 
-    def _leave(self, out: Tensor, noisy: Latents) -> Latents:
-        tracks, camera = out[:, -(OBJECTS + 1) * _GROUPS : -_GROUPS], out[:, -_GROUPS:]
-        paths = self.leave_paths(tracks).float().reshape(len(out), OBJECTS, FRAMES, _TRACK)
-        moves = self.leave_camera(camera).float().reshape(len(out), FRAMES, _CAMERA)
-        if noisy.stage is None or noisy.things is None:
-            return Latents(None, None, paths, moves)
-        first = len(self.config.classes)
-        middle = first + self.config.stage_side**2
-        stage = self.leave_stage(out[:, first:middle]).float().transpose(1, 2).reshape(noisy.stage.shape)
-        things = self.leave_things(out[:, middle : -(OBJECTS + 1) * _GROUPS]).float()
-        things = things.unflatten(1, (OBJECTS, -1)).transpose(2, 3).reshape(noisy.things.shape)
-        return Latents(stage, things, paths, moves)
 
-    def _code(self, pictures: bool, continued: bool) -> Tensor:
-        """What each token is: its place or time, and one of ten kinds."""
-        kinds: list[tuple[int, int]] = []  # kind, places a side (0: a track)
-        if pictures:
-            kinds += [(1, self.config.stage_side), (2, self.config.thing_side), (3, self.config.thing_side)]
-        if continued:
-            kinds += [(4, 0), (5, 0), (6, 0)]
-        kinds += [(7, 0), (8, 0), (9, 0)]
-        device = self.place.weight.device
-        rows = [F.one_hot(torch.zeros(len(self.config.classes), dtype=torch.long, device=device), 10)]
-        codes = [torch.zeros(len(self.config.classes), 160, device=device)]
-        for kind, side in kinds:
-            if side:
-                at = (torch.arange(side, device=device) + 0.5) / side
-                y, x = (axis.flatten() for axis in torch.meshgrid(at, at, indexing="ij"))
-                codes.append(torch.cat((waves(y, 80, 4, 0.2), waves(x, 80, 4, 0.2)), -1))
-            else:
-                at = (torch.arange(_GROUPS, device=device) + 0.5) / _GROUPS
-                codes.append(waves(at, 160, 4, 0.15))
-            rows.append(F.one_hot(torch.full((len(codes[-1]),), kind, device=device), 10))
-        code = torch.cat((torch.cat(codes), 2.0 * torch.cat(rows)), -1)
-        return code.to(self.place.weight.dtype)
+def moment(sigma: Tensor, span: Tensor) -> Tensor:
+    """(b, `MOMENT`): how strong the noise is, and what part of the clip the window shows."""
+    return torch.cat((waves(sigma, 128, 2, 0.02), waves(span, 32, 4, 0.1).flatten(1)), -1)
+
+
+def grouped(latents: Latents, group: int) -> tuple[Tensor, Tensor]:
+    """Paths and camera, `group` frames a token: (b, 2 tracks' tokens, 5 group), (b, camera's tokens, 2 group)."""
+    paths = latents.paths.unflatten(2, (-1, group)).flatten(3).flatten(1, 2)
+    return paths, latents.camera.unflatten(1, (-1, group)).flatten(2)
+
+
+def ungrouped(out: Tensor, group: int, paths: nn.Module, camera: nn.Module) -> tuple[Tensor, Tensor]:
+    """The last tokens as paths and camera again, (b, 2, 48, 5) and (b, 48, 2)."""
+    n = FRAMES // group
+    tracks, moves = out[:, -(OBJECTS + 1) * n : -n], out[:, -n:]
+    return (
+        paths(tracks).float().reshape(len(out), OBJECTS, FRAMES, TRACK),
+        camera(moves).float().reshape(len(out), FRAMES, CAMERA),
+    )
+
+
+def squares(side: int, device: torch.device) -> Tensor:
+    """(side * side, `PLACE`), where the tokens of a picture are."""
+    at = (torch.arange(side, device=device) + 0.5) / side
+    y, x = (axis.flatten() for axis in torch.meshgrid(at, at, indexing="ij"))
+    return torch.cat((waves(y, PLACE // 2, 4, 0.2), waves(x, PLACE // 2, 4, 0.2)), -1)
+
+
+def track_times(group: int, device: torch.device) -> Tensor:
+    """(tokens of a track, `PLACE`), when they are."""
+    n = FRAMES // group
+    return waves((torch.arange(n, device=device) + 0.5) / n, PLACE, 4, 0.15)
+
+
+def coded(parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """(tokens, `PLACE` + kinds): each part's places or times, and which part it is."""
+    kinds = torch.eye(len(parts), device=parts[0].device)
+    rows = [
+        torch.cat((part, 2.0 * kind.expand(len(part), -1)), -1)
+        for part, kind in zip(parts, kinds, strict=True)
+    ]
+    return torch.cat(rows).to(dtype)

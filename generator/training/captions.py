@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from typing import Final, Literal
 
-from generator.training import words
+from generator.training import words_de, words_en
 from generator.training.scenes import SLOTS, Actor, Scene
 
 Language = Literal["en", "de"]
@@ -58,11 +58,11 @@ def _with(text: str, rng: random.Random, extras: list[str]) -> str:
 
 
 def _english(scene: Scene, rng: random.Random, spoken: Spoken) -> str:
-    place = rng.choice(words.GROUNDS_EN[scene.ground]) if spoken["ground"] else ""
-    when = rng.choice(words.TIMES_EN[scene.time]) if spoken["time"] else ""
+    place = rng.choice(words_en.GROUNDS[scene.ground]) if spoken["ground"] else ""
+    when = rng.choice(words_en.TIMES[scene.time]) if spoken["time"] else ""
     extras = [
-        rng.choice(words.STYLES_EN[scene.style]) if spoken["style"] else "",
-        rng.choice(words.CAMERAS_EN[scene.camera]) if spoken["camera"] else "",
+        rng.choice(words_en.STYLES[scene.style]) if spoken["style"] else "",
+        rng.choice(words_en.CAMERAS[scene.camera]) if spoken["camera"] else "",
     ]
     if scene.second is not None:
         one = _clause_en(scene.first, rng, spoken, "")
@@ -95,28 +95,28 @@ def _english(scene: Scene, rng: random.Random, spoken: Spoken) -> str:
 def _clause_en(actor: Actor, rng: random.Random, spoken: Spoken, which: str) -> tuple[str, str, str]:
     """The thing with its article, and what it does as finite verb and as participle."""
     noun = _join(
-        rng.choice(words.COLOURS_EN[actor.colour]) if spoken["colour" + which] else "",
-        rng.choice(words.THINGS_EN[actor.thing]),
+        rng.choice(words_en.COLOURS[actor.colour]) if spoken["colour" + which] else "",
+        rng.choice(words_en.THINGS[actor.thing]),
     )
     article = rng.choice(("a", "a", "the", "one"))
     if article == "a" and noun[0] in "aeiou":
         article = "an"
-    finite, going = rng.choice(words.MOTIONS_EN[actor.motion]) if spoken["motion" + which] else ("", "")
+    finite, going = rng.choice(words_en.MOTIONS[actor.motion]) if spoken["motion" + which] else ("", "")
     return f"{article} {noun}", finite, going
 
 
 def _german(scene: Scene, rng: random.Random, spoken: Spoken) -> str:
-    place = rng.choice(words.GROUNDS_DE[scene.ground]) if spoken["ground"] else ""
-    when = rng.choice(words.TIMES_DE[scene.time]) if spoken["time"] else ""
+    place = rng.choice(words_de.GROUNDS[scene.ground]) if spoken["ground"] else ""
+    when = rng.choice(words_de.TIMES[scene.time]) if spoken["time"] else ""
     extras = [
-        rng.choice(words.STYLES_DE[scene.style]) if spoken["style"] else "",
-        rng.choice(words.CAMERAS_DE[scene.camera]) if spoken["camera"] else "",
+        rng.choice(words_de.STYLES[scene.style]) if spoken["style"] else "",
+        rng.choice(words_de.CAMERAS[scene.camera]) if spoken["camera"] else "",
     ]
     thing, dative, gender = _thing_de(scene.first, rng, spoken, "")
-    verb, after = rng.choice(words.MOTIONS_DE[scene.first.motion]) if spoken["motion"] else ("", "")
+    verb, after = rng.choice(words_de.MOTIONS[scene.first.motion]) if spoken["motion"] else ("", "")
     if scene.second is not None:
         other, other_dative, _ = _thing_de(scene.second, rng, spoken, "2")
-        verb2, after2 = rng.choice(words.MOTIONS_DE[scene.second.motion]) if spoken["motion2"] else ("", "")
+        verb2, after2 = rng.choice(words_de.MOTIONS[scene.second.motion]) if spoken["motion2"] else ("", "")
         if verb2:
             link = rng.choice((" und ", " und ", ", ", ", während "))
             two = _join(other, after2, verb2) if link == ", während " else _join(other, verb2, after2)
@@ -155,8 +155,8 @@ def _german(scene: Scene, rng: random.Random, spoken: Spoken) -> str:
 
 def _thing_de(actor: Actor, rng: random.Random, spoken: Spoken, which: str) -> tuple[str, str, str]:
     """The thing in the nominative and the dative, with its article, and its gender."""
-    noun, gender = rng.choice(words.THINGS_DE[actor.thing])
-    stem = rng.choice(words.COLOURS_DE[actor.colour]) if spoken["colour" + which] else ""
+    noun, gender = rng.choice(words_de.THINGS[actor.thing])
+    stem = rng.choice(words_de.COLOURS[actor.colour]) if spoken["colour" + which] else ""
     bare = stem.endswith("-") or not stem
     stem = stem.removesuffix("-")
     return (

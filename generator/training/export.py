@@ -12,6 +12,7 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from torch import nn
 
 from generator.codec import PictureDecoder
+from generator.continuation import PathTransformer
 from generator.pipeline import SceneVideoPipeline
 from generator.text import SlotTextEncoder
 from generator.transformer import LayerTransformer
@@ -20,6 +21,7 @@ from generator.transformer import LayerTransformer
 def export(
     text: SlotTextEncoder,
     transformer: LayerTransformer,
+    continuation: PathTransformer,
     stage: PictureDecoder,
     thing: PictureDecoder,
     folder: Path,
@@ -38,6 +40,7 @@ def export(
     SceneVideoPipeline(
         half(text),
         half(transformer),
+        half(continuation),
         half(stage),
         half(thing),
         FlowMatchEulerDiscreteScheduler(shift=3.0),

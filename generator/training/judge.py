@@ -50,7 +50,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class _Blob:
+class Blob:
     """An object in one frame: where it is in pixels, how large in square pixels, and what of the frame it covers."""
 
     frame: int
@@ -64,12 +64,24 @@ class _Blob:
 def judge(frames: Frames) -> Seen:
     """Look at a clip, (n, height, width, 3) uint8 RGB: a dozen frames or more, evenly from its first to its last."""
     stage = see_stage(frames)
-    tracks = _tracks([_blobs(i, frames[i], mask) for i, mask in enumerate(stage.foreground)], frames.shape[2])
-    things = tuple(_look(track, frames, stage) for track in tracks)
+    things = tuple(_look(track, frames, stage) for track in _follow(frames, stage))
     return Seen(things, stage.ground, stage.time, stage.style, stage.camera)
 
 
-def _blobs(index: int, frame: Frames, foreground: Mask) -> list[_Blob]:
+def follow(frames: Frames) -> list[list[Blob]]:
+    """The objects of a clip through its frames, the largest first; frames in which two have become one are left out.
+
+    Args:
+        frames: (n, height, width, 3) uint8 RGB.
+    """
+    return _follow(frames, see_stage(frames))
+
+
+def _follow(frames: Frames, stage: StageSeen) -> list[list[Blob]]:
+    return _tracks([_blobs(i, frames[i], mask) for i, mask in enumerate(stage.foreground)], frames.shape[2])
+
+
+def _blobs(index: int, frame: Frames, foreground: Mask) -> list[Blob]:
     """The one or two largest objects of a frame, whole, largest first."""
     filled = whole(foreground).astype(np.uint8)
     # Parts that hardly touch, such as a boat's hull and its sails, are one object.
@@ -85,12 +97,11 @@ def _blobs(index: int, frame: Frames, foreground: Mask) -> list[_Blob]:
         mask = labels == label + 1
         y, x = (float(place.mean()) for place in np.nonzero(mask))
         colour = np.median(frame[mask], 0).astype(np.float32)
-        found.append(_Blob(index, x, y, float(areas[label]), mask, colour))
+        found.append(Blob(index, x, y, float(areas[label]), mask, colour))
     return found
 
 
-def _tracks(frames: list[list[_Blob]], width: int) -> list[list[_Blob]]:
-    """The objects through the clip; frames in which two have become one are left out."""
+def _tracks(frames: list[list[Blob]], width: int) -> list[list[Blob]]:
     pairs = [blobs for blobs in frames if len(blobs) == 2]
     if len(pairs) < _OFTEN * len(frames):
         single = [blobs[0] for blobs in frames if blobs]
@@ -104,7 +115,7 @@ def _tracks(frames: list[list[_Blob]], width: int) -> list[list[_Blob]]:
     return sorted(tracks, key=lambda track: -float(np.median([blob.area for blob in track])))
 
 
-def _distance(track: list[_Blob], blob: _Blob, width: int) -> float:
+def _distance(track: list[Blob], blob: Blob, width: int) -> float:
     """How unlikely it is that a track goes on with a blob."""
     last = track[-1]
     x, y = last.x, last.y
@@ -114,7 +125,7 @@ def _distance(track: list[_Blob], blob: _Blob, width: int) -> float:
     return float(np.hypot(blob.x - x, blob.y - y) / width + np.abs(blob.colour - last.colour).mean() / 255)
 
 
-def _look(track: list[_Blob], frames: Frames, stage: StageSeen) -> SeenThing:
+def _look(track: list[Blob], frames: Frames, stage: StageSeen) -> SeenThing:
     """What an object is and does."""
     shapes = np.stack([normal(blob.mask) > 0.5 for blob in track])
     pictures = np.stack([normal(blob.mask, frames[blob.frame].astype(np.float32) / 255) for blob in track])
@@ -137,7 +148,7 @@ def _look(track: list[_Blob], frames: Frames, stage: StageSeen) -> SeenThing:
     )
 
 
-def _motion(track: list[_Blob], width: int, height: int, zoom: Values) -> str | None:
+def _motion(track: list[Blob], width: int, height: int, zoom: Values) -> str | None:
     """What an object's place and size do; None if nothing."""
     x = np.array([blob.x for blob in track]) / width
     y = np.array([blob.y for blob in track]) / height

@@ -92,20 +92,9 @@ def tracks(examples: Sequence[Example]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(np.stack(paths)), torch.from_numpy(np.stack(cameras))
 
 
-def before(examples: Sequence[Example]) -> Latents:
-    """The paths of the windows before, at unit scale."""
-    earlier = [Example(example.scene, example.window - 1, example.windows) for example in examples]
-    return scaled(Latents(None, None, *tracks(earlier)))
-
-
-def sample(rng: random.Random, count: int, *, continued: bool) -> list[Example]:
-    """Training examples: first windows, or windows that continue a clip."""
-    found = []
-    for _ in range(count):
-        windows = rng.choice([n for n in WINDOWS if n > continued])
-        window = rng.randrange(1, windows) if continued else 0
-        found.append(Example(sample_scene(rng), window, windows))
-    return found
+def sample(rng: random.Random, count: int) -> list[Example]:
+    """Training examples: first windows of clips of every length, mostly short."""
+    return [Example(sample_scene(rng), 0, rng.choice(WINDOWS)) for _ in range(count)]
 
 
 @torch.no_grad()

@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 
 from generator.codec import PictureDecoder
+from generator.continuation import PathTransformer
 from generator.text import SlotTextEncoder
 from generator.training.codec import Kind, train_codec
+from generator.training.continuing import ContinuationPlan, train_continuation
 from generator.training.diffusion import DiffusionPlan, train_diffusion
 from generator.training.encoder import PictureEncoder
 from generator.training.export import export
@@ -31,6 +33,7 @@ class Recipe:
     stage_variants: int = 10
     text_steps: int = 4500
     diffusion_steps: int = 2600
+    continuation_steps: int = 2200
     seed: int = 0
 
 
@@ -68,8 +71,26 @@ def train(
             DiffusionPlan(steps=plan.diffusion_steps, seed=plan.seed),
             report=report,
         )
+    if (work / "continuation" / "config.json").is_file():
+        continuation = PathTransformer.from_pretrained(work / "continuation")
+    else:
+        torch.manual_seed(plan.seed)
+        continuation = train_continuation(
+            PathTransformer(),
+            work / "continuation",
+            ContinuationPlan(steps=plan.continuation_steps, seed=plan.seed),
+            report=report,
+        )
     export(
-        text, transformer, stages[1], things[1], out, revision=revision, seconds=SECONDS, facts=asdict(plan)
+        text,
+        transformer,
+        continuation,
+        stages[1],
+        things[1],
+        out,
+        revision=revision,
+        seconds=SECONDS,
+        facts=asdict(plan),
     )
 
 

@@ -28,9 +28,11 @@ def draw(scene: Scene, *, stage: int = 512, thing: int = 192, window: int = 0, w
     )
 
 
-def render(scene: Scene, width: int, height: int, *, every: int = 1) -> NDArray[np.uint8]:
-    """The scene's pictures: (n, height, width, 3) uint8 RGB, one of `every`."""
-    layers = draw(scene, stage=max(384, width), thing=256)
+def render(
+    scene: Scene, width: int, height: int, *, every: int = 1, window: int = 0, windows: int = 1
+) -> NDArray[np.uint8]:
+    """The pictures of one window of a scene: (n, height, width, 3) uint8 RGB, one of `every`."""
+    layers = draw(scene, stage=max(384, width), thing=256, window=window, windows=windows)
     image = compose(layers, slice(0, FRAMES, every), width, height)
     return np.asarray((image * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,8 +55,8 @@ async def reference_of(
             raise ApiError(
                 400, "invalid_field", "Send one reference, as a file or as a data URL.", param=FIELD
             )
-        digest = await run_in_threadpool(_sha256, path)
-        yield Reference(path, digest), Body({**body.values, FIELD: {"sha256": digest}}, None)
+        reference = await run_in_threadpool(Reference.of, path)
+        yield reference, Body({**body.values, FIELD: {"sha256": reference.digest}}, None)
     finally:
         path.unlink(missing_ok=True)
 
@@ -72,8 +71,3 @@ def _url(given: object) -> str:
             param=FIELD,
         )
     return url
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

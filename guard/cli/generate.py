@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from guard.store import Release, Video
 
 POLL_SECONDS = 0.3
+ReferenceOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Picture to begin from, JPEG, PNG or WebP, for models that take one; the embedded model takes none.",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,7 @@ def generate(
     ] = None,
     model: Annotated[str, typer.Option(help="Model; the first configured one if not given.")] = "",
     seed: Annotated[int | None, typer.Option(help="For the same clip again.", min=0, max=2**31 - 1)] = None,
+    reference: ReferenceOption = None,
     folder: OutOption = Path("out"),
     as_json: JsonFlag = False,
     lang: LangOption = "",
@@ -74,8 +84,11 @@ def generate(
 
     If you stop it, `guard videos resume` goes on and saves the file; `guard videos fetch` saves one again.
 
-    Examples: `guard generate "a red ball bounces over a green meadow" --seconds 4`,
-    `guard generate "ein rotes Haus im Schnee" --picture --format webp`
+    Example: `guard generate "a red ball bounces over a green meadow" --seconds 4`
+
+    Example: `guard generate "ein rotes Haus im Schnee" --picture --format webp`
+
+    Example: `guard generate "the boat sails away" --reference boat.png --model wan-2.2-image`
     """
     from guard.pipeline.submit import RefusedError
 
@@ -94,6 +107,7 @@ def generate(
                 size=size or ("1024x1024" if picture else "1280x720"),
                 seed=seed,
                 file_format=file_format or ("png" if picture else "mp4"),
+                reference=reference,
             )
         except RefusedError as error:
             if as_json:
@@ -123,10 +137,17 @@ def submit(
     size: str,
     seed: int | None = None,
     file_format: str = "mp4",
+    reference: Path | None = None,
 ) -> Video:
-    """Hand a request of the default tenant in, working on it here unless another process does."""
+    """Hand a request of the default tenant in, working on it here unless another process does.
+
+    Args:
+        reference: the picture to begin from, for a model that takes one; nothing of it stays but a scaled copy, and
+            that until the job ends.
+    """
     from guard.bootstrap import default_tenant
     from guard.pipeline.engine import working_elsewhere
+    from guard.pipeline.references import Reference
     from guard.pipeline.submit import Submission, check
     from guard.pipeline.submit import submit as take
 
@@ -139,6 +160,7 @@ def submit(
         size=size,
         seed=seed,
         format=file_format,
+        reference=None if reference is None else Reference.of(reference),
     )
     check(opened.services, submission)  # a slip should not start a worker, nor have it take up other jobs
     if not working_elsewhere(opened.paths.lock):

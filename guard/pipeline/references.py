@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import shutil
 from dataclasses import dataclass
@@ -39,6 +40,16 @@ class Reference:
 
     path: Path
     digest: str
+
+    @classmethod
+    def of(cls, path: Path) -> Reference:
+        """The picture in a file.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with path.open("rb") as file:
+            return cls(path, hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def fit(reference: Reference, width: int, height: int) -> Picture:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,11 +33,7 @@ def picture(tmp_path: Path) -> Reference:
     """A textured picture, larger than the clip and of another shape."""
     path = tmp_path / "picture.png"
     Image.fromarray((media.texture(500, 700, seed=4) * 255).astype(np.uint8)).save(path)
-    return reference_to(path)
-
-
-def reference_to(path: Path) -> Reference:
-    return Reference(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Reference.of(path)
 
 
 @pytest.fixture
@@ -76,7 +71,7 @@ def signed_picture(house: House, reference: Reference, folder: Path) -> Referenc
         application=house.services.application,
     )
     credentials.sign(reference.path, folder / "signed.png", spec, house.services.identity())
-    return reference_to(folder / "signed.png")
+    return Reference.of(folder / "signed.png")
 
 
 def test_the_picture_is_used_declared_and_gone(housed: House, picture: Reference, tmp_path: Path) -> None:
@@ -169,7 +164,7 @@ def test_what_is_no_picture_makes_no_job(housed: House, content: bytes, code: st
     path = tmp_path / "x.png"
     path.write_bytes(content)
     with pytest.raises(PipelineError) as refused:
-        housed.submit(seed=13, reference=reference_to(path))
+        housed.submit(seed=13, reference=Reference.of(path))
     assert (refused.value.code, refused.value.param) == (code, "input_reference")
     assert housed.work_left() == before
 

@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pytest
 
+from generator.training import words_de, words_en
 from generator.training.captions import caption
 from generator.training.disturb import FILLERS, disturb
 from generator.training.landscapes import GROUNDS, STYLES, TIMES, draw_landscape
@@ -21,7 +22,6 @@ from generator.training.scenes import (
     sample_scene,
 )
 from generator.training.things import COLOURS, THINGS, draw_thing
-from generator.training.words import GROUNDS_DE, GROUNDS_EN, THINGS_DE, THINGS_EN
 
 
 def test_one_triple_in_eight_is_held_out_and_no_value_is_missing_from_training() -> None:
@@ -89,10 +89,10 @@ def test_the_two_things_of_a_scene_are_both_seen() -> None:
 
 
 def test_the_vocabularies_cover_the_grammar() -> None:
-    assert set(THINGS_EN) == set(THINGS_DE) == set(THINGS)
-    assert set(GROUNDS_EN) == set(GROUNDS_DE) == set(GROUNDS)
-    nouns = {word.lower() for values in THINGS_EN.values() for word in values}
-    nouns |= {word.lower() for values in THINGS_DE.values() for word, _ in values}
+    assert set(words_en.THINGS) == set(words_de.THINGS) == set(THINGS)
+    assert set(words_en.GROUNDS) == set(words_de.GROUNDS) == set(GROUNDS)
+    nouns = {word.lower() for values in words_en.THINGS.values() for word in values}
+    nouns |= {word.lower() for values in words_de.THINGS.values() for word, _ in values}
     assert not nouns & set(FILLERS)
 
 
