@@ -108,7 +108,9 @@ class Residuals:
         spectrum = cv2.mulSpectrums(cv2.dft(padded), self._filter, 0)
         band = cv2.dft(spectrum, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
         band = np.ascontiguousarray(band[:height, :width])
-        return np.asarray(np.clip(cv2.divide(band, _deviation(band, 9) + 0.1), -_CLIP, _CLIP), dtype=np.float32)
+        return np.asarray(
+            np.clip(cv2.divide(band, _deviation(band, 9) + 0.1), -_CLIP, _CLIP), dtype=np.float32
+        )
 
 
 def even(total: Plane) -> Plane:
