@@ -12,6 +12,7 @@ error pattern.
 
 import functools
 import math
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ _DESIGN_SNR_DB = -3.0
 Bits = npt.NDArray[np.uint8]
 Soft = npt.NDArray[np.float32]
 _Paths = npt.NDArray[np.int64]
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 def _reliability_order(stages: int, snr_db: float) -> npt.NDArray[np.int64]:
@@ -181,6 +183,6 @@ class _ListDecoder:
         return bits, kept % paths
 
 
-def _follow(values: npt.NDArray[np.generic], origin: _Paths) -> npt.NDArray[np.generic]:
+def _follow(values: npt.NDArray[_Value], origin: _Paths) -> npt.NDArray[_Value]:
     """Each new path's (n, paths, m) values, taken over from the path that it continues."""
     return np.take_along_axis(values, origin[..., None], axis=1)
