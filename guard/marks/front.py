@@ -107,10 +107,9 @@ class Residuals:
         padded = cv2.copyMakeBorder(fine, 0, below, 0, beside, cv2.BORDER_REFLECT_101)
         spectrum = cv2.mulSpectrums(cv2.dft(padded), self._filter, 0)
         band = cv2.dft(spectrum, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
-        band = np.asarray(np.ascontiguousarray(band[:height, :width]), np.float32)
-        return np.asarray(
-            np.clip(cv2.divide(band, _deviation(band, 9) + 0.1), -_CLIP, _CLIP), dtype=np.float32
-        )
+        inner: Plane = np.asarray(np.ascontiguousarray(band[:height, :width]), np.float32)
+        quiet = cv2.divide(inner, _deviation(inner, 9) + 0.1)
+        return np.asarray(np.clip(quiet, -_CLIP, _CLIP), dtype=np.float32)
 
 
 def even(total: Plane) -> Plane:
