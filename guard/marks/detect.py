@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class Clip:
         if area is not None:
             views.append(Residuals((shape[0], shape[1]), area))
         self._totals = [[view.total(stretch) for stretch in stretches] for view in views]
-        self.decodings = 0
+        self.words = 0
 
     def whole(self) -> list[Found]:
         """What the sum of all stretches shows: a decoded mark alone, or the likeliest places, best first."""
@@ -112,7 +112,10 @@ class Clip:
             for geometry in search(scenes[-1]):
                 yield Place(len(scenes) - 1, geometry)
 
-        return self._tried(scenes, places(), whole=whole)
+        found = self._tried(scenes, places(), whole=whole)
+        if found[0].payload is None:
+            found[0] = self._once_more(scenes, found[0])
+        return found
 
     def _tried(self, scenes: list[Scene], places: Iterator[Place], *, whole: bool) -> list[Found]:
         candidates = []
@@ -126,14 +129,25 @@ class Clip:
                 )
                 candidates.append(Found(key, place, alignments[0], p))
                 tries += [(key, alignment) for alignment in alignments]
-            self.decodings += len(tries)
+            self.words += len(tries) * polar.LIST_SIZE
             soft = np.stack([soft_bits(values, lattice(key), alignment) for key, alignment in tries])
             payloads = polar.decode([key for key, _ in tries], soft)
             for (key, alignment), payload in zip(tries, payloads, strict=True):
                 if payload is not None:
-                    p = bounds.false_payload_bound(self.decodings)
+                    p = bounds.false_payload_bound(self.words)
                     return [Found(key, place, alignment, p, payload)]
-        return sorted(candidates, key=lambda found: -found.alignment.score)
+        candidates.sort(key=lambda found: -found.alignment.score)
+        return candidates
+
+    def _once_more(self, scenes: list[Scene], likeliest: Found) -> Found:
+        """The likeliest place, decoded with a long list."""
+        values = line_values(scenes[likeliest.place.view], likeliest.place.geometry)
+        soft = soft_bits(values, lattice(likeliest.key), likeliest.alignment)
+        self.words += polar.LONG_LIST
+        (payload,) = polar.decode([likeliest.key], soft[None], polar.LONG_LIST)
+        if payload is None:
+            return likeliest
+        return replace(likeliest, payload=payload, p_value=bounds.false_payload_bound(self.words))
 
 
 def _sum(totals: Sequence[Plane]) -> Plane:
