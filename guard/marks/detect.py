@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from guard.marks.frames import Frames, Plane
 from guard.marks.front import Residuals, even, picture_area
 from guard.marks.keys import MarkKey
 from guard.marks.lattice import TILE, Floats, lattice
-from guard.marks.search import IDENTITY, Scene, search
+from guard.marks.search import IDENTITY, Scene
 from guard.marks.sync import SYMMETRIES, Alignment, align, data_score, line_values, soft_bits
 
 _PLACES = 3
@@ -75,7 +76,14 @@ class Clip:
         if area is not None:
             views.append(Residuals((shape[0], shape[1]), area))
         self._totals = [[view.total(stretch) for stretch in stretches] for view in views]
+        self._known: dict[tuple[int, int], list[Scene]] = {}
         self.words = 0
+
+    def with_keys(self, keys: Sequence[MarkKey]) -> Clip:
+        """The same clip, to be read with other keys; what needs no key is not done again."""
+        other = copy.copy(self)
+        other._keys, other.words = keys, 0
+        return other
 
     def whole(self) -> list[Found]:
         """What the sum of all stretches shows: a decoded mark alone, or the likeliest places, best first."""
@@ -97,19 +105,21 @@ class Clip:
         """How well a stretch agrees with a mark decoded elsewhere: a score with the variance of one."""
         if found.payload is None:
             raise ValueError("only a decoded mark can be agreed with")
-        total = even(self._totals[found.place.view][number])
-        values = line_values(Scene(total), found.place.geometry)
+        of = self._scenes(number, number + 1)[found.place.view]
+        values = line_values(of, found.place.geometry)
         code = polar.encode(found.key, found.payload)
         return data_score(values, lattice(found.key), found.alignment, code)
 
     def _scenes(self, first: int, last: int) -> list[Scene]:
-        return [Scene(even(_sum(view[first:last]))) for view in self._totals]
+        if (first, last) not in self._known:
+            self._known[first, last] = [Scene(even(_sum(view[first:last]))) for view in self._totals]
+        return self._known[first, last]
 
     def _searched(self, scenes: list[Scene], *, whole: bool) -> list[Found]:
         def places() -> Iterator[Place]:
             for view in range(len(scenes)):
                 yield Place(view, IDENTITY)
-            for geometry in search(scenes[-1]):
+            for geometry in scenes[-1].geometries():
                 yield Place(len(scenes) - 1, geometry)
 
         found = self._tried(scenes, places(), whole=whole)
