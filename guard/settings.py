@@ -21,8 +21,8 @@ from pydantic_settings import (
 )
 
 CONFIG_FILE = "guard.yaml"
-PICTURE_PRESET = "strong"
-"""Of the watermark in single pictures: where many frames do not add up, the strongest is read back most often."""
+PICTURE_PRESET = "still"
+"""Of the watermark in single pictures, whose one frame must carry all of it."""
 WIRE_MODELS = (
     "sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-pro-2025-10-06", "sora-2-2025-12-08",
     "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2", "gpt-image-2-2026-04-21",
