@@ -20,6 +20,8 @@ from guard.marks import Embedder, MarkKey, polar
 from guard.media import Chunk
 
 KEY = MarkKey("benchmark", hashlib.sha256(b"the benchmark's watermark key").digest())
+OTHERS = ("carriers.py", "codecs.py", "dwt.py", "words.py")
+"""Source files of `guard.marks` that the lattice does not use."""
 Outcome = Literal["exact", "wrong", "unreadable", "absent"]
 """``exact``: the payload. ``wrong``: another one. ``unreadable``: a mark is there, its payload is lost."""
 
@@ -83,7 +85,8 @@ def _ours(preset: str) -> Contestant:
 @cache
 def source_digest() -> str:
     """Of the watermark's source, its comments and docstrings left out."""
-    return _of_source(*(path for path in Path(marks.__file__).parent.glob("*.py") if path.name != "codecs.py"))
+    files = Path(marks.__file__).parent.glob("*.py")
+    return _of_source(*(path for path in files if path.name not in OTHERS))
 
 
 def _of_source(*paths: Path) -> str:
@@ -103,7 +106,7 @@ def _is_text(line: ast.stmt) -> bool:
 
 def _digest(name: str, *more: str) -> str:
     """Of a peer: its package, how it is run here, and what else matters."""
-    parts = (version("invisible-watermark"), _of_source(Path(__file__).with_name("peers.py")), *more)
+    parts = (version("invisible-watermark"), _of_source(Path(marks.__file__).with_name("dwt.py")), *more)
     return f"{name} {hashlib.sha256(' '.join(parts).encode()).hexdigest()[:16]}"
 
 
@@ -125,9 +128,9 @@ def _bits(payload: bytes) -> list[int]:
 
 def _votes(name: str, codec: str) -> Contestant:
     """A method of invisible-watermark as it is; the votes of all pictures are added up."""
-    from benchmarks.watermark import peers
+    from guard.marks import dwt
 
-    kind = getattr(peers, codec)
+    kind = getattr(dwt, codec)
 
     def mark(frames: Frames, payload: bytes) -> Frames:
         bits = _bits(payload)
@@ -147,16 +150,16 @@ def _votes(name: str, codec: str) -> Contestant:
 
 def _coded() -> Contestant:
     """dwtDctSvd that carries our code word, its soft votes added up over the pictures."""
-    from benchmarks.watermark import peers
+    from guard.marks import dwt
 
     def mark(frames: Frames, payload: bytes) -> Frames:
         bits = [int(bit) for bit in polar.encode(KEY, payload)]
-        return np.stack([_bgr(peers.Svd(bits, len(bits)).encode(_bgr(frame))) for frame in frames])
+        return np.stack([_bgr(dwt.Svd(bits, len(bits)).encode(_bgr(frame))) for frame in frames])
 
     def read(frames: Frames, size: tuple[int, int], payload: bytes) -> Outcome:
         for pictures in _sizes(frames, size):
-            reader = peers.Soft([], polar.LENGTH)
-            total = np.sum([reader.decode(_bgr(picture)) for picture in pictures], axis=0)
+            reader = dwt.Svd([], polar.LENGTH)
+            total = np.sum([dwt.soft(reader, _bgr(picture)) for picture in pictures], axis=0)
             if (found := polar.decode(KEY, total.astype(np.float32))) is not None:
                 return "exact" if found == payload else "wrong"
         return "absent"

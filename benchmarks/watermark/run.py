@@ -11,18 +11,20 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.watermark import clips, suite
+from benchmarks.watermark import clips, security, suite
 from benchmarks.watermark.attacks import VERSION, Attack
 from benchmarks.watermark.clips import Pictures
-from benchmarks.watermark.coding import Clip, Frames, from_rgb, to_rgb
+from benchmarks.watermark.coding import Clip, Frames, filtered, from_rgb, to_rgb
 from benchmarks.watermark.contestants import Contestant, contestant, payload_for
 from benchmarks.watermark.quality import quality
+from tests import media
 
 Cell = dict[str, Any]
 """``contestant``, ``section``, ``clip``, ``attack`` and what came of it."""
@@ -33,7 +35,10 @@ SECTIONS: dict[str, tuple[Attack, ...]] = {
     "small": suite.SMALL,
     "stills": suite.STILLS,
     "scenes": suite.SCENES,
+    "quick": suite.QUICK,
+    "security": (),
 }
+"""Attacks by section; the probes of `security` are no attacks of the suite."""
 _BATCH = 12
 """Attacks done with one marked clip at a time: what is lost at most where a run is broken off."""
 
@@ -139,6 +144,8 @@ def _quiet() -> None:
 
 def cells(job: Job) -> list[Cell]:
     """Mark, attack and read: one cell for each attack, in order."""
+    if job.section == "security":
+        return _probes(job)
     of = contestant(job.contestant)
     payload = payload_for(of, job.clip)
     original, marked, seconds = _marked(job.contestant, job.section, job.clip, job.place)
@@ -163,6 +170,22 @@ def cells(job: Job) -> list[Cell]:
             cell["read frames"] = len(attacked)
         made.append(cell)
     return made
+
+
+def _probes(job: Job) -> list[Cell]:
+    frames = _pictures(job.section, job.clip, job.place).frames
+    size = (frames.shape[2], frames.shape[1])
+    stranger = to_rgb(_stranger(*job.stranger, job.section, size, security.SHOWN))
+    return [
+        {
+            "contestant": job.contestant,
+            "section": job.section,
+            "clip": job.clip,
+            "attack": name,
+            **security.probe(name, job.contestant, frames, stranger),
+        }
+        for name in job.attacks
+    ]
 
 
 @dataclass(frozen=True)
@@ -206,13 +229,12 @@ def rendered(section: str) -> Iterable[Pictures]:
     """The clips of a section that are not files."""
     if section == "scenes":
         return clips.scenes(12, 1280, 720, 48)
-    return clips.scenes(2, 256, 256, 16)
+    frames = np.stack(list(media.scene(640, 360, 24, seed=2)))
+    return [Pictures("texture", "rendered", frames, Fraction(24)), *clips.scenes(1, 640, 360, 24)]
 
 
 @lru_cache(maxsize=2)
 def _stranger(name: str, place: Path | None, section: str, size: tuple[int, int], count: int) -> Clip:
-    from benchmarks.watermark.coding import filtered
-
     pictures = _pictures(section, name, place)
     whole = from_rgb(pictures.frames[:count], pictures.fps)
     scaled = filtered(whole, ("scale", f"{size[0]}:{size[1]}:flags=bicubic"))
@@ -221,18 +243,22 @@ def _stranger(name: str, place: Path | None, section: str, size: tuple[int, int]
 
 
 def jobs(
-    section: str, places: Mapping[str, Path | None], contestants: Mapping[str, Sequence[str]], most: int
+    section: str,
+    places: Mapping[str, Path | None],
+    contestant: str,
+    attacks: Sequence[str],
+    most: int | None = None,
 ) -> Iterator[Job]:
-    """Jobs of a section, clip by clip.
+    """Jobs of one contestant in a section, clip by clip.
 
     Args:
         section: one of `SECTIONS`.
-        places: files by clip, in order.
-        contestants: attacks by contestant; `QUALITY` is added.
-        most: clips.
+        places: files by clip, in order; the one that follows a clip is its stranger.
+        contestant: its name.
+        attacks: their names, or the probes'.
+        most: clips, the first ones; all where it is None.
     """
-    names = list(places)[:most]
-    for i, clip in enumerate(names):
+    names = list(places)
+    for i, clip in enumerate(names[:most]):
         other = names[(i + 1) % len(names)]
-        for name, attacks in contestants.items():
-            yield Job(name, section, clip, places[clip], (other, places[other]), (QUALITY, *attacks))
+        yield Job(contestant, section, clip, places[clip], (other, places[other]), tuple(attacks))

@@ -164,3 +164,17 @@ SCENES = tuple(
         "resize 50 %", "rotation 5 deg")
 )  # fmt: skip
 """Of flat drawn scenes."""
+
+QUICK = tuple(
+    attack
+    for attack in SUITE
+    if attack.name in ("none", "H.264 CRF 23", "H.264 CRF 32", "resize 50 %", "crop 75 %", "rotation 5 deg", "mirror")
+)
+"""Of the clips that a quick run renders."""
+
+OF_RIVA = (
+    "none", "H.264 CRF 18", "H.264 CRF 23", "H.264 CRF 28", "H.264 CRF 32", "HEVC CRF 28", "VP9 CRF 36", "AV1 CRF 38",
+    "resize 50 %", "resize 50 % and back", "aspect 0.8", "crop 75 %", "crop 50 %", "rotation 5 deg", "mirror",
+    "brightness 0.8", "contrast 1.5", "noise (sd 12)", "blur (2 pixels)", "logo and banner", "social: 640 wide, CRF 30",
+)  # fmt: skip
+"""Names of those that rivaGan is given: it takes seconds for a frame."""
