@@ -18,7 +18,6 @@ from guard.api.metrics import Metrics
 from guard.api.middleware import RequestEnvelope
 from guard.api.state import State
 from guard.installation import Installation, open_installation
-from guard.marks.warm import warm_up
 from guard.pipeline.errors import PipelineError, as_outcome
 from guard.settings import Settings
 from guard.web import router as pages
@@ -73,13 +72,9 @@ def _work(state: State) -> None:
 
 
 def _warm(state: State) -> None:
-    """Load models and compile the watermark's code before the first request needs them."""
+    """Load models before the first request needs them."""
     models = state.services.generators if state.worker == "here" else {}
     state.models = dict.fromkeys(state.services.generators, "loading" if models else "unused")
-    try:
-        warm_up()
-    except Exception as error:  # noqa: BLE001 - the first use tries again and then says what is wrong
-        _log.warning("warm_up_failed", error=type(error).__name__)
     for name in models:
         try:
             generator = state.services.generator(name)

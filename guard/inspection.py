@@ -9,7 +9,6 @@ import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +86,6 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
     """
     # Whatever a file makes of its reader, which file it is was not for the reader to say.
     sha256, size = _digest(path)
-    if inspector.mark_keys:
-        _compile_once()
     answer = sandbox.call(
         _TARGET,
         {
@@ -122,12 +119,6 @@ def _digest(path: Path) -> tuple[str, int]:
             return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
     except OSError:
         raise MediaError("media_missing", "The file does not exist or may not be read.") from None
-
-
-@cache
-def _compile_once() -> None:
-    """Fill the cache of compiled functions, which the child may only read: else each would compile for seconds."""
-    marks.warm_up()
 
 
 def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:

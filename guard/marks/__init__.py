@@ -6,13 +6,14 @@ attacker can do.
 """
 
 from guard.marks.bounds import FALSE_PAYLOAD_BOUND, MAX_KEYS, PRESENCE_LEVEL
-from guard.marks.embed import Embedder
+from guard.marks.embed import Embedder, embed
 from guard.marks.errors import MarkError
+from guard.marks.frames import Chunk
 from guard.marks.keys import MarkKey
+from guard.marks.look import Look, read
 from guard.marks.polar import PAYLOAD_BYTES
 from guard.marks.presets import DEFAULT_PRESET, PRESETS, Preset, stronger
-from guard.marks.reading import Look, Reading, Status, read
-from guard.marks.warm import warm_up
+from guard.marks.reading import Reading, Status, Stretch
 
 ALGORITHM = "io.github.generation-guard.lattice.1"
 """Name of the soft-binding algorithm, for good: another name would orphan every file made so far."""
@@ -25,6 +26,7 @@ __all__ = [
     "PAYLOAD_BYTES",
     "PRESENCE_LEVEL",
     "PRESETS",
+    "Chunk",
     "Embedder",
     "Look",
     "MarkError",
@@ -32,7 +34,8 @@ __all__ = [
     "Preset",
     "Reading",
     "Status",
+    "Stretch",
+    "embed",
     "read",
     "stronger",
-    "warm_up",
 ]

@@ -1,6 +1,7 @@
 """Embedding: the tile is added to the luma of every frame, as strongly as the picture hides it."""
 
 import math
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from guard.marks import polar
 from guard.marks.errors import MarkError
-from guard.marks.frames import Frames, Plane, check_frames, luma
+from guard.marks.frames import Chunk, Frames, Plane, check_frames, luma
 from guard.marks.keys import MarkKey
 from guard.marks.lattice import TILE, canonical_size, lattice
 from guard.marks.presets import DEFAULT_PRESET, preset_named
@@ -124,6 +125,31 @@ class Embedder:
         down = np.asarray(cv2.subtract(self._counter_dither, change, dtype=cv2.CV_8U), dtype=np.uint8)
         total = cv2.norm(up, cv2.NORM_L2SQR) + cv2.norm(down, cv2.NORM_L2SQR)
         return up, down, total / change.size
+
+
+def embed(
+    chunks: Iterable[Chunk], payload: bytes, key: MarkKey, preset: str = DEFAULT_PRESET
+) -> Iterator[Frames]:
+    """Mark a clip as it passes.
+
+    Args:
+        chunks: The clip, in order.
+        payload: 8 bytes.
+        key: Key to mark with.
+        preset: One of :data:`guard.marks.PRESETS`.
+
+    Yields:
+        The frames of each chunk, (n, height, width, 3) uint8 RGB.
+
+    Raises:
+        MarkError: As :class:`Embedder`.
+    """
+    embedder: Embedder | None = None
+    for chunk in chunks:
+        check_frames(chunk.frames)
+        if embedder is None:
+            embedder = Embedder(key, payload, chunk.frames.shape[2], chunk.frames.shape[1], preset)
+        yield embedder(chunk.frames)
 
 
 def _pattern(tile: npt.NDArray[np.float32], size: tuple[int, int], canonical: tuple[int, int]) -> Plane:

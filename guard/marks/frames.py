@@ -1,4 +1,6 @@
-"""From RGB frames to luma in canonical size."""
+"""Frames as they come, and their luma in canonical size."""
+
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -8,6 +10,18 @@ from guard.marks.errors import MarkError
 
 Frames = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
+
+
+class Chunk(Protocol):
+    """Consecutive frames of a clip."""
+
+    @property
+    def times(self) -> npt.NDArray[np.float64]:
+        """(n,) seconds from the start of the clip."""
+
+    @property
+    def frames(self) -> Frames:
+        """(n, height, width, 3) uint8 RGB."""
 
 
 def check_frames(frames: Frames) -> None:

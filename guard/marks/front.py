@@ -1,6 +1,8 @@
 """Detector front end: what a clip's frames have in common in the mark's band."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -14,10 +16,16 @@ MAX_LONG_SIDE = 4 * CANONICAL
 MIN_SIDE = 48
 """Shortest side of a frame in pixels that is worth looking at."""
 _CLIP = 2.5
+_BAR_RANGE = 10
+_LEAST_BAR = 0.03
+_LEAST_PICTURE = 0.2
+
+Area = tuple[int, int, int, int]
+"""Top, bottom, left and right of a picture within a plane, ends excluded."""
 
 
 class Front:
-    """Sums whitened luma residuals in canonical size.
+    """From frames to planes, each the luma of a frame in canonical size.
 
     Args:
         width: Width of the frames in pixels.
@@ -38,8 +46,6 @@ class Front:
         self._canonical = canonical_size(width, height)
         w, h = (min(side, MAX_LONG_SIDE) for side in self._canonical)
         self._shape = (h, w)
-        self._padded = (_even_dft_size(h), _even_dft_size(w))
-        self._filter = _band_pass(*self._padded)
 
     def luma(self, frame: Frames) -> Frames:
         """What is kept of a frame: the middle of its luma in canonical size, (h, w) uint8.
@@ -59,23 +65,87 @@ class Front:
         top, left = (plane.shape[0] - height) // 2, (plane.shape[1] - width) // 2
         return np.asarray(plane[top : top + height, left : left + width], dtype=np.uint8)
 
+
+class Residuals:
+    """Sums whitened residuals of planes of one size.
+
+    Args:
+        shape: (h, w) of the planes.
+        area: Of the planes, look at this alone, scaled to canonical size; None for all of them.
+    """
+
+    def __init__(self, shape: tuple[int, int], area: Area | None = None) -> None:
+        self._area = area
+        if area is not None:
+            w, h = canonical_size(area[3] - area[2], area[1] - area[0])
+            shape = (min(h, MAX_LONG_SIDE), min(w, MAX_LONG_SIDE))
+        self._shape = shape
+        self._padded = (_even_dft_size(shape[0]), _even_dft_size(shape[1]))
+        self._filter = _band_pass(*self._padded)
+
     def total(self, planes: Iterable[Frames]) -> Plane:
-        """Sum of the residuals of planes that :meth:`luma` gave, (h, w) float32."""
+        """Sum of the residuals of planes that :meth:`Front.luma` gave, (h, w) float32."""
         total = np.zeros(self._shape, np.float32)
         for plane in planes:
-            total += self._residual(plane.astype(np.float32))
+            total += self._residual(plane)
         return total
 
-    def _residual(self, plane: Plane) -> Plane:
+    def _residual(self, plane: Frames) -> Plane:
         """Band-passed, locally normalised and clipped luma of one frame."""
         height, width = self._shape
-        below, right = self._padded[0] - height, self._padded[1] - width
-        padded = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REFLECT_101)
+        if self._area is not None:
+            top, bottom, left, right = self._area
+            plane = np.asarray(
+                cv2.resize(plane[top:bottom, left:right], (width, height), interpolation=cv2.INTER_CUBIC),
+                np.uint8,
+            )
+        below, beside = self._padded[0] - height, self._padded[1] - width
+        padded = cv2.copyMakeBorder(plane.astype(np.float32), 0, below, 0, beside, cv2.BORDER_REFLECT_101)
         spectrum = cv2.mulSpectrums(cv2.dft(padded), self._filter, 0)
         band = cv2.dft(spectrum, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
-        band = np.ascontiguousarray(band[:height, :width])
-        deviation = cv2.sqrt(cv2.blur(cv2.multiply(band, band), (15, 15))) + 0.15
-        return np.asarray(np.clip(cv2.divide(band, deviation), -_CLIP, _CLIP), dtype=np.float32)
+        return _normalised(np.ascontiguousarray(band[:height, :width]), 0.5)
+
+
+def even(total: Plane) -> Plane:
+    """A sum of residuals, locally normalised once more.
+
+    What moves averages out and what stands still adds up, so that parts of a picture that were equally loud in
+    every frame are no longer so in their sum.
+    """
+    return _normalised(np.asarray(total / (total.std() + 1e-9), np.float32), 0.1)
+
+
+def _normalised(plane: Plane, floor: float) -> Plane:
+    deviation = cv2.sqrt(cv2.blur(cv2.multiply(plane, plane), (9, 9))) + floor
+    return np.asarray(np.clip(cv2.divide(plane, deviation), -_CLIP, _CLIP), dtype=np.float32)
+
+
+def picture_area(planes: Sequence[Frames]) -> Area | None:
+    """Where the picture lies between bars that were put around it, or None if there are none.
+
+    Args:
+        planes: (h, w) uint8 each, as :meth:`Front.luma` gives them.
+    """
+    low, high = np.minimum.reduce(planes), np.maximum.reduce(planes)
+    height, width = low.shape
+    top, bottom = _between(low, high, 1)
+    left, right = _between(low[top:bottom], high[top:bottom], 0)
+    if (bottom - top) < _LEAST_PICTURE * height or (right - left) < _LEAST_PICTURE * width:
+        return None
+    if height - (bottom - top) < _LEAST_BAR * height and width - (right - left) < _LEAST_BAR * width:
+        return None
+    if min(bottom - top, right - left) < MIN_SIDE:
+        return None
+    return top, bottom, left, right
+
+
+def _between(low: Frames, high: Frames, axis: int) -> tuple[int, int]:
+    """First and last line, end excluded, that varies along ``axis`` or over time."""
+    if low.size == 0:
+        return 0, 0
+    spread = high.max(axis=axis).astype(int) - low.min(axis=axis)
+    varied = np.flatnonzero(spread > _BAR_RANGE)
+    return (0, 0) if len(varied) == 0 else (int(varied[0]), int(varied[-1]) + 1)
 
 
 def _even_dft_size(side: int) -> int:

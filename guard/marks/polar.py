@@ -1,13 +1,13 @@
 """Polar code of 512 bits that carries the payload and a keyed check word, with a list decoder.
 
-64 payload bits and 32 check bits are sent on the 96 most reliable of 512 polarised channels (rate 3/16). The
-decoder is successive cancellation with a list of 16 paths (Tal and Vardy 2015) and the min-sum approximation;
+64 payload bits and 40 check bits are sent on the 104 most reliable of 512 polarised channels (rate 13/64). The
+decoder is successive cancellation with a list of 32 paths (Tal and Vardy 2015) and the min-sum approximation;
 of the surviving paths, the most likely one whose check word fits is taken, or none.
 
-The check word is the first 32 bits of HMAC-SHA-256 over the payload, under a subkey that nothing else uses,
-in place of a CRC-32. It serves the list decoder as well as a CRC does, and because it is unpredictable
-without the key, the chance that a wrong word passes is 2**-32 for *any* wrong word: noise, another key's
-mark, or a forger's error pattern.
+The check word is the first 40 bits of HMAC-SHA-256 over the payload, under a subkey that nothing else uses,
+in place of a CRC. It serves the list decoder as well as a CRC does, and because it is unpredictable without the
+key, the chance that a wrong word passes is 2**-40 for *any* wrong word: noise, another key's mark, or a forger's
+error pattern.
 """
 
 import functools
@@ -16,17 +16,18 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from guard.marks.jit import compiled
 from guard.marks.keys import MarkKey
 
 PAYLOAD_BYTES = 8
 PAYLOAD_BITS = 8 * PAYLOAD_BYTES
-CHECK_BITS = 32
+CHECK_BITS = 40
 LENGTH = 512
-LIST_SIZE = 16
+LIST_SIZE = 32
 _DESIGN_SNR_DB = -3.0
 
 Bits = npt.NDArray[np.uint8]
+Soft = npt.NDArray[np.float32]
+_Paths = npt.NDArray[np.int64]
 
 
 def _reliability_order(stages: int, snr_db: float) -> npt.NDArray[np.int64]:
@@ -65,19 +66,24 @@ def _information_set() -> tuple[npt.NDArray[np.int64], Bits]:
     return np.flatnonzero(frozen == 0), frozen
 
 
-def _transform(word: Bits) -> Bits:
-    """Multiply by the polar generator matrix, inputs in natural and outputs in bit-reversed order, (512,)."""
+def _transform(words: Bits) -> Bits:
+    """Multiply by the polar generator matrix, its own inverse: inputs in natural order, (..., 512)."""
     stages = LENGTH.bit_length() - 1
-    block = word.copy()
+    block = words.copy()
     for stage in range(stages):
         pairs = block.reshape(-1, 2, 1 << stage)
         pairs[:, 0] ^= pairs[:, 1]
-    reverse = [int(f"{i:0{stages}b}"[::-1], 2) for i in range(LENGTH)]
-    return block[reverse]
+    return block
+
+
+@functools.cache
+def _bit_reversed() -> npt.NDArray[np.int64]:
+    stages = LENGTH.bit_length() - 1
+    return np.array([int(f"{i:0{stages}b}"[::-1], 2) for i in range(LENGTH)])
 
 
 def check_word(key: MarkKey, payload: bytes) -> bytes:
-    """The 4 check bytes that go with a payload of 8 bytes under ``key``."""
+    """The 5 check bytes that go with a payload of 8 bytes under ``key``."""
     return key.derive("check", payload)[: CHECK_BITS // 8]
 
 
@@ -94,133 +100,93 @@ def encode(key: MarkKey, payload: bytes) -> Bits:
     information, _ = _information_set()
     word = np.zeros(LENGTH, dtype=np.uint8)
     word[information] = np.unpackbits(np.frombuffer(payload + check_word(key, payload), dtype=np.uint8))
-    return _transform(word)
+    return _transform(word)[_bit_reversed()]
 
 
-def decode(key: MarkKey, llr: npt.NDArray[np.float32]) -> bytes | None:
-    """Payload of a noisy code word, or ``None`` if no path of the list passes the check.
+def decode(key: MarkKey, llr: Soft) -> list[bytes | None]:
+    """Payloads of noisy code words; ``None`` where no path of the list passes the check.
 
     Args:
-        key: Key to check with. llr: (512,) log likelihood ratios, positive where a zero bit is more likely.
-        Their common scale is immaterial.
+        key: Key to check with.
+        llr: (n, 512) log likelihood ratios, positive where a zero bit is more likely. The scale of each word is
+            immaterial.
     """
-    information, frozen = _information_set()
-    paths, metric = decode_list(np.ascontiguousarray(llr, dtype=np.float32), frozen, LIST_SIZE)
-    for i in np.argsort(metric, kind="stable"):
-        word = np.packbits(paths[i, information]).tobytes()
-        if word[PAYLOAD_BYTES:] == check_word(key, word[:PAYLOAD_BYTES]):
-            return word[:PAYLOAD_BYTES]
-    return None
+    information, _ = _information_set()
+    paths, penalties = decode_lists(llr)
+    inputs = np.packbits(paths[..., information], axis=-1)
+    found: list[bytes | None] = []
+    for words, penalty in zip(inputs, penalties, strict=True):
+        ranked = (words[i].tobytes() for i in np.argsort(penalty, kind="stable"))
+        right = (w[:PAYLOAD_BYTES] for w in ranked if w[PAYLOAD_BYTES:] == check_word(key, w[:PAYLOAD_BYTES]))
+        found.append(next(right, None))
+    return found
 
 
-@compiled
-def decode_list(
-    llr: npt.NDArray[np.float32], frozen: Bits, size: int
-) -> tuple[Bits, npt.NDArray[np.float64]]:
-    """Successive cancellation list decoding.
+def decode_lists(llr: Soft) -> tuple[Bits, Soft]:
+    """Successive cancellation list decoding of many words at a time.
 
     Args:
-        llr: (n,) log likelihood ratios, n a power of two.
-        frozen: (n,) one where the input bit is fixed to zero.
-        size: Number of paths kept.
+        llr: (n, 512) log likelihood ratios.
 
     Returns:
-        (paths, n) input words and their (paths,) penalties, lower is more likely.
+        (n, 32, 512) input words and their (n, 32) penalties; lower is more likely.
     """
-    n = len(llr)
-    stages = 0
-    while (1 << stages) < n:
-        stages += 1
-    # layer l of a path holds n >> l values, from start[l] on
-    start = np.zeros(stages + 1, np.int64)
-    for layer in range(1, stages + 1):
-        start[layer] = start[layer - 1] + (n >> (layer - 1))
-    soft = np.zeros((size, 2 * n), np.float32)
-    sums = np.zeros((size, 2, 2 * n), np.uint8)
-    words = np.zeros((size, n), np.uint8)
-    penalty = np.full(size, 1e30)
-    penalty[0] = 0.0
-    soft[0, :n] = llr
-    active = 1
-    fork = np.empty(2 * size)
-    end = start[stages]
-    for phase in range(n):
-        top = stages
-        rest = phase
-        while top > 1 and (rest & 1) == 0:
-            rest >>= 1
-            top -= 1
-        for path in range(active):
-            for layer in range(top, stages + 1):
-                odd = (phase >> (stages - layer)) & 1
-                here = start[layer]
-                above = start[layer - 1]
-                for b in range(n >> layer):
-                    x = soft[path, above + 2 * b]
-                    y = soft[path, above + 2 * b + 1]
-                    if odd == 0:
-                        low = min(abs(x), abs(y))
-                        soft[path, here + b] = low if (x < 0) == (y < 0) else -low
-                    elif sums[path, 0, here + b]:
-                        soft[path, here + b] = y - x
-                    else:
-                        soft[path, here + b] = y + x
-        parity = phase & 1
-        if frozen[phase]:
-            for path in range(active):
-                value = soft[path, end]
-                if value < 0:
-                    penalty[path] -= value
-                sums[path, parity, end] = 0
+    decoder = _ListDecoder(len(llr))
+    outputs, _ = decoder.node(np.asarray(llr, np.float32)[:, None, _bit_reversed()], 0)
+    return _transform(outputs), decoder.penalty
+
+
+class _ListDecoder:
+    """The decoding tree over (n, paths, m) arrays, where every node may sort, drop and double the paths."""
+
+    def __init__(self, count: int) -> None:
+        _, self._frozen = _information_set()
+        self.penalty = np.zeros((count, 1), np.float32)
+
+    def node(self, soft: Soft, first: int) -> tuple[Bits, _Paths | None]:
+        """Decide the m input bits from ``first`` on.
+
+        Returns:
+            The node's (n, paths, m) output bits, and of which path each one is the continuation; ``None`` if the
+            paths are what they were.
+        """
+        size = soft.shape[-1]
+        frozen = self._frozen[first : first + size]
+        if frozen.all():
+            self.penalty -= np.minimum(soft, 0).sum(axis=-1)
+            return np.zeros(soft.shape, np.uint8), None
+        if frozen[:-1].all():
+            return self._fork(soft)
+        half = size // 2
+        x, y = soft[..., :half], soft[..., half:]
+        either = np.minimum(np.abs(x), np.abs(y)) * np.sign(x) * np.sign(y)
+        upper, from_upper = self.node(either, first)
+        if from_upper is not None:
+            x, y = _follow(x, from_upper), _follow(y, from_upper)
+        lower, from_lower = self.node(np.where(upper, y - x, y + x), first + half)
+        if from_lower is not None:
+            upper = _follow(upper, from_lower)
+            if from_upper is not None:
+                from_lower = np.take_along_axis(from_upper, from_lower, axis=1)
+        origin = from_upper if from_lower is None else from_lower
+        return np.concatenate([upper ^ lower, lower], axis=-1), origin
+
+    def _fork(self, soft: Soft) -> tuple[Bits, _Paths]:
+        """One free bit, sent once for each output: every path goes on with a zero and with a one."""
+        paths = soft.shape[1]
+        negative = np.minimum(soft, 0).sum(axis=-1)
+        zero = self.penalty - negative
+        one = self.penalty + (soft.sum(axis=-1) - negative)
+        both = np.concatenate([zero, one], axis=1)
+        if 2 * paths <= LIST_SIZE:
+            kept = np.broadcast_to(np.arange(2 * paths), both.shape)
         else:
-            for path in range(active):
-                value = soft[path, end]
-                fork[2 * path] = penalty[path] - min(value, 0.0)
-                fork[2 * path + 1] = penalty[path] + max(value, 0.0)
-            keep = np.zeros((active, 2), np.uint8)
-            if 2 * active <= size:
-                keep[:] = 1
-            else:
-                for choice in np.argsort(fork[: 2 * active])[:size]:
-                    keep[choice >> 1, choice & 1] = 1
-            free = np.empty(size, np.int64)
-            spare = 0
-            for path in range(size - 1, -1, -1):
-                if path >= active or (keep[path, 0] == 0 and keep[path, 1] == 0):
-                    free[spare] = path
-                    spare += 1
-            for path in range(active):
-                if keep[path, 0] and keep[path, 1]:
-                    spare -= 1
-                    copy = free[spare]
-                    soft[copy] = soft[path]
-                    sums[copy] = sums[path]
-                    words[copy] = words[path]
-                    penalty[copy] = fork[2 * path + 1]
-                    words[copy, phase] = 1
-                    sums[copy, parity, end] = 1
-                bit = 0 if keep[path, 0] else 1
-                if keep[path, bit]:
-                    penalty[path] = fork[2 * path + bit]
-                    words[path, phase] = bit
-                    sums[path, parity, end] = bit
-            if 2 * active <= size:
-                active *= 2
-            else:
-                active = size
-        if parity:
-            for path in range(active):
-                layer = stages
-                rest = phase
-                while rest & 1 and layer > 0:
-                    side = (rest >> 1) & 1
-                    here = start[layer]
-                    above = start[layer - 1]
-                    for b in range(n >> layer):
-                        first = sums[path, 0, here + b]
-                        second = sums[path, 1, here + b]
-                        sums[path, side, above + 2 * b] = first ^ second
-                        sums[path, side, above + 2 * b + 1] = second
-                    rest >>= 1
-                    layer -= 1
-    return words[:active], penalty[:active]
+            kept = np.argpartition(both, LIST_SIZE - 1, axis=1)[:, :LIST_SIZE]
+        self.penalty = np.take_along_axis(both, kept, axis=1)
+        bits = np.repeat((kept >= paths)[..., None], soft.shape[-1], axis=-1).astype(np.uint8)
+        return bits, kept % paths
+
+
+def _follow(values: npt.NDArray[np.generic], origin: _Paths) -> npt.NDArray[np.generic]:
+    """Each new path's (n, paths, m) values, taken over from the path that it continues."""
+    return np.take_along_axis(values, origin[..., None], axis=1)

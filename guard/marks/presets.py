@@ -33,10 +33,10 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         preset.name: preset
         for preset in (
-            Preset("invisible", psnr=45.0, flat=0.6, slope=0.315, ceiling=10.0),
-            Preset("robust", psnr=42.0, flat=1.05, slope=0.315, ceiling=10.0),
-            Preset("small", psnr=42.0, flat=1.75, slope=0.026, ceiling=6.0),
-            Preset("strong", psnr=39.0, flat=1.75, slope=0.315, ceiling=10.0),
+            Preset("invisible", psnr=45.0, flat=0.6, slope=0.4, ceiling=2.5),
+            Preset("robust", psnr=42.0, flat=1.2, slope=0.3, ceiling=2.0),
+            Preset("small", psnr=42.0, flat=1.75, slope=0.05, ceiling=2.0),
+            Preset("strong", psnr=39.0, flat=1.75, slope=0.3, ceiling=2.0),
         )
     }
 )

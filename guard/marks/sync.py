@@ -1,13 +1,16 @@
 """From a geometry to soft code bits: line values, pilot alignment, likelihoods."""
 
 import functools
+import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from guard.marks.frames import Plane
 from guard.marks.lattice import LINES, RADII, TILE, Floats, Ints, Lattice
-from guard.marks.search import BAND_EDGE, SPECTRUM, Scene, frequencies
+from guard.marks.search import BAND_EDGE, Scene, frequencies
 
 SHIFT_STEPS = 128
 """Shifts tried along each axis: half a canonical pixel apart over the whole tile."""
@@ -16,7 +19,13 @@ SYMMETRIES = ((1, 0, 0, 1), (-1, 0, 0, 1), (1, 0, 0, -1), (-1, 0, 0, -1),
 """The lattice's own symmetries (flips and quarter turns), which its energy cannot tell apart."""
 ALIGNMENTS_SEARCHED = SHIFT_STEPS * SHIFT_STEPS * len(SYMMETRIES)
 _LINES: Floats = LINES.astype(np.float64)
-_HALVES = ((0.5, 0.5), (0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5))
+FOLD = 2 * TILE
+_SMOOTHED_BELOW = 0.6
+_NOISE_BINS = 7
+_BINS_BETWEEN = 40
+"""How many of the 7 x 7 bins around a line are on no line."""
+_BETWEEN = np.ones((FOLD, FOLD))
+_BETWEEN[::2, ::2] = 0
 
 Complex = npt.NDArray[np.complex128]
 
@@ -39,28 +48,42 @@ class Alignment:
 def line_values(of: Scene, geometry: Floats) -> Complex:
     """(336,) complex line values under a geometry, in units of the noise around each line, clipped at 4.
 
-    Lines that fall out of the band are zero.
+    The plane is laid back over the tile that it was marked with and summed up over 2 x 2 tiles, of whose spectrum
+    the lines are every second bin and the bins between them noise only. Lines that fall out of the band are zero.
     """
-    f = frequencies(geometry)
-    value = _transform_at(of, f)
-    # halfway between lines there is noise only
-    around = sum(np.abs(_transform_at(of, frequencies(geometry, _LINES + half))) ** 2 for half in _HALVES)
-    bins = np.round(f * SPECTRUM).astype(np.int64) % SPECTRUM
-    noise = np.sqrt(around / 8 + of.level[bins[:, 1], bins[:, 0]] / 2) + 1e-9
-    value = np.where((np.abs(f) < BAND_EDGE).all(axis=1), value / noise, 0)
+    spectrum = np.fft.fft2(_folded(of.plane, geometry))
+    power = np.abs(spectrum) ** 2 * _BETWEEN
+    reach = _NOISE_BINS // 2
+    wrapped = cv2.copyMakeBorder(power, reach, reach, reach, reach, cv2.BORDER_WRAP)
+    near = cv2.boxFilter(wrapped, -1, (_NOISE_BINS, _NOISE_BINS), normalize=False)[reach:-reach, reach:-reach]
+    noise = np.sqrt(near / _BINS_BETWEEN) + 1e-9
+    at = (2 * LINES[:, 1] % FOLD, 2 * LINES[:, 0] % FOLD)
+    fx, fy = frequencies(geometry[None])
+    inside = (np.abs(fx[0]) < BAND_EDGE) & (np.abs(fy[0]) < BAND_EDGE)
+    value = np.where(inside, spectrum[at] / noise[at], 0)
     size = np.abs(value)
     result: Complex = value * (np.minimum(size, 4.0) / np.maximum(size, 1e-9))
     return result
 
 
-def _transform_at(of: Scene, f: Floats) -> Complex:
-    """Fourier transform of the plane at (n, 2) frequencies in cycles per pixel, (n,)."""
-    h, w = of.plane.shape
-    x = np.exp(-2j * np.pi * np.outer(np.arange(w), f[:, 0])).astype(np.complex64)
-    y = np.exp(-2j * np.pi * np.outer(np.arange(h), f[:, 1])).astype(np.complex64)
-    rows = of.plane @ x.real + 1j * (of.plane @ x.imag)
-    result: Complex = (rows * y).sum(axis=0).astype(np.complex128)
-    return result
+def _folded(plane: Plane, geometry: Floats) -> Plane:
+    """(128, 128) sum over all 2 x 2 tiles of a plane that is laid back over the tiles that it was marked with."""
+    a, b, c, d = geometry * TILE
+    if not np.allclose((a, b, c, d), (1, 0, 0, 1), atol=1e-6):
+        height, width = plane.shape
+        back = np.array([[a, b], [c, d]])
+        corners = back @ np.array([[0, width, 0, width], [0, 0, height, height]])
+        low = corners.min(axis=1)
+        size = np.ceil(corners.max(axis=1) - low).astype(int) + 1
+        shrinks = math.sqrt(abs(a * d - b * c))
+        if shrinks < _SMOOTHED_BELOW:
+            plane = cv2.GaussianBlur(plane, (0, 0), 0.35 / shrinks)
+        matrix = np.column_stack([back, -low])
+        plane = cv2.warpAffine(plane, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_CUBIC)
+    rows, columns = (-side % FOLD for side in plane.shape)
+    padded = np.pad(plane, ((0, rows), (0, columns)))
+    tiles = padded.reshape(padded.shape[0] // FOLD, FOLD, -1, FOLD)
+    return np.asarray(tiles.sum(axis=(0, 2)), np.float32)
 
 
 @functools.cache
@@ -80,6 +103,13 @@ def _permuted(values: Complex, symmetry: int) -> Complex:
     target, mirrored = _permutations()[symmetry]
     moved = values[target]
     return np.where(mirrored, moved.conj(), moved)
+
+
+def data_score(values: Complex, of: Lattice, at: Alignment, code: npt.NDArray[np.uint8]) -> float:
+    """How well the data lines agree with a known code word of (512,) bits; scaled as :attr:`Alignment.score`."""
+    symbols = of.symbols(code)[of.data]
+    level = _laid(values, of, at)[of.data] * (symbols * of.rotation[of.data].conj()).conj()
+    return float(level.real.sum() / (np.sqrt((np.abs(level) ** 2).sum() / 2) + 1e-9))
 
 
 def align(values: Complex, of: Lattice, count: int) -> list[Alignment]:
@@ -113,11 +143,17 @@ def soft_bits(values: Complex, of: Lattice, at: Alignment) -> npt.NDArray[np.flo
 
     How much is left of the mark at each radius is estimated from the pilots.
     """
-    dx, dy = at.shift
-    turn = np.exp(2j * np.pi * (_LINES[:, 0] * dx + _LINES[:, 1] * dy) / TILE)
-    level = _permuted(values, at.symmetry) * of.rotation.conj() * turn
+    level = _laid(values, of, at)
     pilots = level[of.pilots]
     near = np.exp(-0.5 * ((RADII[:, None] - RADII[None, of.pilots]) / 1.5) ** 2) * (np.abs(pilots) > 0)
     amplitude = np.maximum((near * pilots.real).sum(axis=1) / (near.sum(axis=1) + 1e-6), 0.02)
     weighted = (level * amplitude)[of.data]
     return np.stack([weighted.real, weighted.imag], axis=1).ravel().astype(np.float32)
+
+
+def _laid(values: Complex, of: Lattice, at: Alignment) -> Complex:
+    """(336,) line values, moved as an alignment says and turned back by the key's phases."""
+    dx, dy = at.shift
+    turn = np.exp(2j * np.pi * (_LINES[:, 0] * dx + _LINES[:, 1] * dy) / TILE)
+    result: Complex = _permuted(values, at.symmetry) * of.rotation.conj() * turn
+    return result

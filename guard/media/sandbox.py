@@ -27,7 +27,7 @@ JsonValue = Any
 """What `json` can write: None, bool, int, float, str, list, dict with str keys."""
 
 _MIB = 2**20
-_PASSED = ("LD_LIBRARY_PATH", "NUMBA_CACHE_DIR", "SYSTEMROOT", "TZ")
+_PASSED = ("LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -87,7 +87,7 @@ def call(
             "arguments": arguments,
             "secrets": None if secrets is None else dict(secrets),
             "limits": asdict(limits),
-            "readable": [str(Path(path).absolute()) for path in [*readable, *_caches()]],
+            "readable": [str(Path(path).absolute()) for path in readable],
             "writable": [str(Path(path).absolute()) for path in [*writable, scratch]],
             "parent": os.getpid(),
         }
@@ -162,9 +162,7 @@ def _environment(scratch: str) -> dict[str, str]:
     path = [entry for entry in sys.path if entry and Path(entry).exists()]
     if str(_ROOT) not in path:
         path.append(str(_ROOT))
-    threads = dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-    )
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
     return {
         **passed,
@@ -177,15 +175,4 @@ def _environment(scratch: str) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(path),
         "PYTHONUTF8": "1",
         "TMPDIR": scratch,
-        "XDG_CACHE_HOME": str(_user_cache()),
     }
-
-
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-
-
-def _caches() -> list[Path]:
-    """Where compiled functions lie ready; the child reads them and never writes them."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    return [_user_cache() / "numba", *([Path(chosen)] if chosen else [])]

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from guard.marks import Embedder, MarkKey, Reading, read, warm_up
+from guard.marks import Embedder, MarkKey, Reading, read
 from tests import media
 
 Frames = NDArray[np.uint8]
+FPS = 24
 PAYLOAD = bytes.fromhex("0123456789abcdef")
 Read = Callable[..., Reading]
 Compress = Callable[..., Frames]
@@ -26,18 +27,19 @@ Compress = Callable[..., Frames]
 class Pictures:
     """Frames as a reader gets them."""
 
+    times: NDArray[np.float64]
     frames: Frames
 
 
 def in_chunks(frames: Frames, size: int = 32) -> Iterator[Pictures]:
     for start in range(0, len(frames), size):
-        yield Pictures(frames[start : start + size])
+        part = frames[start : start + size]
+        yield Pictures(np.arange(start, start + len(part)) / FPS, part)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _compiled() -> None:
+def _one_thread() -> None:
     cv2.setNumThreads(1)
-    warm_up()
 
 
 @pytest.fixture(scope="session")

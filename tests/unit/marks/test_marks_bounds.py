@@ -9,41 +9,41 @@ import pytest
 
 from guard.marks import FALSE_PAYLOAD_BOUND, MAX_KEYS, PRESENCE_LEVEL, MarkError, MarkKey, bounds
 from guard.marks.lattice import lattice
-from guard.marks.search import GEOMETRIES, LEVELS, PER_LEVEL
+from guard.marks.search import LEVELS, PER_LEVEL
 from guard.marks.sync import align
 
 
 def test_false_payload_bound_is_below_one_in_a_million() -> None:
-    assert FALSE_PAYLOAD_BOUND == 256 * 16 / 2**32 <= 1e-6
-    assert GEOMETRIES == 1 + PER_LEVEL * len(LEVELS) == 19
-    for keys in range(1, MAX_KEYS + 1):
-        decodings = keys * GEOMETRIES * bounds.alignments_allowed(keys)
-        assert decodings <= bounds.MAX_DECODINGS
-        assert bounds.false_payload_bound(decodings) <= FALSE_PAYLOAD_BOUND
-    assert bounds.alignments_allowed(3) == 4
+    assert bounds.SEGMENTS == 30
+    assert bounds.GEOMETRIES == 2 + PER_LEVEL * len(LEVELS) == 20
+    assert FALSE_PAYLOAD_BOUND == MAX_KEYS * 30 * 20 * 8 * 32 / 2**40 <= 1e-6
+    assert bounds.false_payload_bound(MAX_KEYS * 30 * 20 * 8) == FALSE_PAYLOAD_BOUND
 
 
-@pytest.mark.parametrize("keys", [0, 4])
-def test_other_numbers_of_keys_are_refused(keys: int) -> None:
+@pytest.mark.parametrize("ids", [[], ["a", "b", "c", "d"], ["a", "a"]])
+def test_other_numbers_of_keys_are_refused(ids: list[str]) -> None:
     with pytest.raises(MarkError) as caught:
-        bounds.alignments_allowed(keys)
+        bounds.check_keys(ids)
     assert caught.value.code == "mark_keys_invalid"
 
 
 def test_presence_level_is_shared_out_over_the_whole_search() -> None:
-    # a score whose p-value is exactly the level in each geometry adds up to the level
-    def threshold(identity: bool) -> float:
+    # a score whose p-value is exactly the level in each segment and geometry adds up to the level
+    def threshold(whole: bool, identity: bool) -> float:
         low, high = 0.0, 20.0
         for _ in range(60):
             middle = (low + high) / 2
-            p = bounds.presence_p_value(middle, keys=3, identity=identity)
+            p = bounds.presence_p_value(middle, keys=3, whole=whole, identity=identity)
             low, high = (middle, high) if p > PRESENCE_LEVEL else (low, middle)
         return high
 
-    per_alignment = [math.exp(-(threshold(True) ** 2) / 2), math.exp(-(threshold(False) ** 2) / 2)]
-    total = 3 * 131072 * (per_alignment[0] + (GEOMETRIES - 1) * per_alignment[1])
+    total = sum(
+        segments * geometries * 3 * 131072 * math.exp(-(threshold(whole, identity) ** 2) / 2)
+        for whole, segments in ((True, 1), (False, bounds.SEGMENTS - 1))
+        for identity, geometries in ((True, 1), (False, bounds.GEOMETRIES - 1))
+    )
     assert total == pytest.approx(PRESENCE_LEVEL, rel=1e-6)
-    assert bounds.presence_p_value(0.0, keys=1, identity=True) == 1.0
+    assert bounds.presence_p_value(0.0, keys=1, whole=True, identity=True) == 1.0
 
 
 def test_pilot_scores_of_noise_stay_below_the_tail_bound() -> None:

@@ -12,7 +12,7 @@ from guard.marks.sync import SYMMETRIES, _permutations
 PILOTS_OF_KEY = [3, 6, 9, 15, 17, 24, 28, 30]
 DATA_OF_KEY = [293, 240, 325, 326, 53, 62, 328, 92]
 PHASES_OF_KEY = [1.731371565, -1.700772115, -2.083013656]
-CHECK_OF_KEY = "a7661b8f"
+CHECK_OF_KEY = "a7661b8f5b"
 
 
 def test_lines_are_a_half_plane_closed_under_the_symmetries() -> None:

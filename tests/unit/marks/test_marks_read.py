@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from guard.marks import PRESENCE_LEVEL, Embedder, MarkError, MarkKey, Reading, read
+from guard.marks import PRESENCE_LEVEL, Embedder, MarkError, MarkKey, Reading, Stretch, embed, read
 from tests import media
 
 from .conftest import Compress, Read, in_chunks
@@ -121,15 +121,58 @@ def test_long_clips_are_sampled_evenly(marked: Frames, payload: bytes, key: Mark
     clip = np.concatenate([marked] * 7)
     reading = read(in_chunks(clip, 5), [key])
     assert reading.payload == payload
-    assert 64 <= reading.frames <= 128
+    assert 128 <= reading.frames <= 256
     assert reading == read(in_chunks(clip, 32), [key])
 
 
+def test_a_splice_of_two_marked_clips_shows_as_stretches(
+    textured_clip: Frames, marked: Frames, payload: bytes, key: MarkKey, read_frames: Read, compress: Compress
+) -> None:
+    second = bytes.fromhex("fedcba9876543210")
+    other = np.concatenate(list(embed(in_chunks(textured_clip), second, key)))
+    reading = read_frames(compress(np.concatenate([marked, other, marked[:24]]), 23))
+    assert reading.payload == payload
+    found = [(s.status, s.payload, round(s.start), round(s.end)) for s in reading.timeline]
+    assert found == [("read", payload, 0, 2), ("read", second, 2, 4), ("read", payload, 4, 5)]
+
+
+def test_a_marked_part_of_an_unmarked_clip_is_found(
+    textured_clip: Frames, marked: Frames, payload: bytes, read_frames: Read, compress: Compress
+) -> None:
+    strange = textured_clip[:, ::-1]
+    clip = np.concatenate([strange, marked[:, :, ::-1], strange, strange])
+    reading = read_frames(compress(np.ascontiguousarray(clip), 23))
+    assert reading.payload == payload
+    found = [(s.status, round(s.start), round(s.end)) for s in reading.timeline]
+    assert found == [("absent", 0, 2), ("read", 2, 4), ("absent", 4, 8)]
+
+
+def test_a_clip_of_one_piece_has_one_stretch(marked: Frames, textured_clip: Frames, read_frames: Read) -> None:
+    for clip, status in ((marked, "read"), (textured_clip, "absent")):
+        (stretch,) = read_frames(clip).timeline
+        assert (stretch.start, stretch.status) == (0.0, status)
+        assert stretch.end == pytest.approx(2.0, abs=0.01)
+
+
+def test_bars_around_the_picture_do_not_hide_the_mark(
+    marked: Frames, payload: bytes, read_frames: Read, compress: Compress
+) -> None:
+    square = np.pad(marked, ((0, 0), (140, 140), (0, 0), (0, 0)))
+    reading = read_frames(compress(square, 28))
+    assert reading.payload == payload
+    assert reading.geometry == (1, 0, 0, 1)
+
+
 def test_json_round_trip(payload: bytes) -> None:
+    mixed = (
+        Stretch(0.0, 1.0, "read", payload),
+        Stretch(1.0, 2.0, "unreadable", None),
+        Stretch(2.0, 2.5, "absent", None),
+    )
     for reading in (
-        Reading("read", payload, "key-1", 1e-9, 48, (0.75, -0.01, 0.01, 0.75)),
-        Reading("unreadable", None, "key-1", 1e-5, 48, (1.0, 0.0, 0.0, 1.0)),
-        Reading("absent", None, None, 0.7, 48, None),
+        Reading("read", payload, "key-1", 1e-9, 48, (0.75, -0.01, 0.01, 0.75), mixed),
+        Reading("unreadable", None, "key-1", 1e-5, 48, (1.0, 0.0, 0.0, 1.0), mixed[1:]),
+        Reading("absent", None, None, 0.7, 48, None, mixed[2:]),
     ):
         stored = json.loads(json.dumps(reading.to_json()))
         assert Reading.from_json(stored) == reading
@@ -138,10 +181,17 @@ def test_json_round_trip(payload: bytes) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"status": "perhaps"}, {"payload": None}, {"payload": "00"}, {"p_value": 2}, {"frames": None}],
+    [
+        {"status": "perhaps"},
+        {"payload": None},
+        {"payload": "00"},
+        {"p_value": 2},
+        {"frames": None},
+        {"timeline": [{"start": 0, "end": 2, "status": "absent", "payload": "0123456789abcdef"}]},
+    ],
 )
 def test_contradictory_json_is_refused(payload: bytes, change: dict[str, object]) -> None:
-    value = Reading("read", payload, "key-1", 1e-9, 48, (1.0, 0.0, 0.0, 1.0)).to_json()
+    value = Reading("read", payload, "key-1", 1e-9, 48, (1.0, 0.0, 0.0, 1.0), ()).to_json()
     with pytest.raises(MarkError) as caught:
         Reading.from_json({**value, **change})
     assert caught.value.code == "mark_reading_invalid"

@@ -57,7 +57,7 @@ def test_the_child_starts_clean(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "5ec3e7" not in text
     assert found["open"] <= 5  # three standard streams, the answer, and the listing itself
     assert not Path(found["folder"]).exists()
-    assert not {"torch", "cv2", "numba", "sqlalchemy"} & set(found["modules"])
+    assert not {"torch", "cv2", "sqlalchemy"} & set(found["modules"])
 
 
 def test_start_up_is_quick() -> None:
@@ -229,7 +229,7 @@ def test_an_older_kernel_still_gets_the_floor(tmp_path: Path) -> None:
 
 
 def test_libraries_that_readers_need_load_inside() -> None:
-    names = ["av", "PIL.Image", "c2pa", "cv2", "numba", "onnxruntime"]
+    names = ["av", "PIL.Image", "c2pa", "cv2", "onnxruntime"]
     assert run("load", names) == names
 
 

@@ -1,0 +1,138 @@
+"""Decoding sums of frames: of a whole clip, and of the stretches that it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from guard.marks import bounds, polar
+from guard.marks.frames import Frames, Plane
+from guard.marks.front import Residuals, even, picture_area
+from guard.marks.keys import MarkKey
+from guard.marks.lattice import TILE, Floats, lattice
+from guard.marks.search import IDENTITY, Scene, search
+from guard.marks.sync import SYMMETRIES, Alignment, align, data_score, line_values, soft_bits
+
+_PLACES = 3
+"""Geometries, the best of the whole clip, that its stretches are decoded in besides the unchanged one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a lattice may lie: in which view of the frames, and under which geometry."""
+
+    view: int
+    geometry: Floats
+
+    @property
+    def identity(self) -> bool:
+        """Whether it is the unchanged frame."""
+        return self.view == 0 and self.geometry is IDENTITY
+
+
+@dataclass(frozen=True)
+class Found:
+    """A key's mark at a place, or the likeliest place for one.
+
+    Attributes:
+        key: The key.
+        place: Where the lattice lies.
+        alignment: How the tile lies in it.
+        p_value: Chance that there is none, at most.
+        payload: What it says, if it was decoded.
+    """
+
+    key: MarkKey
+    place: Place
+    alignment: Alignment
+    p_value: float
+    payload: bytes | None = None
+
+    def edit(self) -> tuple[float, ...]:
+        """The matrix by which the frequencies were mapped, the flip or quarter turn of the pilots included."""
+        a, b, c, d = self.place.geometry * TILE
+        p, q, r, s = SYMMETRIES[self.alignment.symmetry]
+        edit = (a * p + c * r, b * p + d * r, a * q + c * s, b * q + d * s)
+        return tuple(round(float(x), 5) for x in edit)
+
+
+class Clip:
+    """The planes of a clip, summed up stretch by stretch.
+
+    Args:
+        stretches: Planes of each stretch, (h, w) uint8 each, all of one size.
+        keys: Keys to read with.
+    """
+
+    def __init__(self, stretches: Sequence[Sequence[Frames]], keys: Sequence[MarkKey]) -> None:
+        self._keys = keys
+        every = [plane for stretch in stretches for plane in stretch]
+        area = picture_area(every)
+        shape = every[0].shape
+        views = [Residuals((shape[0], shape[1]))]
+        if area is not None:
+            views.append(Residuals((shape[0], shape[1]), area))
+        self._totals = [[view.total(stretch) for stretch in stretches] for view in views]
+        self.decodings = 0
+
+    def whole(self) -> list[Found]:
+        """What the sum of all stretches shows: a decoded mark alone, or the likeliest places, best first."""
+        return self._searched(self._scenes(0, len(self._totals[0])), whole=True)
+
+    def third(self, number: int) -> list[Found]:
+        """The same for one third of the stretches; ``number`` is 0, 1 or 2."""
+        count = len(self._totals[0])
+        first, last = (count * n // bounds.THIRDS for n in (number, number + 1))
+        return self._searched(self._scenes(first, last), whole=False)
+
+    def stretch(self, number: int, places: Sequence[Found]) -> list[Found]:
+        """The same for one stretch, at the unchanged geometry and the best of other ``places``, without a search."""
+        scenes = self._scenes(number, number + 1)
+        known = [found.place for found in places if not found.place.identity][:_PLACES]
+        return self._tried(scenes, iter([Place(0, IDENTITY), *known]), whole=False)
+
+    def agreement(self, number: int, found: Found) -> float:
+        """How well a stretch agrees with a mark decoded elsewhere: a score with the variance of one."""
+        if found.payload is None:
+            raise ValueError("only a decoded mark can be agreed with")
+        total = even(self._totals[found.place.view][number])
+        values = line_values(Scene(total), found.place.geometry)
+        code = polar.encode(found.key, found.payload)
+        return data_score(values, lattice(found.key), found.alignment, code)
+
+    def _scenes(self, first: int, last: int) -> list[Scene]:
+        return [Scene(even(_sum(view[first:last]))) for view in self._totals]
+
+    def _searched(self, scenes: list[Scene], *, whole: bool) -> list[Found]:
+        def places() -> Iterator[Place]:
+            for view in range(len(scenes)):
+                yield Place(view, IDENTITY)
+            for geometry in search(scenes[-1]):
+                yield Place(len(scenes) - 1, geometry)
+
+        return self._tried(scenes, places(), whole=whole)
+
+    def _tried(self, scenes: list[Scene], places: Iterator[Place], *, whole: bool) -> list[Found]:
+        candidates = []
+        for place in places:
+            values = line_values(scenes[place.view], place.geometry)
+            for key in self._keys:
+                lines = lattice(key)
+                alignments = align(values, lines, bounds.ALIGNMENTS)
+                p = bounds.presence_p_value(
+                    alignments[0].score, keys=len(self._keys), whole=whole, identity=place.identity
+                )
+                candidates.append(Found(key, place, alignments[0], p))
+                self.decodings += len(alignments)
+                soft = np.stack([soft_bits(values, lines, alignment) for alignment in alignments])
+                for alignment, payload in zip(alignments, polar.decode(key, soft), strict=True):
+                    if payload is not None:
+                        p = bounds.false_payload_bound(self.decodings)
+                        return [Found(key, place, alignment, p, payload)]
+        return sorted(candidates, key=lambda found: -found.alignment.score)
+
+
+def _sum(totals: Sequence[Plane]) -> Plane:
+    return np.asarray(np.sum(totals, axis=0), np.float32)
