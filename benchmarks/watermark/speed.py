@@ -29,7 +29,6 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 def figures(runs: int) -> dict[str, float]:
     """The least of so many runs of each."""
-    marks.warm_up()
     found: dict[str, float] = {}
     for name, (width, height) in SIZES.items():
         frames = np.stack(list(media.scene(width, height, 16, seed=3)))
@@ -125,7 +124,6 @@ def _lengthy(talk: Connection, count: int) -> None:
 
 def _first(talk: Connection, _: int) -> None:
     """By how many seconds the first reading of a fresh process takes longer than the second."""
-    marks.warm_up()
     frames = np.stack(list(media.scene(*SIZES["480p"], 16, seed=3)))
     times = [_timed(lambda: marks.read(chunks(frames), [KEY])) for _ in range(2)]
     talk.send(times[0] - times[1])

@@ -17,21 +17,23 @@ from typing import Protocol
 
 import numpy as np
 
-from guard.marks import carriers, words
-from guard.marks.bounds import MAX_KEYS
+from guard.marks import bounds, carriers, words
 from guard.marks.carriers import Carrier, Soft
 from guard.marks.embed import Embedder
 from guard.marks.errors import MarkError
-from guard.marks.frames import Frames, check_frames
+from guard.marks.frames import Chunk, Frames, check_frames
 from guard.marks.keys import MarkKey
-from guard.marks.polar import CHECK_BITS, PAYLOAD_BYTES
+from guard.marks.look import MAX_FRAMES, Look
+from guard.marks.polar import PAYLOAD_BYTES
 from guard.marks.presets import DEFAULT_PRESET
-from guard.marks.reading import MAX_FRAMES, Chunk, Look, Reading
+from guard.marks.reading import Reading, Status, Stretch
 from guard.media.selection import FIRST_STRETCH, Selection
 
 DEFAULT_CODEC = "lattice"
 _PREFIX = "io.github.generation-guard"
 _LEAST_SIDE = 256
+_SHOWN = 0.02
+"""Seconds for which a picture counts at least: so that each has a moment of its own at 50 a second."""
 
 
 class Gathering(Protocol):
@@ -135,8 +137,10 @@ class _Sum:
     def __init__(self, carrier: Carrier, most: int, lot: random.Random, stretch: float) -> None:
         self._carrier = carrier
         self._selection: Selection[Soft] = Selection(lambda _: most, lot, stretch=stretch)
+        self._end = 0.0
 
     def wants(self, end: float) -> bool:
+        self._end = max(self._end, end)
         return self._selection.wants(end)
 
     def see(self, end: float, frame: Frames) -> None:
@@ -145,17 +149,22 @@ class _Sum:
         self._selection.keep(end, soft)
 
     def read(self, keys: Sequence[MarkKey]) -> Reading:
-        if not 1 <= len(keys) <= MAX_KEYS or len({key.id for key in keys}) != len(keys):
-            raise MarkError("mark_keys_invalid", f"Read with one to {MAX_KEYS} mark keys of different ids.")
+        bounds.check_keys([key.id for key in keys])
         seen = {id(soft): soft for _, soft in self._selection.kept}
         if not seen:
             raise MarkError("mark_no_frames", "The clip has no frames to read a mark from.")
         total = np.sum(list(seen.values()), axis=0)
-        bound = len(keys) * words.candidates(len(total)) / 2**CHECK_BITS
         for key in keys:
             if (payload := words.read(key, total)) is not None:
-                return Reading("read", payload, key.id, bound, len(seen), None)
-        return Reading("absent", None, None, 1.0, len(seen), None)
+                bound = words.false_payload_bound(len(total), len(keys))
+                return self._reading("read", payload, key.id, bound, len(seen))
+        return self._reading("absent", None, None, 1.0, len(seen))
+
+    def _reading(
+        self, status: Status, payload: bytes | None, key_id: str | None, p_value: float, frames: int
+    ) -> Reading:
+        timeline = (Stretch(0.0, self._end, status, payload),)
+        return Reading(status, payload, key_id, p_value, frames, None, timeline)
 
 
 _CARRIERS: Mapping[str, Callable[[Path | None], Carrier]] = MappingProxyType(
@@ -207,12 +216,11 @@ def read(chunks: Iterable[Chunk], keys: Sequence[MarkKey], of: Codec) -> Reading
     Raises:
         MarkError: as there.
     """
-    gathering = of.look(MAX_FRAMES, random.Random(0), stretch=1.0)  # noqa: S311 - no secret
-    count = 0
+    gathering = of.look(MAX_FRAMES, random.Random(0))  # noqa: S311 - no secret
     for chunk in chunks:
         check_frames(chunk.frames)
-        for frame in chunk.frames:
-            count += 1
-            if gathering.wants(count):
-                gathering.see(count, np.ascontiguousarray(frame))
+        for start, frame in zip(chunk.times, chunk.frames, strict=True):
+            end = float(start) + _SHOWN
+            if gathering.wants(end):
+                gathering.see(end, np.ascontiguousarray(frame))
     return gathering.read(keys)

@@ -1,14 +1,14 @@
 """The payload as bits for a codec that is not ours: as many as it carries, ours to check.
 
-What comes after the decoder is the same as for the lattice: 64 payload bits and 32 bits of a keyed check (see
-:mod:`guard.marks.polar`). A codec of 512 bits and more carries the polar code word. One of 96 to 511 bits carries
-the 96 bits over and over; what its decoder was least sure of is guessed: up to 1,024 words, most likely first, each
-held against the check. So whatever the pictures are, a payload that the key's owner did not embed passes with
-probability
+What is carried is the same as in the lattice: 64 payload bits and a keyed check of 40 (see :mod:`guard.marks.polar`).
+A codec of 512 bits and more carries the polar code word. One of 96 to 511 bits carries the payload and as much of the
+check as fits, over and over; what its decoder was least sure of is guessed: up to 1,024 words, most likely first,
+each held against the check. So whatever the pictures are, a payload that the key's owner did not embed passes with
 
-    P(false payload) <= keys x 1,024 / 2**32 = 7.2e-7 per file for three keys
+    P(false payload) <= keys x 1,024 / 2**32 = 7.2e-7 per file
 
-(16 in place of 1,024 for the polar code, whose list has 16 words).
+at most, for three keys and the shortest check of 32 bits; for the polar code, with its 32 words and 40 bits,
+8.8e-11.
 """
 
 import heapq
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from guard.marks import polar
 from guard.marks.keys import MarkKey
 
-WORD_BITS = polar.PAYLOAD_BITS + polar.CHECK_BITS
+LEAST_BITS = polar.PAYLOAD_BITS + 32
 """Bits that a codec must carry at least."""
 GUESSES = 1024
 """Words held against the check, at most, where there is no code."""
@@ -30,7 +30,7 @@ def written(key: MarkKey, payload: bytes, bits: int) -> polar.Bits:
     """What a codec of so many bits carries, (bits,)."""
     if bits >= polar.LENGTH:
         return np.resize(polar.encode(key, payload), bits)
-    return np.resize(_word(key, payload), bits)
+    return np.resize(_word(key, payload)[:bits], bits)
 
 
 def read(key: MarkKey, soft: npt.NDArray[np.float64]) -> bytes | None:
@@ -40,25 +40,35 @@ def read(key: MarkKey, soft: npt.NDArray[np.float64]) -> bytes | None:
         key: to check with.
         soft: (bits,) how surely each bit is zero (positive) or one; their common scale is immaterial.
     """
-    length = polar.LENGTH if len(soft) >= polar.LENGTH else WORD_BITS
-    total = np.bincount(np.arange(len(soft)) % length, weights=soft, minlength=length)
-    if length == polar.LENGTH:
-        return polar.decode(key, total.astype(np.float32))
+    if len(soft) >= polar.LENGTH:
+        return polar.decode(key, _folded(soft, polar.LENGTH).astype(np.float32)[None])[0]
+    total = _folded(soft, _length(len(soft)))
     hard = (total < 0).astype(np.uint8)
     order = np.argsort(np.abs(total), kind="stable")
     for flips in _guesses(np.abs(total)[order].tolist()):
         guess = hard.copy()
         guess[order[flips]] ^= 1
-        word = np.packbits(guess).tobytes()
-        payload = word[: polar.PAYLOAD_BYTES]
-        if word[polar.PAYLOAD_BYTES :] == polar.check_word(key, payload):
+        payload = np.packbits(guess[: polar.PAYLOAD_BITS]).tobytes()
+        if (guess == _word(key, payload)[: len(guess)]).all():
             return payload
     return None
 
 
-def candidates(bits: int) -> int:
-    """How many words are held against the check for each key, at most."""
-    return polar.LIST_SIZE if bits >= polar.LENGTH else GUESSES
+def false_payload_bound(bits: int, keys: int) -> float:
+    """Chance that a file yields a payload nobody put there, at most, for a codec of so many bits."""
+    if bits >= polar.LENGTH:
+        return keys * polar.LIST_SIZE / 2.0**polar.CHECK_BITS
+    return keys * GUESSES / 2.0 ** (_length(bits) - polar.PAYLOAD_BITS)
+
+
+def _length(bits: int) -> int:
+    """Bits of the payload and as much of its check as fits."""
+    return min(bits, polar.PAYLOAD_BITS + polar.CHECK_BITS)
+
+
+def _folded(soft: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float64]:
+    """(length,) sums over what says the same."""
+    return np.bincount(np.arange(len(soft)) % length, weights=soft, minlength=length)
 
 
 def _word(key: MarkKey, payload: bytes) -> polar.Bits:
