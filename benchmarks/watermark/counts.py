@@ -51,26 +51,44 @@ def survival(cells: Iterable[Cell], section: str) -> list[Row]:
     return rows
 
 
-def totals(rows: Sequence[Row]) -> list[Row]:
-    """For each contestant, over all attacks and clips that it ran."""
+def totals(cells: Iterable[Cell], section: str) -> list[Row]:
+    """For each contestant, over all attacks and clips that it ran.
+
+    ``size told`` counts the recoveries from pictures of another size than the marked ones: a peer made them with
+    the help of an oracle that knew the size.
+    """
     together: dict[str, Row] = {}
-    for row in rows:
+    for cell in cells:
+        if cell["section"] != section or cell["attack"] == QUALITY:
+            continue
+        name, outcome = cell["contestant"], cell["outcome"]
         sums = together.setdefault(
-            row["contestant"], {"contestant": row["contestant"], "exact": 0, "n": 0, "unreadable": 0, "wrong": 0}
+            name,
+            {"contestant": name, "exact": 0, "n": 0, "size told": 0, "unreadable": 0, "wrong": 0},
         )
-        for name in ("exact", "n", "unreadable", "wrong"):
-            sums[name] += row[name]
+        sums["n"] += 1
+        if outcome in sums:
+            sums[outcome] += 1
+        sums["size told"] += outcome == "exact" and cell["resized"]
     return list(together.values())
 
 
-def shared(cells: Sequence[Cell], first: str, second: str) -> tuple[int, int, int]:
-    """Exact recoveries of two contestants on the clips and attacks that both ran, and how many those are."""
-    outcomes: dict[str, dict[tuple[str, str], str]] = {first: {}, second: {}}
+def shared(cells: Sequence[Cell], first: str, second: str, *, told: bool) -> tuple[int, int, int]:
+    """Exact recoveries of two contestants on the clips and attacks that both ran, and how many those are.
+
+    Args:
+        cells: of the whole run.
+        first: a preset of ours.
+        second: a peer.
+        told: whether the peer's recoveries count that needed to be told the original's size.
+    """
+    outcomes: dict[str, dict[tuple[str, str], bool]] = {first: {}, second: {}}
     for cell in cells:
         if cell["section"] == "clips" and cell["attack"] != QUALITY and cell["contestant"] in outcomes:
-            outcomes[cell["contestant"]][cell["clip"], cell["attack"]] = cell["outcome"]
+            counts = cell["outcome"] == "exact" and (told or cell["contestant"] == first or not cell["resized"])
+            outcomes[cell["contestant"]][cell["clip"], cell["attack"]] = counts
     both = outcomes[first].keys() & outcomes[second].keys()
-    a, b = (sum(outcomes[name][pair] == "exact" for pair in both) for name in (first, second))
+    a, b = (sum(outcomes[name][pair] for pair in both) for name in (first, second))
     return a, b, len(both)
 
 

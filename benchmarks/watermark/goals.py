@@ -46,9 +46,10 @@ def goals(cells: Sequence[Cell], speed: Mapping[str, Any]) -> list[Goal]:
     lines.append(goal("robust: share read, H.264 CRF 36", ">= 0.95", shares.get(("robust", "H.264 CRF 36"))))
     social = "social: 640 wide, CRF 30"
     lines.append(goal(f"robust: share read, {social}", ">= 0.9", shares.get(("robust", social))))
-    ours, theirs, pairs = counts.shared(cells, "robust", _CODED)
-    ratio = ours / max(theirs, 1) if pairs else None
-    lines.append(goal(f"robust: recoveries, times those of {_CODED}", f">= {_RATIO}", ratio))
+    for told, how in ((True, ", its sizes told"), (False, " read blind")):
+        ours, theirs, pairs = counts.shared(cells, "robust", _CODED, told=told)
+        ratio = ours / max(theirs, 1) if pairs else None
+        lines.append(goal(f"robust: recoveries, times {_CODED}{how}", f">= {_RATIO}", ratio))
     lines += _every("invisible", EVERY_INVISIBLE, shares)
     hard = "H.264 CRF 32"
     lines.append(goal(f"invisible: share read, {hard}", ">= 0.9", shares.get(("invisible", hard))))
@@ -80,6 +81,6 @@ def _speed(figures: Mapping[str, Any]) -> list[Goal]:
         goal("embedding at 720p, frames a second of one core", ">= 100", figures.get("embed fps 720p")),
         goal("reading 5 s of 480p, mark there, s", "<= 2", figures.get("read there s")),
         goal("reading 5 s of 480p, no mark, s", "<= 4", figures.get("read absent s")),
-        goal("memory, ten times the length over one, MB", "<= 32", figures.get("memory MB")),
+        goal("memory, 50 s of clip over 10 s, MB", "<= 32", figures.get("memory MB")),
         goal("first reading over the second, s", "<= 0.2", figures.get("first s")),
     ]

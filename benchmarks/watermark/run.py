@@ -39,7 +39,7 @@ SECTIONS: dict[str, tuple[Attack, ...]] = {
     "security": (),
 }
 """Attacks by section; the probes of `security` are no attacks of the suite."""
-_BATCH = 12
+_BATCH = 6
 """Attacks done with one marked clip at a time: what is lost at most where a run is broken off."""
 
 
@@ -168,6 +168,7 @@ def cells(job: Job) -> list[Cell]:
             cell["outcome"] = of.read(attacked, size, payload)
             cell["read ms"] = 1000 * (time.process_time() - begun)
             cell["read frames"] = len(attacked)
+            cell["resized"] = attacked.shape[1:3] != marked.rgb.shape[1:3]
         made.append(cell)
     return made
 
