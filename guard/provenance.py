@@ -12,7 +12,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from detectors import Claim, Evidence, EvidenceType, Outcome, Strength, Subject
+from detectors import Claim, Evidence, EvidenceType, Outcome, Segment, Strength, Subject
 from guard.fingerprints import Fingerprint, Match, compare
 from guard.marks import ALGORITHM, Reading
 
@@ -137,7 +137,10 @@ class OwnMark:
     types = (EvidenceType.WATERMARK,)
 
     def examine(self, subject: Subject) -> list[Evidence]:
-        """One piece of evidence from the reading; the payload counts only if the fingerprint confirms it."""
+        """One piece of evidence for each payload, or one that there is none.
+
+        A payload counts only if it names a release and the fingerprint confirms the pictures.
+        """
         reading = self.reading
         if reading is None:
             return [
@@ -165,22 +168,21 @@ class OwnMark:
                     "A watermark of this service is present, but too damaged to say which release it belongs to.",
                     "Ein Wasserzeichen dieses Dienstes ist vorhanden, aber zu beschädigt, um es einer Freigabe"
                     " zuzuordnen.",
+                    _segments(reading, None),
                 )
             ]
-        release = self.registry.by_payload(reading.payload)
-        if release is None:
-            return [
-                self._evidence(
-                    Claim.OWN_MARK_UNRESOLVED,
-                    {},
-                    "A watermark of this service was read, but no release with its identifier is known.",
-                    "Ein Wasserzeichen dieses Dienstes wurde gelesen, aber zu seiner Kennung ist keine Freigabe"
-                    " bekannt.",
-                )
-            ]
-        return [self._resolved(release)]
+        return [self._read(payload, _segments(reading, payload)) for payload in reading.payloads]
 
-    def _resolved(self, release: Recorded) -> Evidence:
+    def _read(self, payload: bytes, segments: tuple[Segment, ...]) -> Evidence:
+        release = self.registry.by_payload(payload)
+        if release is None:
+            return self._evidence(
+                Claim.OWN_MARK_UNRESOLVED,
+                {},
+                "A watermark of this service was read, but no release with its identifier is known.",
+                "Ein Wasserzeichen dieses Dienstes wurde gelesen, aber zu seiner Kennung ist keine Freigabe bekannt.",
+                segments,
+            )
         if self.fingerprint is None:
             match = None
         else:
@@ -192,20 +194,32 @@ class OwnMark:
                 details,
                 "The watermark names a release of this service, and the pictures match it.",
                 "Das Wasserzeichen nennt eine Freigabe dieses Dienstes, und die Bilder stimmen damit überein.",
+                segments,
             )
         return self._evidence(
             Claim.OWN_MARK_COPIED,
             details,
             "The watermark names a release of this service, but the pictures are not that release's.",
             "Das Wasserzeichen nennt eine Freigabe dieses Dienstes, aber die Bilder gehören nicht zu ihr.",
+            segments,
         )
 
-    def _evidence(self, claim: Claim | None, details: dict[str, JsonValue], en: str, de: str) -> Evidence:
+    def _evidence(
+        self,
+        claim: Claim | None,
+        details: dict[str, JsonValue],
+        en: str,
+        de: str,
+        segments: tuple[Segment, ...] = (),
+    ) -> Evidence:
         figures: dict[str, JsonValue] = {}
         outcome = Outcome.UNAVAILABLE
         if self.reading is not None:
             figures = {"p_value": self.reading.p_value, "frames": self.reading.frames}
             outcome = Outcome.NOT_DETECTED if claim is None else Outcome.DETECTED
+        if segments:
+            en += " It is in a part of the clip only."
+            de += " Es steckt nur in einem Teil des Clips."
         return Evidence(
             type=EvidenceType.WATERMARK,
             detector=self.id,
@@ -215,7 +229,19 @@ class OwnMark:
             claim=claim,
             summary={"en": en, "de": de},
             details={"algorithm": ALGORITHM, **figures, **details},
+            segments=segments,
         )
+
+
+def _segments(reading: Reading, payload: bytes | None) -> tuple[Segment, ...]:
+    """Where a payload (or, for None, an unreadable mark) is; empty if it is everywhere or nowhere in particular."""
+    status = "unreadable" if payload is None else "read"
+    found = [s for s in reading.timeline if (s.status, s.payload) == (status, payload)]
+    if len(found) == len(reading.timeline):
+        return ()
+    return tuple(
+        Segment(track="visual", start_ms=round(1000 * s.start), end_ms=round(1000 * s.end)) for s in found
+    )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from guard.cli import (
     audit,
     generate,
     keys,
+    mark,
     models,
     people,
     policy,
@@ -45,6 +46,7 @@ app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
 app.add_typer(keys.keys_app, name="keys")
+app.add_typer(mark.app, name="mark")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(train.app, name="train")

@@ -21,6 +21,8 @@ _WORDS = {
         "inconclusive": "inconclusive",
         "unavailable": "unavailable",
         "error": "not completed",
+        "visual": "picture, {start} s to {end} s",
+        "audio": "sound, {start} s to {end} s",
     },
     "de": {
         "verdict": "Ergebnis",
@@ -34,6 +36,8 @@ _WORDS = {
         "inconclusive": "unklar",
         "unavailable": "nicht verfügbar",
         "error": "nicht abgeschlossen",
+        "visual": "Bild, {start} s bis {end} s",
+        "audio": "Ton, {start} s bis {end} s",
     },
 }
 
@@ -55,8 +59,18 @@ def print_verdict(console: Console, verdict: dict[str, Any], language: Language)
     for item in verdict["evidence"]:
         outcome = words[item["outcome"]]
         console.print(f"  {item['type']:<16} {outcome:<14} {item['summary'][language]}", markup=False)
+        for segment in item.get("segments", ()):
+            place = words[segment["track"]].format(
+                start=_seconds(segment["start_ms"], language), end=_seconds(segment["end_ms"], language)
+            )
+            console.print(f"  {'':<31} {place}", markup=False)
     for part in ("notes", "limits"):
         if verdict[part].get(language):
             console.print(f"{words[part]}:")
             for sentence in verdict[part][language]:
                 console.print(f"  - {sentence}", markup=False)
+
+
+def _seconds(milliseconds: int, language: Language) -> str:
+    text = f"{milliseconds / 1000:.1f}"
+    return text.replace(".", ",") if language == "de" else text

@@ -20,6 +20,10 @@ _DITHER_MSE = 1 / 6
 _SMOOTHING = 0.8
 _MARGIN = 0.995
 _ATTEMPTS = 4
+_NOISE = 1.0
+"""Local standard deviation up to which an area counts as flat."""
+_MOST_GROWTH = 3.0
+_NO_TEXTURE = 1e-3
 
 
 class Embedder:
@@ -60,7 +64,7 @@ class Embedder:
         self._dither = _dither(width, height)
         self._counter_dither = -self._dither
         self._target_mse = 255.0**2 / 10 ** (self.preset.psnr / 10)
-        self._gain: float | None = None
+        self._followed: tuple[float, float] | None = None
         self._correction = 1.0
 
     def __call__(self, frames: Frames) -> Frames:
@@ -89,12 +93,11 @@ class Embedder:
         return marked
 
     def _mark(self, frame: Frames, out: Frames) -> None:
-        mask = self._mask(frame)
-        power = float(cv2.mean(cv2.multiply(mask, mask))[0])
-        allowed = max(self._target_mse * _MARGIN - _DITHER_MSE, 0.0) / (power * self._correction)
-        wanted = min(self.preset.flat, math.sqrt(allowed))
-        self._gain = wanted if self._gain is None else _SMOOTHING * self._gain + (1 - _SMOOTHING) * wanted
-        gain = min(self._gain, wanted)
+        texture = self._texture(frame)
+        allowed = max(self._target_mse * _MARGIN - _DITHER_MSE, 0.0) / self._correction
+        gain, growth = self._smooth(*self._wanted(texture, allowed))
+        mask = 1 + np.float32(growth) * texture
+        power = _mean_square(mask)
         for attempt in range(_ATTEMPTS):
             up, down, mse = self._change(mask, gain)
             if attempt == 0:
@@ -106,16 +109,43 @@ class Embedder:
         cv2.add(frame, cv2.merge([up, up, up]), dst=out)
         cv2.subtract(out, cv2.merge([down, down, down]), dst=out)
 
-    def _mask(self, frame: Frames) -> Plane:
-        """Relative strength, (canonical height, canonical width) float32, one where the picture is flat."""
+    def _wanted(self, texture: Plane, allowed: float) -> tuple[float, float]:
+        """Strength in flat areas, and how much faster than the preset says it grows with texture.
+
+        Where the cap on flat areas holds the mark back, texture takes what the PSNR still allows.
+        """
+        mean, square = float(cv2.mean(texture)[0]), _mean_square(texture)
+        gain = math.sqrt(allowed / (1 + 2 * mean + square))
+        if gain <= self.preset.flat or square < _NO_TEXTURE:
+            return min(gain, self.preset.flat), 1.0
+        # the growth g at which flat**2 (1 + 2 g mean + g**2 square) is what is allowed
+        beyond = allowed / self.preset.flat**2 - 1
+        growth = (math.sqrt(mean * mean + square * beyond) - mean) / square
+        return self.preset.flat, min(growth, _MOST_GROWTH)
+
+    def _smooth(self, gain: float, growth: float) -> tuple[float, float]:
+        """Follow slowly to more, at once to less."""
+        before = self._followed or (gain, growth)
+        slow = [
+            _SMOOTHING * old + (1 - _SMOOTHING) * new for old, new in zip(before, (gain, growth), strict=True)
+        ]
+        self._followed = (slow[0], slow[1])
+        return min(slow[0], gain), min(slow[1], growth)
+
+    def _texture(self, frame: Frames) -> Plane:
+        """How much stronger than in a flat area the mark may be, (canonical height, canonical width) float32.
+
+        Zero where the picture is flat; of a preset's slope and ceiling.
+        """
         plane = luma(frame, *self._canonical)
         mean = cv2.blur(plane, (7, 7))
         variance = cv2.blur(cv2.multiply(plane, plane), (7, 7)) - cv2.multiply(mean, mean)
         deviation = cv2.sqrt(np.maximum(variance, 0))
         # an edge raises the deviation of the flat area beside it, where the mark would show: erode first
         texture = cv2.blur(cv2.erode(deviation, np.ones((5, 5), np.uint8)), (7, 7))
-        mask = np.minimum(1 + self.preset.slope * texture, self.preset.ceiling)
-        return np.asarray(mask, dtype=np.float32)
+        # a camera's noise on a plain wall is no texture
+        texture = self.preset.slope * np.maximum(texture - _NOISE, 0)
+        return np.asarray(np.minimum(texture, self.preset.ceiling - 1), dtype=np.float32)
 
     def _change(self, mask: Plane, gain: float) -> tuple[Frames, Frames, float]:
         """What every channel gains and loses, two (height, width) uint8 planes, and their mean square."""
@@ -150,6 +180,10 @@ def embed(
         if embedder is None:
             embedder = Embedder(key, payload, chunk.frames.shape[2], chunk.frames.shape[1], preset)
         yield embedder(chunk.frames)
+
+
+def _mean_square(plane: Plane) -> float:
+    return float(cv2.mean(cv2.multiply(plane, plane))[0])
 
 
 def _pattern(tile: npt.NDArray[np.float32], size: tuple[int, int], canonical: tuple[int, int]) -> Plane:

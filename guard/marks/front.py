@@ -16,6 +16,7 @@ MAX_LONG_SIDE = 4 * CANONICAL
 MIN_SIDE = 48
 """Shortest side of a frame in pixels that is worth looking at."""
 _CLIP = 2.5
+_CLIP_OF_SUM = 3.0
 _BAR_RANGE = 10
 _LEAST_BAR = 0.03
 _LEAST_PICTURE = 0.2
@@ -99,25 +100,34 @@ class Residuals:
                 cv2.resize(plane[top:bottom, left:right], (width, height), interpolation=cv2.INTER_CUBIC),
                 np.uint8,
             )
+        luma = plane.astype(np.float32)
+        # what a smoothing that keeps edges leaves over: the mark, and of the picture much less than of its edges
+        fine = cv2.subtract(luma, cv2.bilateralFilter(luma, 5, 12, 3))
         below, beside = self._padded[0] - height, self._padded[1] - width
-        padded = cv2.copyMakeBorder(plane.astype(np.float32), 0, below, 0, beside, cv2.BORDER_REFLECT_101)
+        padded = cv2.copyMakeBorder(fine, 0, below, 0, beside, cv2.BORDER_REFLECT_101)
         spectrum = cv2.mulSpectrums(cv2.dft(padded), self._filter, 0)
         band = cv2.dft(spectrum, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
-        return _normalised(np.ascontiguousarray(band[:height, :width]), 0.5)
+        band = np.ascontiguousarray(band[:height, :width])
+        return np.asarray(
+            np.clip(cv2.divide(band, _deviation(band, 9) + 0.1), -_CLIP, _CLIP), dtype=np.float32
+        )
 
 
 def even(total: Plane) -> Plane:
-    """A sum of residuals, locally normalised once more.
+    """A sum of residuals, weighted by how quiet each place is in it.
 
     What moves averages out and what stands still adds up, so that parts of a picture that were equally loud in
     every frame are no longer so in their sum.
     """
-    return _normalised(np.asarray(total / (total.std() + 1e-9), np.float32), 0.1)
+    total = np.asarray(total / (total.std() + 1e-9), np.float32)
+    weighted = total / (_deviation(total, 13) + 0.3) ** 2
+    weighted /= np.sqrt(np.mean(weighted**2)) + 1e-9
+    return np.asarray(np.clip(weighted, -_CLIP_OF_SUM, _CLIP_OF_SUM), dtype=np.float32)
 
 
-def _normalised(plane: Plane, floor: float) -> Plane:
-    deviation = cv2.sqrt(cv2.blur(cv2.multiply(plane, plane), (9, 9))) + floor
-    return np.asarray(np.clip(cv2.divide(plane, deviation), -_CLIP, _CLIP), dtype=np.float32)
+def _deviation(plane: Plane, side: int) -> Plane:
+    """Local root mean square over squares of so many pixels."""
+    return np.asarray(cv2.sqrt(cv2.blur(cv2.multiply(plane, plane), (side, side))), np.float32)
 
 
 def picture_area(planes: Sequence[Frames]) -> Area | None:

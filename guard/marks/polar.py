@@ -76,12 +76,6 @@ def _transform(words: Bits) -> Bits:
     return block
 
 
-@functools.cache
-def _bit_reversed() -> npt.NDArray[np.int64]:
-    stages = LENGTH.bit_length() - 1
-    return np.array([int(f"{i:0{stages}b}"[::-1], 2) for i in range(LENGTH)])
-
-
 def check_word(key: MarkKey, payload: bytes) -> bytes:
     """The 5 check bytes that go with a payload of 8 bytes under ``key``."""
     return key.derive("check", payload)[: CHECK_BITS // 8]
@@ -100,7 +94,7 @@ def encode(key: MarkKey, payload: bytes) -> Bits:
     information, _ = _information_set()
     word = np.zeros(LENGTH, dtype=np.uint8)
     word[information] = np.unpackbits(np.frombuffer(payload + check_word(key, payload), dtype=np.uint8))
-    return _transform(word)[_bit_reversed()]
+    return _transform(word)
 
 
 def decode(key: MarkKey, llr: Soft) -> list[bytes | None]:
@@ -132,7 +126,7 @@ def decode_lists(llr: Soft) -> tuple[Bits, Soft]:
         (n, 32, 512) input words and their (n, 32) penalties; lower is more likely.
     """
     decoder = _ListDecoder(len(llr))
-    outputs, _ = decoder.node(np.asarray(llr, np.float32)[:, None, _bit_reversed()], 0)
+    outputs, _ = decoder.node(np.asarray(llr, np.float32)[:, None], 0)
     return _transform(outputs), decoder.penalty
 
 

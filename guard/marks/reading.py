@@ -53,6 +53,14 @@ class Reading:
     geometry: tuple[float, ...] | None
     timeline: tuple[Stretch, ...]
 
+    @property
+    def payloads(self) -> tuple[bytes, ...]:
+        """All payloads of the clip, the longest-lasting one first."""
+        if self.payload is None:
+            return ()
+        others = (stretch.payload for stretch in self.timeline if stretch.payload is not None)
+        return tuple(dict.fromkeys((self.payload, *others)))
+
     def to_json(self) -> dict[str, Any]:
         """The reading in JSON's types; payloads in hexadecimal."""
         return {

@@ -147,7 +147,9 @@ def test_a_marked_part_of_an_unmarked_clip_is_found(
     assert found == [("absent", 0, 2), ("read", 2, 4), ("absent", 4, 8)]
 
 
-def test_a_clip_of_one_piece_has_one_stretch(marked: Frames, textured_clip: Frames, read_frames: Read) -> None:
+def test_a_clip_of_one_piece_has_one_stretch(
+    marked: Frames, textured_clip: Frames, read_frames: Read
+) -> None:
     for clip, status in ((marked, "read"), (textured_clip, "absent")):
         (stretch,) = read_frames(clip).timeline
         assert (stretch.start, stretch.status) == (0.0, status)

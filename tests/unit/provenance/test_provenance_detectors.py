@@ -11,7 +11,7 @@ import pytest
 
 from detectors import Claim, Outcome, Strength, Subject, VerdictName, decide, examine
 from guard.fingerprints import Fingerprint, FrameHash, Match, compare
-from guard.marks import Reading
+from guard.marks import Reading, Stretch
 from guard.provenance import ExactRelease, OwnFingerprint, OwnMark, Recorded
 
 SHA = "ab" * 32
@@ -57,9 +57,11 @@ class Away(OneRelease):
     by_payload = nearest = by_digest  # type: ignore[assignment]
 
 
-READ = Reading("read", PAYLOAD, "mark-1", 1e-12, 24, (1.0, 0.0, 0.0, 1.0))
-UNREADABLE = Reading("unreadable", None, "mark-1", 1e-9, 24, (1.0, 0.0, 0.0, 1.0))
-ABSENT = Reading("absent", None, None, 0.4, 24, None)
+READ = Reading(
+    "read", PAYLOAD, "mark-1", 1e-12, 24, (1.0, 0.0, 0.0, 1.0), (Stretch(0.0, 1.0, "read", PAYLOAD),)
+)
+UNREADABLE = Reading("unreadable", None, "mark-1", 1e-9, 24, (1.0, 0.0, 0.0, 1.0), ())
+ABSENT = Reading("absent", None, None, 0.4, 24, None, ())
 REVOKED = OneRelease(replace(OURS, revoked=True))
 
 
@@ -90,7 +92,7 @@ def test_the_exact_file(registry: OneRelease, sha256: str, claim: Claim | None) 
         (READ, pictures(2), Claim.OWN_MARK_COPIED),  # a mark lifted from one clip and put into another
         (READ, None, Claim.OWN_MARK_COPIED),
         (READ, Fingerprint(()), Claim.OWN_MARK_COPIED),
-        (replace(READ, payload=bytes(range(8))), pictures(1), Claim.OWN_MARK_UNRESOLVED),
+        (replace(READ, payload=bytes(range(8)), timeline=()), pictures(1), Claim.OWN_MARK_UNRESOLVED),
         (UNREADABLE, pictures(1), Claim.OWN_MARK_UNREADABLE),
         (ABSENT, pictures(1), None),
     ],
@@ -103,6 +105,32 @@ def test_the_mark_counts_only_with_the_pictures_it_names(
     assert found.outcome is (Outcome.NOT_DETECTED if claim is None else Outcome.DETECTED)
     assert found.details["p_value"] == reading.p_value
     assert PAYLOAD.hex() not in found.model_dump_json()
+
+
+def test_where_the_mark_is_and_every_payload_is_said() -> None:
+    unknown = bytes(range(8))
+    timeline = (
+        Stretch(0.0, 2.0, "read", PAYLOAD),
+        Stretch(2.0, 3.0, "absent", None),
+        Stretch(3.0, 4.5, "read", unknown),
+        Stretch(4.5, 5.0, "read", PAYLOAD),
+    )
+    ours, other = OwnMark(OneRelease(), replace(READ, timeline=timeline), pictures(1)).examine(subject())
+    assert (ours.claim, other.claim) == (Claim.OWN_MARK_RESOLVED, Claim.OWN_MARK_UNRESOLVED)
+    assert [(s.start_ms, s.end_ms) for s in ours.segments] == [(0, 2000), (4500, 5000)]
+    assert [(s.start_ms, s.end_ms) for s in other.segments] == [(3000, 4500)]
+    for found in (ours, other):
+        assert "a part of the clip" in found.summary["en"]
+        assert "einem Teil des Clips" in found.summary["de"]
+    (whole,) = OwnMark(OneRelease(), READ, pictures(1)).examine(subject())
+    assert whole.segments == ()
+    assert "part" not in whole.summary["en"]
+
+
+def test_an_unreadable_mark_is_located_too() -> None:
+    timeline = (Stretch(0.0, 2.0, "absent", None), Stretch(2.0, 3.0, "unreadable", None))
+    (found,) = OwnMark(OneRelease(), replace(UNREADABLE, timeline=timeline), None).examine(subject())
+    assert [(s.start_ms, s.end_ms) for s in found.segments] == [(2000, 3000)]
 
 
 def test_without_pictures_the_mark_is_said_to_be_unavailable() -> None:
