@@ -222,6 +222,8 @@ def open_installation(settings: Settings) -> Installation:
         inspector=Inspector(
             trust=lambda: Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists),
             mark_keys=mark_keys,
+            mark_codec=settings.mark.codec,
+            mark_weights=settings.mark.weights,
             limits=Limits(
                 seconds=settings.uploads.timeout_seconds,
                 cpu_seconds=max(Limits.cpu_seconds, settings.uploads.timeout_seconds),
@@ -231,6 +233,7 @@ def open_installation(settings: Settings) -> Installation:
         ),
         work=paths.work,
         training_mining=_mining(settings.training_mining),
+        mark_codec=codec(settings.mark.codec, settings.mark.weights),
         mark_preset=settings.mark.preset,
         encoding=Encoding(encoder.name, encoder.crf, encoder.preset, encoder.threads),
         model_aliases=settings.model_aliases,

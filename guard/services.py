@@ -13,6 +13,7 @@ from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Log
 from guard.marks import MarkKey
+from guard.marks.codecs import Codec
 from guard.media.writing import Encoder
 from guard.pipeline.errors import PipelineError
 from guard.registry import StoredRegistry
@@ -48,6 +49,7 @@ class Services:
         inspector: how files are read back.
         work: folder of jobs under way.
         training_mining: entries of the manifest's training and mining assertion.
+        mark_codec: what marks new clips.
         mark_preset: strength of the first attempt at a watermark.
         encoding: of the finished file.
         model_aliases: names that clients ask for, and the models that serve them.
@@ -67,6 +69,7 @@ class Services:
     inspector: Inspector
     work: Path
     training_mining: Mapping[str, Use]
+    mark_codec: Codec
     mark_preset: str
     encoding: Encoding
     model_aliases: Mapping[str, str]
