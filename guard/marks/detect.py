@@ -118,19 +118,21 @@ class Clip:
         candidates = []
         for place in places:
             values = line_values(scenes[place.view], place.geometry)
+            tries = []
             for key in self._keys:
-                lines = lattice(key)
-                alignments = align(values, lines, bounds.ALIGNMENTS)
+                alignments = align(values, lattice(key), bounds.ALIGNMENTS)
                 p = bounds.presence_p_value(
                     alignments[0].score, keys=len(self._keys), whole=whole, identity=place.identity
                 )
                 candidates.append(Found(key, place, alignments[0], p))
-                self.decodings += len(alignments)
-                soft = np.stack([soft_bits(values, lines, alignment) for alignment in alignments])
-                for alignment, payload in zip(alignments, polar.decode(key, soft), strict=True):
-                    if payload is not None:
-                        p = bounds.false_payload_bound(self.decodings)
-                        return [Found(key, place, alignment, p, payload)]
+                tries += [(key, alignment) for alignment in alignments]
+            self.decodings += len(tries)
+            soft = np.stack([soft_bits(values, lattice(key), alignment) for key, alignment in tries])
+            payloads = polar.decode([key for key, _ in tries], soft)
+            for (key, alignment), payload in zip(tries, payloads, strict=True):
+                if payload is not None:
+                    p = bounds.false_payload_bound(self.decodings)
+                    return [Found(key, place, alignment, p, payload)]
         return sorted(candidates, key=lambda found: -found.alignment.score)
 
 

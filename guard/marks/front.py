@@ -107,10 +107,9 @@ class Residuals:
         padded = cv2.copyMakeBorder(fine, 0, below, 0, beside, cv2.BORDER_REFLECT_101)
         spectrum = cv2.mulSpectrums(cv2.dft(padded), self._filter, 0)
         band = cv2.dft(spectrum, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT)
-        band = np.ascontiguousarray(band[:height, :width])
-        return np.asarray(
-            np.clip(cv2.divide(band, _deviation(band, 9) + 0.1), -_CLIP, _CLIP), dtype=np.float32
-        )
+        inner: Plane = np.asarray(np.ascontiguousarray(band[:height, :width]), np.float32)
+        quiet = cv2.divide(inner, _deviation(inner, 9) + 0.1)
+        return np.asarray(np.clip(quiet, -_CLIP, _CLIP), dtype=np.float32)
 
 
 def even(total: Plane) -> Plane:
@@ -119,8 +118,8 @@ def even(total: Plane) -> Plane:
     What moves averages out and what stands still adds up, so that parts of a picture that were equally loud in
     every frame are no longer so in their sum.
     """
-    total = np.asarray(total / (total.std() + 1e-9), np.float32)
-    weighted = total / (_deviation(total, 13) + 0.3) ** 2
+    scaled: Plane = np.asarray(total / (total.std() + 1e-9), np.float32)
+    weighted = scaled / (_deviation(scaled, 13) + 0.3) ** 2
     weighted /= np.sqrt(np.mean(weighted**2)) + 1e-9
     return np.asarray(np.clip(weighted, -_CLIP_OF_SUM, _CLIP_OF_SUM), dtype=np.float32)
 

@@ -12,6 +12,8 @@ error pattern.
 
 import functools
 import math
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +30,7 @@ _DESIGN_SNR_DB = -3.0
 Bits = npt.NDArray[np.uint8]
 Soft = npt.NDArray[np.float32]
 _Paths = npt.NDArray[np.int64]
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 def _reliability_order(stages: int, snr_db: float) -> npt.NDArray[np.int64]:
@@ -97,11 +100,11 @@ def encode(key: MarkKey, payload: bytes) -> Bits:
     return _transform(word)
 
 
-def decode(key: MarkKey, llr: Soft) -> list[bytes | None]:
+def decode(keys: Sequence[MarkKey], llr: Soft) -> list[bytes | None]:
     """Payloads of noisy code words; ``None`` where no path of the list passes the check.
 
     Args:
-        key: Key to check with.
+        keys: Key to check each word with, n of them.
         llr: (n, 512) log likelihood ratios, positive where a zero bit is more likely. The scale of each word is
             immaterial.
     """
@@ -109,7 +112,7 @@ def decode(key: MarkKey, llr: Soft) -> list[bytes | None]:
     paths, penalties = decode_lists(llr)
     inputs = np.packbits(paths[..., information], axis=-1)
     found: list[bytes | None] = []
-    for words, penalty in zip(inputs, penalties, strict=True):
+    for key, words, penalty in zip(keys, inputs, penalties, strict=True):
         ranked = (words[i].tobytes() for i in np.argsort(penalty, kind="stable"))
         right = (w[:PAYLOAD_BYTES] for w in ranked if w[PAYLOAD_BYTES:] == check_word(key, w[:PAYLOAD_BYTES]))
         found.append(next(right, None))
@@ -181,6 +184,6 @@ class _ListDecoder:
         return bits, kept % paths
 
 
-def _follow(values: npt.NDArray[np.generic], origin: _Paths) -> npt.NDArray[np.generic]:
+def _follow(values: npt.NDArray[_Value], origin: _Paths) -> npt.NDArray[_Value]:
     """Each new path's (n, paths, m) values, taken over from the path that it continues."""
     return np.take_along_axis(values, origin[..., None], axis=1)

@@ -101,7 +101,8 @@ class Reading:
             raise MarkError(
                 "mark_reading_invalid", "This is not a stored mark reading; read the file again."
             ) from error
-        sound = all(_agree(part.status, part.payload) for part in (reading, *reading.timeline))
+        said = [(reading.status, reading.payload), *((part.status, part.payload) for part in reading.timeline)]
+        sound = all(_agree(*part) for part in said)
         if not sound or not 0 <= reading.p_value <= 1:
             raise MarkError(
                 "mark_reading_invalid", "This stored mark reading contradicts itself; read the file again."

@@ -60,7 +60,7 @@ def line_values(of: Scene, geometry: Floats) -> Complex:
     at = (2 * LINES[:, 1] % FOLD, 2 * LINES[:, 0] % FOLD)
     fx, fy = frequencies(geometry[None])
     inside = (np.abs(fx[0]) < BAND_EDGE) & (np.abs(fy[0]) < BAND_EDGE)
-    value = np.where(inside, spectrum[at] / noise[at], 0)
+    value: Complex = np.where(inside, spectrum[at] / noise[at], 0).astype(np.complex128)
     size = np.abs(value)
     result: Complex = value * (np.minimum(size, 4.0) / np.maximum(size, 1e-9))
     return result
@@ -77,9 +77,10 @@ def _folded(plane: Plane, geometry: Floats) -> Plane:
         size = np.ceil(corners.max(axis=1) - low).astype(int) + 1
         shrinks = math.sqrt(abs(a * d - b * c))
         if shrinks < _SMOOTHED_BELOW:
-            plane = cv2.GaussianBlur(plane, (0, 0), 0.35 / shrinks)
+            plane = np.asarray(cv2.GaussianBlur(plane, (0, 0), 0.35 / shrinks), np.float32)
         matrix = np.column_stack([back, -low])
-        plane = cv2.warpAffine(plane, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_CUBIC)
+        warped = cv2.warpAffine(plane, matrix, (int(size[0]), int(size[1])), flags=cv2.INTER_CUBIC)
+        plane = np.asarray(warped, np.float32)
     rows, columns = (-side % FOLD for side in plane.shape)
     padded = np.pad(plane, ((0, rows), (0, columns)))
     tiles = padded.reshape(padded.shape[0] // FOLD, FOLD, -1, FOLD)

@@ -15,7 +15,7 @@ def noisy(code: np.ndarray, snr_db: float, rng: np.random.Generator) -> np.ndarr
 
 
 def decode(key: MarkKey, llr: np.ndarray) -> bytes | None:
-    (payload,) = polar.decode(key, llr[None])
+    (payload,) = polar.decode([key], llr[None])
     return payload
 
 
@@ -54,7 +54,7 @@ def test_words_are_decoded_together_as_they_are_alone(key: MarkKey) -> None:
     rng = np.random.default_rng(4)
     payloads = [rng.bytes(8) for _ in range(12)]
     llr = np.stack([noisy(polar.encode(key, payload), -4.0, rng) for payload in payloads])
-    together = polar.decode(key, llr)
+    together = polar.decode([key] * len(llr), llr)
     assert together == [decode(key, word) for word in llr]
     assert together.count(None) < 12
 
