@@ -22,6 +22,7 @@ from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
 from guard.ledger.tables import entries
+from guard.marks.codecs import codec
 from guard.media import ReadLimits
 from guard.media.sandbox import Limits
 from guard.pipeline.engine import Engine

@@ -160,7 +160,7 @@ def _coded() -> Contestant:
         for pictures in _sizes(frames, size):
             reader = dwt.Svd([], polar.LENGTH)
             total = np.sum([dwt.soft(reader, _bgr(picture)) for picture in pictures], axis=0)
-            (found,) = polar.decode(KEY, total.astype(np.float32)[None])
+            (found,) = polar.decode([KEY], total.astype(np.float32)[None])
             if found is not None:
                 return "exact" if found == payload else "wrong"
         return "absent"

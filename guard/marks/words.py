@@ -41,7 +41,7 @@ def read(key: MarkKey, soft: npt.NDArray[np.float64]) -> bytes | None:
         soft: (bits,) how surely each bit is zero (positive) or one; their common scale is immaterial.
     """
     if len(soft) >= polar.LENGTH:
-        return polar.decode(key, _folded(soft, polar.LENGTH).astype(np.float32)[None])[0]
+        return polar.decode([key], _folded(soft, polar.LENGTH).astype(np.float32)[None])[0]
     total = _folded(soft, _length(len(soft)))
     hard = (total < 0).astype(np.uint8)
     order = np.argsort(np.abs(total), kind="stable")
