@@ -1,15 +1,16 @@
 r"""How often a reading can be wrong, by construction.
 
-**A payload that is not there.** Every decoding of a file yields at most 32 words (the decoder's list), and each is
+**A payload that is not there.** Every decoding of a file yields 32 words (the decoder's list), and each is
 accepted only if its 40 check bits equal the truncated HMAC of its payload. The subkey of the check is independent of
 everything that comes before it, so whatever the pictures are, a word that the key's owner did not embed passes with
 probability 2**-40. Hence, for a file,
 
     P(false payload) <= keys x segments x geometries x alignments x list size x code
-                      = 3 x 30 x 20 x 8 x 32 / 2**40 = 4.2e-7.
+                      = 3 x 30 x 20 x 4 x 32 / 2**40 = 2.1e-7.
 
 A segment is a sum of frames that is decoded: the whole file, three thirds of it, and at most 26 stretches of the
-timeline. The same holds for a wrong payload in a marked file and for another key's mark.
+timeline. The whole file and its thirds get one more attempt each, with a list of 1024 at the likeliest place, which
+adds 4 x 1024 / 2**40 = 4e-9. The same holds for a wrong payload in a marked file and for another key's mark.
 
 **A presence that is not there.** For a fixed alignment the pilot score is sum |v| cos(angle) / sqrt(sum |v|**2 / 2)
 over 80 pilots. The keyed phases make the angles independent and uniform for every content, and since the mean of
@@ -30,7 +31,7 @@ and stretches that are compared, at most 30 x 26. It is asked to be at most 1e-6
 import math
 
 from guard.marks.errors import MarkError
-from guard.marks.polar import CHECK_BITS, LIST_SIZE
+from guard.marks.polar import CHECK_BITS, LIST_SIZE, LONG_LIST
 from guard.marks.search import SEARCHED
 from guard.marks.sync import ALIGNMENTS_SEARCHED
 
@@ -43,9 +44,11 @@ SEGMENTS = 1 + THIRDS + STRETCHES
 """Sums of frames that are decoded, at most: the whole file, its thirds, the stretches of its timeline."""
 GEOMETRIES = 2 + SEARCHED
 """Geometries tried for a segment, at most: the unchanged frame, the unchanged picture between bars, the search's."""
-ALIGNMENTS = 8
+ALIGNMENTS = 4
 """Alignments decoded for a segment, geometry and key."""
-FALSE_PAYLOAD_BOUND = MAX_KEYS * SEGMENTS * GEOMETRIES * ALIGNMENTS * LIST_SIZE / 2**CHECK_BITS
+MAX_WORDS = MAX_KEYS * SEGMENTS * GEOMETRIES * ALIGNMENTS * LIST_SIZE + (1 + THIRDS) * LONG_LIST
+"""Words that are checked in a file, at most."""
+FALSE_PAYLOAD_BOUND = MAX_WORDS / 2**CHECK_BITS
 """Chance that a file yields a payload nobody put there, at most."""
 PRESENCE_LEVEL = 1e-3
 """Chance that an unmarked file is called unreadable, at most."""
@@ -66,9 +69,9 @@ def check_keys(ids: list[str]) -> None:
         raise MarkError("mark_keys_invalid", "Two mark keys have the same id; give each key its own.")
 
 
-def false_payload_bound(decodings: int) -> float:
-    """Chance that so many decodings of noise yield a payload, at most."""
-    return float(min(1.0, decodings * LIST_SIZE / 2**CHECK_BITS))
+def false_payload_bound(words: int) -> float:
+    """Chance that one of so many words that nobody embedded passes the check, at most."""
+    return float(min(1.0, words / 2**CHECK_BITS))
 
 
 def presence_p_value(score: float, *, keys: int, whole: bool, identity: bool) -> float:

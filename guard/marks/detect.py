@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from guard.marks.frames import Frames, Plane
 from guard.marks.front import Residuals, even, picture_area
 from guard.marks.keys import MarkKey
 from guard.marks.lattice import TILE, Floats, lattice
-from guard.marks.search import IDENTITY, Scene, search
+from guard.marks.search import IDENTITY, Scene
 from guard.marks.sync import SYMMETRIES, Alignment, align, data_score, line_values, soft_bits
 
 _PLACES = 3
@@ -75,7 +76,14 @@ class Clip:
         if area is not None:
             views.append(Residuals((shape[0], shape[1]), area))
         self._totals = [[view.total(stretch) for stretch in stretches] for view in views]
-        self.decodings = 0
+        self._known: dict[tuple[int, int], list[Scene]] = {}
+        self.words = 0
+
+    def with_keys(self, keys: Sequence[MarkKey]) -> Clip:
+        """The same clip, to be read with other keys; what needs no key is not done again."""
+        other = copy.copy(self)
+        other._keys, other.words = keys, 0
+        return other
 
     def whole(self) -> list[Found]:
         """What the sum of all stretches shows: a decoded mark alone, or the likeliest places, best first."""
@@ -97,22 +105,27 @@ class Clip:
         """How well a stretch agrees with a mark decoded elsewhere: a score with the variance of one."""
         if found.payload is None:
             raise ValueError("only a decoded mark can be agreed with")
-        total = even(self._totals[found.place.view][number])
-        values = line_values(Scene(total), found.place.geometry)
+        of = self._scenes(number, number + 1)[found.place.view]
+        values = line_values(of, found.place.geometry)
         code = polar.encode(found.key, found.payload)
         return data_score(values, lattice(found.key), found.alignment, code)
 
     def _scenes(self, first: int, last: int) -> list[Scene]:
-        return [Scene(even(_sum(view[first:last]))) for view in self._totals]
+        if (first, last) not in self._known:
+            self._known[first, last] = [Scene(even(_sum(view[first:last]))) for view in self._totals]
+        return self._known[first, last]
 
     def _searched(self, scenes: list[Scene], *, whole: bool) -> list[Found]:
         def places() -> Iterator[Place]:
             for view in range(len(scenes)):
                 yield Place(view, IDENTITY)
-            for geometry in search(scenes[-1]):
+            for geometry in scenes[-1].geometries():
                 yield Place(len(scenes) - 1, geometry)
 
-        return self._tried(scenes, places(), whole=whole)
+        found = self._tried(scenes, places(), whole=whole)
+        if found[0].payload is None:
+            found[0] = self._once_more(scenes, found[0])
+        return found
 
     def _tried(self, scenes: list[Scene], places: Iterator[Place], *, whole: bool) -> list[Found]:
         candidates = []
@@ -126,14 +139,25 @@ class Clip:
                 )
                 candidates.append(Found(key, place, alignments[0], p))
                 tries += [(key, alignment) for alignment in alignments]
-            self.decodings += len(tries)
+            self.words += len(tries) * polar.LIST_SIZE
             soft = np.stack([soft_bits(values, lattice(key), alignment) for key, alignment in tries])
             payloads = polar.decode([key for key, _ in tries], soft)
             for (key, alignment), payload in zip(tries, payloads, strict=True):
                 if payload is not None:
-                    p = bounds.false_payload_bound(self.decodings)
+                    p = bounds.false_payload_bound(self.words)
                     return [Found(key, place, alignment, p, payload)]
-        return sorted(candidates, key=lambda found: -found.alignment.score)
+        candidates.sort(key=lambda found: -found.alignment.score)
+        return candidates
+
+    def _once_more(self, scenes: list[Scene], likeliest: Found) -> Found:
+        """The likeliest place, decoded with a long list."""
+        values = line_values(scenes[likeliest.place.view], likeliest.place.geometry)
+        soft = soft_bits(values, lattice(likeliest.key), likeliest.alignment)
+        self.words += polar.LONG_LIST
+        (payload,) = polar.decode([likeliest.key], soft[None], polar.LONG_LIST)
+        if payload is None:
+            return likeliest
+        return replace(likeliest, payload=payload, p_value=bounds.false_payload_bound(self.words))
 
 
 def _sum(totals: Sequence[Plane]) -> Plane:

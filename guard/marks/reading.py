@@ -101,7 +101,10 @@ class Reading:
             raise MarkError(
                 "mark_reading_invalid", "This is not a stored mark reading; read the file again."
             ) from error
-        said = [(reading.status, reading.payload), *((part.status, part.payload) for part in reading.timeline)]
+        said = [
+            (reading.status, reading.payload),
+            *((part.status, part.payload) for part in reading.timeline),
+        ]
         sound = all(_agree(*part) for part in said)
         if not sound or not 0 <= reading.p_value <= 1:
             raise MarkError(

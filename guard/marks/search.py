@@ -53,6 +53,18 @@ class Scene:
         h, w = total.shape
         self._centred = total - total.mean()
         self.plane = np.asarray(self._centred * (_fade(h)[:, None] * _fade(w)[None]), np.float32)
+        self._found: list[Floats] = []
+        self._searching = _search(self)
+
+    def geometries(self) -> Iterator[Floats]:
+        """At most 18 candidate geometries, (4,) each, from ever wider searches; searched for once, and when needed."""
+        for number in range(SEARCHED):
+            if number == len(self._found):
+                found = next(self._searching, None)
+                if found is None:
+                    return
+                self._found.append(found)
+            yield self._found[number]
 
     @functools.cached_property
     def power(self) -> Plane:
@@ -95,8 +107,7 @@ def frequencies(geometries: Floats) -> tuple[Floats, Floats]:
     return geometries[:, 0::2] @ _LINES.T, geometries[:, 1::2] @ _LINES.T
 
 
-def search(of: Scene) -> Iterator[Floats]:
-    """At most 18 candidate geometries, (4,) each, from ever wider searches."""
+def _search(of: Scene) -> Iterator[Floats]:
     reach = max(of.plane.shape)
     for level in LEVELS:
         grid = _grid(level)

@@ -16,8 +16,9 @@ from guard.marks.sync import align
 def test_false_payload_bound_is_below_one_in_a_million() -> None:
     assert bounds.SEGMENTS == 30
     assert bounds.GEOMETRIES == 2 + PER_LEVEL * len(LEVELS) == 20
-    assert FALSE_PAYLOAD_BOUND == MAX_KEYS * 30 * 20 * 8 * 32 / 2**40 <= 1e-6
-    assert bounds.false_payload_bound(MAX_KEYS * 30 * 20 * 8) == FALSE_PAYLOAD_BOUND
+    assert bounds.MAX_WORDS == MAX_KEYS * 30 * 20 * 4 * 32 + 4 * 1024
+    assert FALSE_PAYLOAD_BOUND == bounds.MAX_WORDS / 2**40 <= 1e-6
+    assert bounds.false_payload_bound(bounds.MAX_WORDS) == FALSE_PAYLOAD_BOUND
 
 
 @pytest.mark.parametrize("ids", [[], ["a", "b", "c", "d"], ["a", "a"]])
