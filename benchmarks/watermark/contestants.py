@@ -150,24 +150,23 @@ def _votes(name: str, codec: str) -> Contestant:
 
 def _coded() -> Contestant:
     """dwtDctSvd that carries our code word, its soft votes added up over the pictures."""
-    from guard.marks import dwt
+    from guard.marks import dwt, words
 
     def mark(frames: Frames, payload: bytes) -> Frames:
-        bits = [int(bit) for bit in polar.encode(KEY, payload)]
+        bits = words.written(KEY, payload, polar.LENGTH).tolist()
         return np.stack([_bgr(dwt.Svd(bits, len(bits)).encode(_bgr(frame))) for frame in frames])
 
     def read(frames: Frames, size: tuple[int, int], payload: bytes) -> Outcome:
         for pictures in _sizes(frames, size):
             reader = dwt.Svd([], polar.LENGTH)
             total = np.sum([dwt.soft(reader, _bgr(picture)) for picture in pictures], axis=0)
-            (found,) = polar.decode([KEY], total.astype(np.float32)[None])
-            if found is not None:
+            if (found := words.read(KEY, total)) is not None:
                 return "exact" if found == payload else "wrong"
         return "absent"
 
     name = "dwtDctSvd + code"
     # which code it is; in what order its bits are sent is immaterial here
-    code = f"{polar.LENGTH} {polar.PAYLOAD_BITS + polar.CHECK_BITS} {polar.LIST_SIZE}"
+    code = f"{polar.LENGTH} {polar.PAYLOAD_BITS + polar.CHECK_BITS} {polar.LONG_LIST}"
     return Contestant(name, _digest(name, code), 10**6, 8, mark, read)
 
 

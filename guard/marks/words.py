@@ -7,8 +7,8 @@ each held against the check. So whatever the pictures are, a payload that the ke
 
     P(false payload) <= keys x 1,024 / 2**32 = 7.2e-7 per file
 
-at most, for three keys and the shortest check of 32 bits; for the polar code, with its 32 words and 40 bits,
-8.8e-11.
+at most, for three keys and the shortest check of 32 bits; for the polar code, whose lists
+hold 32 and 1,024 words, held against all 40 bits of the check, 2.9e-9.
 """
 
 import heapq
@@ -41,7 +41,9 @@ def read(key: MarkKey, soft: npt.NDArray[np.float64]) -> bytes | None:
         soft: (bits,) how surely each bit is zero (positive) or one; their common scale is immaterial.
     """
     if len(soft) >= polar.LENGTH:
-        return polar.decode([key], _folded(soft, polar.LENGTH).astype(np.float32)[None])[0]
+        total = _folded(soft, polar.LENGTH).astype(np.float32)[None]
+        (payload,) = polar.decode([key], total)
+        return payload or polar.decode([key], total, polar.LONG_LIST)[0]
     total = _folded(soft, _length(len(soft)))
     hard = (total < 0).astype(np.uint8)
     order = np.argsort(np.abs(total), kind="stable")
@@ -57,7 +59,7 @@ def read(key: MarkKey, soft: npt.NDArray[np.float64]) -> bytes | None:
 def false_payload_bound(bits: int, keys: int) -> float:
     """Chance that a file yields a payload nobody put there, at most, for a codec of so many bits."""
     if bits >= polar.LENGTH:
-        return keys * polar.LIST_SIZE / 2.0**polar.CHECK_BITS
+        return keys * (polar.LIST_SIZE + polar.LONG_LIST) / 2.0**polar.CHECK_BITS
     return keys * GUESSES / 2.0 ** (_length(bits) - polar.PAYLOAD_BITS)
 
 
