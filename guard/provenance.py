@@ -184,12 +184,17 @@ class OwnMark:
                 "Ein Wasserzeichen dieses Dienstes wurde gelesen, aber zu seiner Kennung ist keine Freigabe bekannt.",
                 segments,
             )
-        if self.fingerprint is None:
-            match = None
-        else:
-            match = compare(self.fingerprint, self.registry.fingerprint(release.release_id))
-        details = _details(release) | ({} if match is None else _match_details(match))
-        if match is not None and match.matched:
+        details = _details(release)
+        matched = False
+        if self.fingerprint is not None:
+            recorded = self.registry.fingerprint(release.release_id)
+            match = compare(self.fingerprint, recorded)
+            details |= _match_details(match)
+            # the mark says where to look: somebody else's pictures before and after it are no objection
+            matched = match.matched or (
+                bool(segments) and compare(_within(self.fingerprint, segments), recorded).matched
+            )
+        if matched:
             return self._evidence(
                 Claim.OWN_MARK_RESOLVED,
                 details,
@@ -242,6 +247,17 @@ def _segments(reading: Reading, payload: bytes | None) -> tuple[Segment, ...]:
         return ()
     return tuple(
         Segment(track="visual", start_ms=round(1000 * s.start), end_ms=round(1000 * s.end)) for s in found
+    )
+
+
+def _within(fingerprint: Fingerprint, segments: tuple[Segment, ...]) -> Fingerprint:
+    """Those hashes whose pictures lie in one of the segments."""
+    return Fingerprint(
+        tuple(
+            item
+            for item in fingerprint.hashes
+            if any(segment.start_ms <= 1000 * item.time < segment.end_ms for segment in segments)
+        )
     )
 
 

@@ -1,9 +1,9 @@
 """How often the watermark is found where there is none: unmarked files, read with keys that marked nothing.
 
-``python -m benchmarks.watermark.false_positives --media FOLDER`` reads every video and picture below a folder with fresh
-keys, three at a time as the service does, through the whole search: bars, 18 geometries, every alignment, the long
-list. What needs no key is done once for each file. Progress is kept beside the result (``--json``), so that a run that
-was stopped goes on.
+``python -m benchmarks.watermark.false_positives --media FOLDER`` reads every video and picture below a folder with
+fresh keys, three at a time as the service does, through the whole search: bars, 18 geometries, every alignment, the
+long list. What needs no key is done once for each file. Progress is kept beside the result (``--json``), so that a run
+that was stopped goes on.
 """
 
 from __future__ import annotations

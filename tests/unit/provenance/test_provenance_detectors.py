@@ -127,6 +127,21 @@ def test_where_the_mark_is_and_every_payload_is_said() -> None:
     assert "part" not in whole.summary["en"]
 
 
+def test_pictures_are_compared_where_the_mark_is() -> None:
+    ours = tuple(replace(item, time=10.0 + item.time / 8) for item in pictures(1).hashes[:3])
+    upload = Fingerprint((*pictures(5, 10).hashes, *ours))  # ten strange seconds, then three pictures of ours
+
+    def claim(start: float) -> Claim | None:
+        end = Stretch(start, 11.0, "read", PAYLOAD)
+        reading = replace(READ, timeline=(Stretch(0.0, start, "absent", None), end))
+        (found,) = OwnMark(OneRelease(), reading, upload).examine(subject())
+        assert found.details["fraction_of_upload"] == pytest.approx(3 / 13, abs=0.001)
+        return found.claim
+
+    assert claim(10.0) is Claim.OWN_MARK_RESOLVED
+    assert claim(4.0) is Claim.OWN_MARK_COPIED  # most of what carries the mark is not the release's
+
+
 def test_an_unreadable_mark_is_located_too() -> None:
     timeline = (Stretch(0.0, 2.0, "absent", None), Stretch(2.0, 3.0, "unreadable", None))
     (found,) = OwnMark(OneRelease(), replace(UNREADABLE, timeline=timeline), None).examine(subject())
