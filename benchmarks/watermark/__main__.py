@@ -86,7 +86,11 @@ def report(cells: Sequence[Cell]) -> dict[str, Any]:
             found[section] = _security(cells)
             continue
         rows = counts.survival(cells, section)
-        part = {"survival": rows, "totals": counts.totals(cells, section), "quality": counts.quality(cells, section)}
+        part = {
+            "survival": rows,
+            "totals": counts.totals(cells, section),
+            "quality": counts.quality(cells, section),
+        }
         found[section] = {**part, "outcomes": _outcomes(cells, section)}
         for title, lines in part.items():
             show_rows(f"{section}: {title}", lines)
@@ -123,7 +127,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few rendered clips alone, under a minute")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plot", type=Path, help="draw the table of the clips here, as PNG")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)"
+    )
     parser.add_argument("--work", type=Path, default=Path("build/watermark.jsonl"), help="results so far")
     options = parser.parse_args()
     full = options.clips is not None and not options.quick

@@ -149,7 +149,7 @@ def _votes(name: str, codec: str) -> Contestant:
 
 
 def _coded() -> Contestant:
-    """dwtDctSvd that carries our code word, its soft votes added up over the pictures."""
+    """DwtDctSvd that carries our code word, its soft votes added up over the pictures."""
     from guard.marks import dwt, words
 
     def mark(frames: Frames, payload: bytes) -> Frames:
@@ -190,7 +190,9 @@ def _riva() -> Contestant:
 
     def read(frames: Frames, size: tuple[int, int], payload: bytes) -> Outcome:
         if RivaWatermark.decoder is None:
-            RivaWatermark.decoder = onnxruntime.InferenceSession(str(folder / "rivagan_decoder.onnx"), options)
+            RivaWatermark.decoder = onnxruntime.InferenceSession(
+                str(folder / "rivagan_decoder.onnx"), options
+            )
         wanted = np.array(_bits(payload), bool)
         chosen = frames[[0, len(frames) // 2]] if len(frames) > 1 else frames
         for pictures in _sizes(chosen, size)[-1:]:

@@ -85,7 +85,9 @@ def shared(cells: Sequence[Cell], first: str, second: str, *, told: bool) -> tup
     outcomes: dict[str, dict[tuple[str, str], bool]] = {first: {}, second: {}}
     for cell in cells:
         if cell["section"] == "clips" and cell["attack"] != QUALITY and cell["contestant"] in outcomes:
-            counts = cell["outcome"] == "exact" and (told or cell["contestant"] == first or not cell["resized"])
+            counts = cell["outcome"] == "exact" and (
+                told or cell["contestant"] == first or not cell["resized"]
+            )
             outcomes[cell["contestant"]][cell["clip"], cell["attack"]] = counts
     both = outcomes[first].keys() & outcomes[second].keys()
     a, b = (sum(outcomes[name][pair] for pair in both) for name in (first, second))

@@ -54,9 +54,7 @@ def _cell(draw: ImageDraw.ImageDraw, at: tuple[float, float], share: tuple[int, 
 
 
 def _colour(share: float) -> tuple[int, ...]:
-    below, above, at = (
-        (_LOW, _MIDDLE, 2 * share) if share < 0.5 else (_MIDDLE, _HIGH, 2 * share - 1)
-    )
+    below, above, at = (_LOW, _MIDDLE, 2 * share) if share < 0.5 else (_MIDDLE, _HIGH, 2 * share - 1)
     return tuple(round(a + (b - a) * at) for a, b in zip(below, above, strict=True))
 
 

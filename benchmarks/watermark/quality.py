@@ -28,9 +28,7 @@ def quality(original: Frames, marked: Frames) -> dict[str, float | None]:
     Returns:
         ``psnr`` (mean over pictures), ``psnr worst``, ``ssim``, ``vmaf`` (None where it can't be had).
     """
-    errors = [
-        float(np.mean((a.astype(np.float32) - b) ** 2)) for a, b in zip(original, marked, strict=True)
-    ]
+    errors = [float(np.mean((a.astype(np.float32) - b) ** 2)) for a, b in zip(original, marked, strict=True)]
     ratios = 10 * np.log10(255**2 / np.maximum(errors, 1e-9))
     middle = slice(max(0, len(original) // 2 - RUN // 2), len(original) // 2 + RUN // 2)
     return {

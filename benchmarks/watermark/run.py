@@ -130,7 +130,9 @@ def _open(job: Job, store: Store) -> Iterator[Job]:
 
 def _show(done: int, total: int, seconds: float, job: Job) -> None:
     left = seconds / done * (total - done)
-    line = f"{done}/{total} {100 * done // total:3d} %, {left / 60:.0f} min left: {job.contestant}, {job.clip}"
+    line = (
+        f"{done}/{total} {100 * done // total:3d} %, {left / 60:.0f} min left: {job.contestant}, {job.clip}"
+    )
     if sys.stderr.isatty():
         print(f"\r\033[K{line}", end="\n" if done == total else "", file=sys.stderr, flush=True)
     else:

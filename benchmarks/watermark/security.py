@@ -40,7 +40,7 @@ def probe(name: str, preset: str, original: Frames, stranger: Frames) -> dict[st
         had = _marked(preset, original[:SHOWN], 0)
         passed = np.stack([_notched(frame) for frame in had])
     else:
-        count = int(name.split()[-1])
+        count = int(name.rsplit(maxsplit=1)[-1])
         copies = [_marked(preset, original[:SHOWN], number) for number in range(count)]
         had = copies[0]
         passed = np.round(np.mean(copies, axis=0)).astype(np.uint8)

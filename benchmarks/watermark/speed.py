@@ -115,13 +115,17 @@ def _lengthy(talk: Connection, count: int) -> None:
 
     def marked() -> Iterator[Chunk]:
         for i in range(0, count, 10):
-            part = np.stack([ground[j % 64 : j % 64 + height, j % 64 : j % 64 + width] for j in range(i, i + 10)])
+            part = np.stack(
+                [ground[j % 64 : j % 64 + height, j % 64 : j % 64 + width] for j in range(i, i + 10)]
+            )
             yield from chunks(embedder(part))
 
     embedder(ground[None, :height, :width])
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of starting up
     marks.read(marked(), [KEY])
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    peak = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
     talk.send(int(peak.split()[1]) / 1024)
 
 

@@ -53,7 +53,10 @@ _SCREEN = (
 
 COMPRESSION = (
     Attack("none", "compression", ()),
-    *(Attack(f"H.264 CRF {crf}", "compression", (_code("h264", crf),)) for crf in (18, 23, 28, 32, 36, 40, 45)),
+    *(
+        Attack(f"H.264 CRF {crf}", "compression", (_code("h264", crf),))
+        for crf in (18, 23, 28, 32, 36, 40, 45)
+    ),
     *(Attack(f"HEVC CRF {crf}", "compression", (_code("hevc", crf),)) for crf in (28, 34)),
     *(Attack(f"VP9 CRF {crf}", "compression", (_code("vp9", crf),)) for crf in (36, 46)),
     *(Attack(f"AV1 CRF {crf}", "compression", (_code("av1", crf),)) for crf in (38, 50)),
@@ -65,7 +68,9 @@ GEOMETRY = (
     _edit("geometry", "resize 50 % and back", _scale(0.5), _BACK),
     _edit("geometry", "aspect 0.8", _filter("scale", "trunc(iw*0.8/2)*2:ih:flags=bicubic")),
     # square clips get bars at the sides
-    _edit("geometry", "letterbox 4:3", _filter("pad", "ceil(max(iw,ih*4/3)/4)*4:ceil(max(ih,iw*3/4)/4)*4:-1:-1")),
+    _edit(
+        "geometry", "letterbox 4:3", _filter("pad", "ceil(max(iw,ih*4/3)/4)*4:ceil(max(ih,iw*3/4)/4)*4:-1:-1")
+    ),
     _edit("geometry", "padded to a square", _filter("pad", "max(iw,ih):max(iw,ih):-1:-1")),
     _edit("geometry", "crop to 9:16", _filter("crop", "trunc(min(iw,ih*9/16)/2)*2:ih")),
     *(_edit("geometry", f"crop {share} %", _crop(share / 100)) for share in (90, 75, 50)),
@@ -168,7 +173,8 @@ SCENES = tuple(
 QUICK = tuple(
     attack
     for attack in SUITE
-    if attack.name in ("none", "H.264 CRF 23", "H.264 CRF 32", "resize 50 %", "crop 75 %", "rotation 5 deg", "mirror")
+    if attack.name
+    in ("none", "H.264 CRF 23", "H.264 CRF 32", "resize 50 %", "crop 75 %", "rotation 5 deg", "mirror")
 )
 """Of the clips that a quick run renders."""
 

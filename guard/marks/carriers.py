@@ -126,7 +126,9 @@ def video_seal(weights: Path | None) -> Carrier:
             found = model.detect(torch.zeros(1, 3, 256, 256))
         bits = int(found.shape[1]) - 1
     except (RuntimeError, AttributeError, IndexError) as error:
-        raise MarkError("mark_codec_invalid", f"{weights.name} is not a TorchScript Video Seal model.") from error
+        raise MarkError(
+            "mark_codec_invalid", f"{weights.name} is not a TorchScript Video Seal model."
+        ) from error
 
     def tensor(frame: Frames) -> Any:
         return torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None].float() / 255
@@ -168,9 +170,7 @@ def trust_mark(weights: Path | None) -> Carrier:
         # the package fetches anew what is not the file that it knows, and believes whatever comes
         if hashlib.md5((folder / name).read_bytes()).hexdigest() != module.MODEL_CHECKSUMS[name]:  # noqa: S324
             raise MarkError("mark_codec_invalid", f"{name} is not the file that trustmark's release names.")
-    model = module.TrustMark(
-        use_ECC=False, verbose=False, device="cpu", model_type="Q", loadRemover=False
-    )
+    model = module.TrustMark(use_ECC=False, verbose=False, device="cpu", model_type="Q", loadRemover=False)
     bits = 100
 
     def write(frame: Frames, word: Bits) -> Frames:

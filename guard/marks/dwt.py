@@ -23,9 +23,11 @@ def _module(name: str) -> ModuleType:
     package = importlib.util.find_spec("imwatermark")
     places = None if package is None else package.submodule_search_locations
     if not places or not (source := Path(places[0]) / f"{name}.py").is_file():
-        raise MarkError("mark_codec_missing", f"{name} needs a package; pip install invisible-watermark==0.2.0")
+        raise MarkError(
+            "mark_codec_missing", f"{name} needs a package; pip install invisible-watermark==0.2.0"
+        )
     spec = importlib.util.spec_from_file_location(f"_imwatermark_{name}", source)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None and spec.loader is not None  # noqa: PT018
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""Another codec in the lattice's place: what it marks is released and found again, as is what the lattice has marked."""
+"""Another codec: what it marks is released and found again, and so is what the lattice has marked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def test_a_clip_is_released_with_its_mark_and_found_by_it(house: House, tmp_path
     made = house.ended(house.submit())
     assert (made.status, made.error_message) == ("completed", None)
     release = house.release_of(made.id)
-    assert release is not None and release.mark_algorithm == ALGORITHMS["dwtDctSvd"]
+    assert release is not None
+    assert release.mark_algorithm == ALGORITHMS["dwtDctSvd"]
     (key,) = house.objects()
     copy = tmp_path / "again.mp4"
     encode(VideoFile(house.data / "objects" / key), copy, crf=23)  # no manifest is left
@@ -47,7 +48,8 @@ def test_what_the_lattice_has_marked_is_read_as_well(house: House, tmp_path: Pat
     embedder = Embedder(house.services.mark_keys[0], bytes(range(8)), 640, 360)
     encode(VideoFile(plain), tmp_path / "marked.mp4", transform=embedder)
     seen = inspect_file(house.services.inspector, tmp_path / "marked.mp4")
-    assert seen.reading is not None and seen.reading.payload == bytes(range(8))
+    assert seen.reading is not None
+    assert seen.reading.payload == bytes(range(8))
     assert seen.mark_algorithm == ALGORITHM
 
 

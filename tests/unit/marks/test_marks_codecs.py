@@ -35,7 +35,9 @@ def test_a_word_comes_back_from_as_many_bits_as_there_are(bits: int, key: MarkKe
 
 
 @pytest.mark.parametrize("bits", [96, 128, 512])
-def test_noise_and_other_keys_carry_no_payload(bits: int, key: MarkKey, other_key: MarkKey, payload: bytes) -> None:
+def test_noise_and_other_keys_carry_no_payload(
+    bits: int, key: MarkKey, other_key: MarkKey, payload: bytes
+) -> None:
     draw = np.random.default_rng(5)
     assert all(words.read(key, draw.normal(size=bits)) is None for _ in range(20))
     assert words.read(key, 1 - 2.0 * words.written(other_key, payload, bits)) is None
@@ -59,7 +61,8 @@ def test_a_clip_is_marked_and_read(name: str, key: MarkKey, payload: bytes, fram
     before = frames.copy()
     embedder = codec.embedder(key, payload, WIDTH, HEIGHT)
     marked = np.concatenate([embedder(frames[:4]), embedder(frames[4:])])
-    assert (frames == before).all() and marked.dtype == np.uint8
+    assert (frames == before).all()
+    assert marked.dtype == np.uint8
     reading = codecs.read(in_chunks(marked), [key], codec)
     assert (reading.status, reading.payload, reading.key_id) == ("read", payload, key.id)
     assert reading.p_value <= 1e-6
@@ -69,7 +72,9 @@ def test_a_clip_is_marked_and_read(name: str, key: MarkKey, payload: bytes, fram
     assert plain == type(plain).from_json(plain.to_json())
 
 
-def test_other_keys_and_retired_ones(key: MarkKey, other_key: MarkKey, payload: bytes, frames: Frames) -> None:
+def test_other_keys_and_retired_ones(
+    key: MarkKey, other_key: MarkKey, payload: bytes, frames: Frames
+) -> None:
     codec = codecs.codec("dwtDctSvd")
     marked = codec.embedder(key, payload, WIDTH, HEIGHT)(frames)
     assert codecs.read(in_chunks(marked), [other_key], codec).status == "absent"
@@ -181,7 +186,8 @@ class Trust:
         assert (use_ECC, device, model_type, loadRemover) == (False, "cpu", "Q", False)
 
     def encode(self, image: Image.Image, secret: str, MODE: str) -> Image.Image:  # noqa: N803
-        assert MODE == "binary" and len(secret) == 100
+        assert MODE == "binary"
+        assert len(secret) == 100
         pixels = np.array(image)
         pixels[0, :100] = 255 * np.array([int(bit) for bit in secret])[:, None]
         return Image.fromarray(pixels)
