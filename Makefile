@@ -50,9 +50,9 @@ format: env ## bring the code into the project's form
 	.venv/bin/ruff format .
 
 bench: env ## run every benchmark, short (BENCH=options)
-	@failed=; for file in benchmarks/[a-z]*.py; do \
+	@failed=; for file in benchmarks/[a-z]*.py benchmarks/*/[_a-z]*.py; do \
 		grep -q '__name__ == "__main__"' "$$file" || continue; \
-		module=benchmarks.$$(basename "$$file" .py); \
+		module=$$(echo "$${file%.py}" | sed 's|/__main__$$||; s|/|.|g'); \
 		echo "== $$module"; \
 		$(PYTHON) -m "$$module" $(BENCH) || failed="$$failed $$module"; \
 	done; \

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 from detectors import Evidence, Subject, examine
 from detectors.declared_metadata import DeclaredMetadata
 from detectors.known_watermarks import KnownWatermarks
-from guard import fingerprints, marks
+from guard import fingerprints
 from guard.credentials import CredentialsDetector, CredentialsReport, Trust
 from guard.fingerprints import Fingerprint
-from guard.marks import MarkKey, Reading
+from guard.marks import ALGORITHM, MarkKey, Reading
+from guard.marks.codecs import DEFAULT_CODEC, Codec, codec
 from guard.marks.front import MIN_SIDE
 from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
 from guard.media.sandbox import Limits
@@ -40,6 +41,8 @@ class Inspector:
     Attributes:
         trust: gives whose signatures are believed; asked for each file, so that a new key counts at once.
         mark_keys: keys to read the watermark with; none where the service is not at hand.
+        mark_codec: what marks our clips; what the lattice has marked is read as well.
+        mark_weights: of that codec, where it needs any.
         limits: of the child process.
         reading: of what is decoded.
     """
@@ -48,6 +51,8 @@ class Inspector:
     mark_keys: tuple[MarkKey, ...] = field(repr=False)
     limits: Limits
     reading: ReadLimits
+    mark_codec: str = DEFAULT_CODEC
+    mark_weights: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Inspection:
         info: of the clip or picture.
         credentials: the C2PA report, or None if its detector failed.
         reading: of our watermark; None without keys or pictures.
+        mark_algorithm: of the codec that the reading is of.
         fingerprint: of the pictures; None without pictures.
         evidence: of the detectors that need nothing of ours.
     """
@@ -69,6 +75,7 @@ class Inspection:
     info: ClipInfo
     credentials: CredentialsReport | None
     reading: Reading | None
+    mark_algorithm: str
     fingerprint: Fingerprint | None
     evidence: tuple[Evidence, ...]
 
@@ -95,9 +102,11 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
             "trust": inspector.trust().model_dump(mode="json"),
             "limits": asdict(inspector.reading),
             "foreign": foreign,
+            "codec": inspector.mark_codec,
+            "weights": None if inspector.mark_weights is None else str(inspector.mark_weights.absolute()),
         },
         limits=inspector.limits,
-        readable=[path],
+        readable=[path, *([] if inspector.mark_weights is None else [inspector.mark_weights])],
         secrets={_SECRET: ",".join(f"{key.id}:{key.secret.hex()}" for key in inspector.mark_keys)},
     )
     reading, fingerprint, credentials = answer["reading"], answer["fingerprint"], answer["credentials"]
@@ -107,6 +116,7 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
         info=ClipInfo.from_json(answer["info"]),
         credentials=None if credentials is None else CredentialsReport.model_validate(credentials),
         reading=None if reading is None else Reading.from_json(reading),
+        mark_algorithm=answer["mark_algorithm"],
         fingerprint=None if fingerprint is None else Fingerprint.from_json(fingerprint),
         evidence=tuple(Evidence.model_validate(item) for item in answer["evidence"]),
     )
@@ -145,21 +155,36 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     lot = random.SystemRandom() if arguments["foreign"] else random.Random(0)  # noqa: S311 - the latter is no secret
     most = _UPLOAD if arguments["foreign"] else _OURS
     lasts = 0.0 if arguments["foreign"] else media.info.duration
-    reading, fingerprint = _look(media, keys, most, lot, lasts) if pictures else (None, None)
+    codecs = _codecs(arguments["codec"], arguments["weights"]) if keys else []
+    reading, algorithm, fingerprint = None, ALGORITHM, None
+    if pictures:
+        reading, algorithm, fingerprint = _look(media, keys, codecs, most, lot, lasts)
     report = credentials.last_report
     return {
         "info": media.info.to_json(),
         "credentials": None if report is None else report.model_dump(mode="json"),
         "reading": None if reading is None else reading.to_json(),
+        "mark_algorithm": algorithm,
         "fingerprint": None if fingerprint is None else fingerprint.to_json(),
         "evidence": [item.model_dump(mode="json") for item in evidence],
     }
 
 
+def _codecs(name: str, weights: str | None) -> list[Codec]:
+    """What our files may be marked with: what marks them now, and the lattice."""
+    chosen = codec(name, None if weights is None else Path(weights))
+    return [chosen] if name == DEFAULT_CODEC else [chosen, codec()]
+
+
 def _look(
-    media: VideoFile, keys: str, most: tuple[int, int], lot: random.Random, lasts: float
-) -> tuple[Reading | None, Fingerprint]:
-    """Watermark and fingerprint, from one pass over the pictures and from different ones of them.
+    media: VideoFile,
+    keys: str,
+    codecs: Sequence[Codec],
+    most: tuple[int, int],
+    lot: random.Random,
+    lasts: float,
+) -> tuple[Reading | None, str, Fingerprint]:
+    """Watermark, its algorithm and fingerprint, from one pass over the pictures and from different ones of them.
 
     Args:
         lasts: how long the clip is, in seconds, where that can be believed; 0 otherwise.
@@ -173,7 +198,10 @@ def _look(
     taker = fingerprints.Taker(lot, most=most[1], stretch=apart[1])
     if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
         media.show(taker)
-        return None, taker.fingerprint()
-    look = marks.Look(most[0], lot, stretch=apart[0])
-    media.show(taker, look)
-    return look.read(parsed), taker.fingerprint()
+        return None, ALGORITHM, taker.fingerprint()
+    looks = [of.look(most[0], lot, stretch=apart[0]) for of in codecs]
+    media.show(taker, *looks)
+    readings = [(look.read(parsed), of.algorithm) for look, of in zip(looks, codecs, strict=True)]
+    told = ("read", "unreadable", "absent")
+    reading, algorithm = min(readings, key=lambda pair: told.index(pair[0].status))
+    return reading, algorithm, taker.fingerprint()

@@ -22,6 +22,7 @@ from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
 from guard.ledger.tables import entries
+from guard.marks.codecs import codec
 from guard.media import ReadLimits
 from guard.media.sandbox import Limits
 from guard.pipeline.engine import Engine
@@ -227,6 +228,8 @@ def open_installation(settings: Settings) -> Installation:
         inspector=Inspector(
             trust=lambda: Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists),
             mark_keys=mark_keys,
+            mark_codec=settings.mark.codec,
+            mark_weights=settings.mark.weights,
             limits=Limits(
                 seconds=settings.uploads.timeout_seconds,
                 cpu_seconds=max(Limits.cpu_seconds, settings.uploads.timeout_seconds),
@@ -236,6 +239,7 @@ def open_installation(settings: Settings) -> Installation:
         ),
         work=paths.work,
         training_mining=_mining(settings.training_mining),
+        mark_codec=codec(settings.mark.codec, settings.mark.weights),
         mark_preset=settings.mark.preset,
         picture_preset=settings.mark.picture_preset,
         link_key=keyfiles.load_or_create(paths.link_key),

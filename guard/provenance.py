@@ -132,6 +132,7 @@ class OwnMark:
     registry: Registry
     reading: Reading | None
     fingerprint: Fingerprint | None
+    algorithm: str = ALGORITHM
     id = ALGORITHM
     version = _VERSION
     types = (EvidenceType.WATERMARK,)
@@ -233,7 +234,7 @@ class OwnMark:
             strength=Strength.STATISTICAL,
             claim=claim,
             summary={"en": en, "de": de},
-            details={"algorithm": ALGORITHM, **figures, **details},
+            details={"algorithm": self.algorithm, **figures, **details},
             segments=segments,
         )
 

@@ -13,6 +13,7 @@ from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Log
 from guard.marks import MarkKey
+from guard.marks.codecs import Codec
 from guard.media.writing import Encoder
 from guard.pipeline.errors import PipelineError
 from guard.registry import StoredRegistry
@@ -48,6 +49,7 @@ class Services:
         inspector: how files are read back.
         work: folder of jobs under way.
         training_mining: entries of the manifest's training and mining assertion.
+        mark_codec: what marks new clips and pictures.
         mark_preset: strength of the first attempt at a clip's watermark.
         picture_preset: the same for a single picture.
         link_key: signs links to pictures.
@@ -69,6 +71,7 @@ class Services:
     inspector: Inspector
     work: Path
     training_mining: Mapping[str, Use]
+    mark_codec: Codec
     mark_preset: str
     picture_preset: str
     link_key: bytes = field(repr=False)

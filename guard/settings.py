@@ -115,6 +115,10 @@ Backend = Annotated[EmbeddedBackend | DiffusersBackend, Field(discriminator="bac
 class MarkSettings(_Section):
     """The watermark."""
 
+    codec: Literal["lattice", "dwtDct", "dwtDctSvd", "rivaGan", "videoseal", "trustmark"] = "lattice"
+    """What marks new clips, see ``docs/watermark.md``. Files that the lattice has marked stay readable."""
+    weights: Path | None = None
+    """Video Seal's TorchScript file, which the operator brings."""
     preset: str = "robust"
     """Preset of the first attempt; where the self-check cannot read the mark back, the next stronger one is tried."""
     picture_preset: str = PICTURE_PRESET

@@ -41,7 +41,7 @@ def verify(inspector: Inspector, registry: Registry | None, path: Path) -> Verif
         subject = Subject(path=path, media=None, size=seen.size, sha256=seen.sha256)
         own: list[Detector] = [
             ExactRelease(registry),
-            OwnMark(registry, seen.reading, seen.fingerprint),
+            OwnMark(registry, seen.reading, seen.fingerprint, seen.mark_algorithm),
             OwnFingerprint(registry, seen.fingerprint),
         ]
         evidence.extend(examine(subject, own))

@@ -28,7 +28,7 @@ from guard.pipeline.jobs import Job, VideoJobs, utc_now
 from guard.pipeline.steps import VideoSteps
 from guard.pipeline.submit import Submission, submit
 from guard.registry import StoredRegistry
-from guard.settings import EncoderSettings, Settings
+from guard.settings import EncoderSettings, MarkSettings, Settings
 from guard.store import Database, NewRelease, StoreError, Video, find_release, get_video, review_of
 from guard.store.models import Release
 from policies import Judge, NgramClassifier, load_policy
@@ -106,7 +106,9 @@ class CommitFails(VideoJobs):
 class House:
     """A working installation on `data`; close it at the end."""
 
-    def __init__(self, data: Path, steps: type[VideoSteps] = VideoSteps) -> None:
+    def __init__(
+        self, data: Path, steps: type[VideoSteps] = VideoSteps, mark: MarkSettings | None = None
+    ) -> None:
         data.mkdir(parents=True)
         self.data = data
         self.ahead = timedelta(0)
@@ -115,7 +117,12 @@ class House:
         self.scorer = SetScorer()
         policy = write_policy(data.parent / f"{data.name}-policy.yaml")
         opened = open_installation(
-            Settings(data=data, policy=policy, encoder=EncoderSettings(preset="ultrafast"))
+            Settings(
+                data=data,
+                policy=policy,
+                encoder=EncoderSettings(preset="ultrafast"),
+                mark=mark or MarkSettings(),
+            )
         )
         opened.services.database.close()
         database = Database(f"sqlite:///{data / 'guard.db'}", busy_timeout=0.2)

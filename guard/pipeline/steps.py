@@ -29,6 +29,8 @@ from guard.store.models import object_key
 from guard.store.releases import NewRelease
 from policies import Decision
 
+Transform = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
 DONE: Outcome = {"state": "done"}
 SAMPLE_SECONDS = 1.0
 """Distance of the frames that the output policy looks at."""
@@ -125,12 +127,13 @@ class VideoSteps:
         folder = self._folder(video_id)
         require(folder.raw, folder.noted("raw"))
         key = self._services.mark_keys[0]
-        made_so = {"preset": preset, "key_id": key.id}
+        codec = self._services.mark_codec
+        made_so = {"preset": preset, "key_id": key.id, "algorithm": codec.algorithm}
         noted = folder.noted("marked")
         if noted is not None and made_so.items() <= noted.items() and intact(folder.marked, noted):
             return DONE
         source = VideoFile(folder.raw)
-        embedder = marks.Embedder(key, self._jobs.payload(job), source.info.width, source.info.height, preset)
+        embedder = codec.embedder(key, self._jobs.payload(job), source.info.width, source.info.height, preset)
         if job.still:
             write_still(source, folder.marked, job.format, quality=job.compression, transform=embedder)
         else:
@@ -138,7 +141,7 @@ class VideoSteps:
         folder.note("marked", {**made_so, "digest": digest_of(folder.marked)})
         return DONE
 
-    def _encode(self, video_id: str, source: VideoFile, folder: WorkFolder, embedder: marks.Embedder) -> None:
+    def _encode(self, video_id: str, source: VideoFile, folder: WorkFolder, embedder: Transform) -> None:
         encoder = self._services.encoding
         encode(
             source,
@@ -166,7 +169,7 @@ class VideoSteps:
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
         model = noted_of(folder.noted("raw"))["model"]
-        require(folder.marked, folder.noted("marked"))
+        marked = require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
         spec = credentials.ManifestSpec(
             title=f"{video_id}.{job.format}",
@@ -174,7 +177,7 @@ class VideoSteps:
             ingredients=references.ingredients(folder) if job.has_reference else (),
             created=job.created,
             model=credentials.Model(**model),
-            watermark=credentials.SoftBinding(marks.ALGORITHM, self._jobs.payload(job)),
+            watermark=credentials.SoftBinding(marked["algorithm"], self._jobs.payload(job)),
             fingerprint=credentials.SoftBinding(fingerprints.ALGORITHM, found.to_bytes()),
             application=self._services.application,
             training_mining=self._services.training_mining,
@@ -263,7 +266,7 @@ class VideoSteps:
                 size=signed["size"],
                 manifest_id=signed["manifest_id"],
                 manifest_digest=signed["manifest_digest"],
-                mark_algorithm=marks.ALGORITHM,
+                mark_algorithm=marked["algorithm"],
                 mark_preset=marked["preset"],
                 mark_key_id=marked["key_id"],
                 model_name=model["name"],
