@@ -230,7 +230,7 @@ def _pictures(section: str, clip: str, place: Path | None) -> Pictures:
 def rendered(section: str) -> Iterable[Pictures]:
     """The clips of a section that are not files."""
     if section == "scenes":
-        return clips.scenes(12, 1280, 720, 48)
+        return clips.scenes(6, 1280, 720, 48)
     frames = np.stack(list(media.scene(640, 360, 24, seed=2)))
     return [Pictures("texture", "rendered", frames, Fraction(24)), *clips.scenes(1, 640, 360, 24)]
 
