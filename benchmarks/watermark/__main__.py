@@ -33,7 +33,7 @@ from benchmarks.table import finish, show_rows
 from benchmarks.watermark import clips, counts, plot, security, speed, suite
 from benchmarks.watermark.contestants import source_digest
 from benchmarks.watermark.goals import goals
-from benchmarks.watermark.run import QUALITY, Cell, Job, Store, jobs, rendered, work
+from benchmarks.watermark.run import QUALITY, Cell, Job, Store, jobs, rendered, stored, work
 from guard import marks
 
 NAMES = ("robust", "invisible", "dwtDctSvd + code", "dwtDctSvd", "dwtDct", "rivaGan")
@@ -53,7 +53,8 @@ def planned(folder: Path) -> Iterator[Job]:
     files = {source.name: places[source.name] for source in clips.CLIPS if source.name in places}
     every = [QUALITY, *(attack.name for attack in suite.SUITE)]
     for name in NAMES:
-        attacks = [QUALITY, *suite.OF_RIVA] if name == "rivaGan" else every
+        few = {"rivaGan": suite.OF_RIVA, "invisible": suite.OF_INVISIBLE}.get(name)
+        attacks = every if few is None else [QUALITY, *few]
         yield from jobs("clips", files, name, attacks, SOME.get(name))
     small = [QUALITY, *(attack.name for attack in suite.SMALL)]
     for name in ("small", "robust", "dwtDctSvd + code"):
@@ -131,10 +132,14 @@ def main() -> int:
         "--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)"
     )
     parser.add_argument("--work", type=Path, default=Path("build/watermark.jsonl"), help="results so far")
+    parser.add_argument("--so-far", action="store_true", help="report what --work holds and do nothing more")
     options = parser.parse_args()
     full = options.clips is not None and not options.quick
     todo = list(planned(options.clips) if full else rendered_jobs())
-    cells = work(todo, Store(options.work), options.jobs)
+    store = Store(options.work)
+    if not options.so_far:
+        work(todo, store, options.jobs)
+    cells = stored(todo, store)
     costs = speed.figures(runs=3 if full else 1)
     packages = speed.packages(runs=2) if full else []
     found: dict[str, Any] = {
