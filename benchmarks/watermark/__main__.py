@@ -31,14 +31,14 @@ from typing import Any
 
 from benchmarks.table import finish, show_rows
 from benchmarks.watermark import clips, counts, plot, security, speed, suite
-from benchmarks.watermark.contestants import source_digest
+from benchmarks.watermark.contestants import CODED, CODED_42, source_digest
 from benchmarks.watermark.goals import goals
 from benchmarks.watermark.run import QUALITY, Cell, Job, Store, jobs, rendered, stored, work
 from guard import marks
 
-NAMES = ("robust", "invisible", "dwtDctSvd + code", "dwtDctSvd", "dwtDct", "rivaGan")
+NAMES = ("robust", "invisible", CODED, CODED_42, "dwtDctSvd", "dwtDct", "rivaGan")
 """Contestants in the main table."""
-SOME = {"dwtDctSvd + code": 6, "dwtDctSvd": 2, "dwtDct": 2, "rivaGan": 1}
+SOME = {CODED: 6, CODED_42: 6, "dwtDctSvd": 2, "dwtDct": 2, "rivaGan": 1}
 """Clips of the peers, half a camera's and half generated: their time is most of the run's."""
 PROBED = 6
 """Clips on which the security probes are carried out."""
@@ -57,13 +57,12 @@ def planned(folder: Path) -> Iterator[Job]:
         attacks = every if few is None else [QUALITY, *few]
         yield from jobs("clips", files, name, attacks, SOME.get(name))
     small = [QUALITY, *(attack.name for attack in suite.SMALL)]
-    for name in ("small", "robust", "dwtDctSvd + code"):
+    for name in ("small", "robust", CODED):
         yield from jobs("small", files, name, small)
     pictures = clips.found(folder, clips.STILLS)
     stills = [QUALITY, *(attack.name for attack in suite.STILLS)]
-    for name in ("still", "robust", "dwtDctSvd + code"):
-        if name in marks.PRESETS or "+" in name:
-            yield from jobs("stills", pictures, name, stills)
+    for name in ("still", "robust", CODED):
+        yield from jobs("stills", pictures, name, stills)
     scenes = {scene.name: None for scene in rendered("scenes")}
     flat = [QUALITY, *(attack.name for attack in suite.SCENES)]
     for name in ("robust", "invisible"):
@@ -75,7 +74,7 @@ def rendered_jobs() -> Iterator[Job]:
     """What can be done without any files."""
     places = {scene.name: None for scene in rendered("quick")}
     every = [QUALITY, *(attack.name for attack in suite.QUICK)]
-    for name in ("robust", "invisible", "dwtDctSvd + code"):
+    for name in ("robust", "invisible", CODED):
         yield from jobs("quick", places, name, every)
 
 
