@@ -207,7 +207,8 @@ NOTES: dict[Note, Text] = {
     },
     Note.MARK_COPIED: {
         "en": "Our watermark names a release that the pictures could not be matched to: copied, or heavily edited.",
-        "de": "Unser Wasserzeichen nennt eine Freigabe, der sich die Bilder nicht zuordnen ließen: kopiert oder stark bearbeitet.",
+        "de": "Unser Wasserzeichen nennt eine Freigabe, der sich die Bilder nicht zuordnen ließen: kopiert oder "
+        "stark bearbeitet.",
     },
     Note.MARK_UNRESOLVED: {
         "en": "Our watermark holds a valid payload that belongs to no known release.",
