@@ -124,7 +124,14 @@ def test_which_file_was_read_is_not_what_the_reader_says(
     signed: Path, sha256: str, trust: Trust, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     info = VideoFile(signed).info.to_json()
-    claimed = {"sha256": "f" * 64, "size": 1, "info": info, "credentials": None, "reading": None}
+    claimed = {
+        "sha256": "f" * 64,
+        "size": 1,
+        "info": info,
+        "credentials": None,
+        "reading": None,
+        "mark_algorithm": None,
+    }
     monkeypatch.setattr(
         inspection.sandbox, "call", lambda *_, **__: {**claimed, "fingerprint": None, "evidence": []}
     )
