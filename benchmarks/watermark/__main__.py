@@ -31,14 +31,14 @@ from typing import Any
 
 from benchmarks.table import finish, show_rows
 from benchmarks.watermark import clips, counts, plot, security, speed, suite
-from benchmarks.watermark.contestants import CODED, CODED_42, source_digest
+from benchmarks.watermark.contestants import CODED, WEAKER, source_digest
 from benchmarks.watermark.goals import goals
 from benchmarks.watermark.run import QUALITY, Cell, Job, Store, jobs, rendered, stored, work
 from guard import marks
 
-NAMES = ("robust", "invisible", CODED, CODED_42, "dwtDctSvd", "dwtDct", "rivaGan")
+NAMES = ("robust", "invisible", CODED, WEAKER, "dwtDctSvd", "dwtDct", "rivaGan")
 """Contestants in the main table."""
-SOME = {CODED: 6, CODED_42: 6, "dwtDctSvd": 1, "dwtDct": 1, "rivaGan": 1}
+SOME = {CODED: 6, WEAKER: 6, "dwtDctSvd": 1, "dwtDct": 1, "rivaGan": 1}
 """Clips of the peers, half a camera's and half generated: their time is most of the run's."""
 PROBED = 6
 """Clips on which the security probes are carried out."""

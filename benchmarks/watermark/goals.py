@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmarks.table import Goal, goal
 from benchmarks.watermark import counts, suite
-from benchmarks.watermark.contestants import CODED, CODED_42
+from benchmarks.watermark.contestants import CODED, WEAKER
 from benchmarks.watermark.run import QUALITY, Cell
 from guard.marks import PRESETS
 
@@ -59,12 +59,12 @@ def goals(cells: Sequence[Cell], speed: Mapping[str, Any]) -> list[Goal]:
 
 
 def _ratios(cells: Sequence[Cell]) -> list[Goal]:
-    """How often `robust` is read for each time that the equally coded peer is: as it is, blind, and no more visible."""
+    """How often `robust` is read for each time that the equally coded peer is: as it is, blind, and less visible."""
     lines = []
     for peer, told, how in (
         (CODED, True, CODED),
         (CODED, False, f"{CODED}, size not told"),
-        (CODED_42, True, f"{CODED} at 42 dB"),
+        (WEAKER, True, f"{CODED}, step 30"),
     ):
         ours, theirs, pairs = counts.shared(cells, "robust", peer, told=told)
         ratio = ours / max(theirs, 1) if pairs else None

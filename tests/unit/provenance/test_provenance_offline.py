@@ -124,17 +124,9 @@ def test_which_file_was_read_is_not_what_the_reader_says(
     signed: Path, sha256: str, trust: Trust, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     info = VideoFile(signed).info.to_json()
-    claimed = {
-        "sha256": "f" * 64,
-        "size": 1,
-        "info": info,
-        "credentials": None,
-        "reading": None,
-        "mark_algorithm": None,
-    }
-    monkeypatch.setattr(
-        inspection.sandbox, "call", lambda *_, **__: {**claimed, "fingerprint": None, "evidence": []}
-    )
+    claimed = {"sha256": "f" * 64, "size": 1, "info": info, "credentials": None, "reading": None}
+    claimed |= {"mark_algorithm": "", "fingerprint": None, "evidence": []}
+    monkeypatch.setattr(inspection.sandbox, "call", lambda *_, **__: claimed)
     seen = inspection.inspect_file(stranger(trust), signed)
     assert (seen.sha256, seen.size) == (sha256, signed.stat().st_size)
 
