@@ -41,13 +41,38 @@ class RuleMatch(_Frozen):
     spans: tuple[Span, ...]
 
 
+class Evidence(_Frozen):
+    """One examiner's part in a decision.
+
+    Attributes:
+        examiner: What looked, or would have: ``prompt-classifier``, ``pictures``, ``faces``, ``written``, ``spoken``,
+            ``hash-lists``, or the name of a further judge.
+        state: ``examined``; ``skipped`` where nothing was left to find out; ``absent`` where it is not configured or
+            not installed; ``failed``.
+        model_id: Name and version of the model.
+        model_digest: ``sha256:`` digest of its weights; empty where they are out of sight.
+        action: What it asks for; None where it has no say.
+        scores: What it found, 0 to 1: by category, or ``face``.
+        code: Why it is absent, or how it failed.
+    """
+
+    examiner: str
+    state: Literal["examined", "skipped", "absent", "failed"]
+    model_id: str = ""
+    model_digest: str = ""
+    action: Action | None = None
+    scores: dict[str, float] = {}
+    code: str = ""
+
+
 class Decision(_Frozen):
     """The judge's answer to one prompt or one set of pictures.
 
     Attributes:
         action: What to do.
-        reason: Stable code: ``allowed``, ``rule.<rule id>``, ``score.<category>`` or
-            ``frames.<category>``.
+        reason: Stable code: ``allowed``, ``rule.<rule id>``, ``score.<category>`` or ``frames.<category>``; the first
+            three after ``written.`` or ``spoken.`` for text in pictures and speech; ``judge.<name>.<category>``,
+            ``hash.<list>``, or ``unavailable.<examiner>``.
         categories: Categories that asked for review or block, strictest first.
         scores: Probability per category, 0 to 1. Where a rule fired, at least the threshold
             that the rule's action stands for.
@@ -61,6 +86,7 @@ class Decision(_Frozen):
         user_text: Words for the user, by language (``en``, ``de``).
         operator_text: Words for the operator.
         stage: What was judged.
+        evidence: Who looked, and what each of them says.
     """
 
     action: Action
@@ -77,3 +103,4 @@ class Decision(_Frozen):
     user_text: dict[str, str]
     operator_text: str
     stage: Stage
+    evidence: tuple[Evidence, ...] = ()

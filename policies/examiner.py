@@ -1,0 +1,332 @@
+"""Everything that looks at a request, put together: the judge, and what an operator adds to it.
+
+The judge applies the policy to texts and to scores of pictures. Around it stand further judges of texts, and those who
+turn something else into text or into a finding: lettering in pictures, speech, faces, lists of known pictures. What is
+not there is reported as absent; what is there and fails, stops the request as the operator says.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.combine import UNAVAILABLE, combine, objecting, relayed
+from policies.decision import Action, Decision, Evidence, Stage
+from policies.document import Policy
+from policies.faces import FACE
+from policies.hashes import HashLists, Hit
+from policies.judge import Judge
+from policies.judges.opinion import JudgeError
+from policies.judges.panel import Heard, Panel
+from policies.taxonomy import CATEGORIES, FLOOR, Category
+from policies.transcripts import Transcriber
+
+Picture = NDArray[np.uint8]
+_THUMB = (64, 36)
+_CHANGED = 8  # grey levels, of the cell that changed most
+_MOST_LINES = 400
+_FOUND_NOTHING = "nothing_to_judge"
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+
+
+class Faces(_Named, Protocol):
+    """Says how sure it is that a picture shows a face."""
+
+    def score(self, picture: Picture) -> float: ...  # noqa: D102
+
+
+class Lettering(_Named, Protocol):
+    """Reads the text in a picture."""
+
+    def read(self, picture: Picture) -> list[str]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Listening:
+    """A transcriber, and what happens when it gives no text."""
+
+    transcriber: Transcriber
+    on_failure: Literal["block", "review"] = "block"
+
+
+class Examiner:
+    """The judge and all that is configured around it.
+
+    Args:
+        judge: Applies the policy.
+        panel: Further judges of texts.
+        faces: Finds faces.
+        lettering: Reads text in pictures.
+        hash_lists: Known pictures.
+        listening: Transcribes speech.
+        absent: Why a part is not there, by its name in evidence, where there is more to say than "not configured".
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        panel: Panel | None = None,
+        faces: Faces | None = None,
+        lettering: Lettering | None = None,
+        hash_lists: HashLists | None = None,
+        listening: Listening | None = None,
+        absent: dict[str, str] | None = None,
+    ) -> None:
+        self._judge = judge
+        self._panel = panel or Panel()
+        self._faces, self._lettering = faces, lettering
+        self._hash_lists, self._listening = hash_lists, listening
+        self._absent = absent or {}
+
+    @property
+    def policy(self) -> Policy:
+        """What is allowed."""
+        return self._judge.policy
+
+    def parts(self) -> tuple[Evidence, ...]:
+        """What there is beside the judge, and what there is not; for a look at the installation."""
+        present = {
+            "faces": self._faces,
+            "written": self._lettering,
+            "hash-lists": self._hash_lists,
+            "spoken": self._listening.transcriber if self._listening else None,
+        }
+        looking = tuple(
+            self._missing(name)
+            if part is None
+            else Evidence(
+                examiner=name, state="examined", model_id=part.id, model_digest=getattr(part, "digest", "")
+            )
+            for name, part in present.items()
+        )
+        judges = ((member.name, member.judge) for member in self._panel.members)
+        return looking + tuple(
+            Evidence(examiner=name, state="examined", model_id=judge.id, model_digest=judge.digest)
+            for name, judge in judges
+        )
+
+    def judge_text(self, text: str, *, stage: Stage = "prompt") -> Decision:
+        """Decide on a text; the panel is asked where the policy alone would not block.
+
+        Raises:
+            PromptError: as the judge.
+        """
+        base = self._judge.judge_text(text, stage=stage)
+        own = Evidence(
+            examiner="prompt-classifier",
+            state="examined",
+            model_id=base.model_id,
+            model_digest=base.model_digest,
+            action=base.action,
+        )
+        if base.action is Action.BLOCK:
+            skipped = [Evidence(examiner=member.name, state="skipped") for member in self._panel.members]
+            return combine(self.policy, [base], [own, *skipped])
+        heard = self._panel.hear(text)
+        decisions = [base, *(found for one in heard if (found := self._objection(base, one)) is not None)]
+        return combine(self.policy, decisions, [own, *(_heard_of(one) for one in heard)])
+
+    def judge_frames(
+        self,
+        frames: Iterable[Picture],
+        *,
+        stage: Literal["input", "output"] = "output",
+        sound: bytes | None = None,
+    ) -> Decision:
+        """Decide on pictures, on the text in them, and on what is said. Holds few pictures at a time.
+
+        Args:
+            frames: Pictures (h, w, 3) uint8 RGB, in their order.
+            stage: ``input`` for what a user sent, ``output`` for what was generated.
+            sound: The clip's sound as a WAV file; None if it has none.
+
+        Raises:
+            PolicyError: as the judge.
+        """
+        look = _Look(self._faces, self._lettering, self._hash_lists)
+        base = self._judge.judge_frames(look.over(frames), stage=stage)
+        own = Evidence(
+            examiner="pictures",
+            state="examined",
+            model_id=base.model_id,
+            model_digest=base.model_digest,
+            action=base.action,
+            scores=base.scores,
+        )
+        decisions, evidence = [base], [own, self._face_seen(look)]
+        for found, item in (
+            self._known(base, look),
+            self._written(look, stage),
+            self._spoken(base, sound, stage),
+        ):
+            decisions += found
+            evidence.append(item)
+        return combine(self.policy, decisions, evidence)
+
+    def has_face(self, picture: Picture) -> bool | None:
+        """Whether a picture shows a face; None where nothing is there to tell."""
+        return None if self._faces is None else self._faces.score(picture) >= FACE
+
+    def _objection(self, base: Decision, heard: Heard) -> Decision | None:
+        member = heard.member
+        if heard.opinion is None:
+            return (
+                None
+                if member.on_failure == "ignore"
+                else self._unavailable(base, member.name, member.on_failure)
+            )
+        if member.role == "advisory":
+            return None
+        actions = {
+            category: member.action(category, heard.opinion)
+            for category in CATEGORIES
+            if self.policy.categories[Category(category)].enabled
+        }
+        acting = sorted(
+            (category for category, action in actions.items() if action is not Action.ALLOW),
+            key=lambda c: (-actions[c].rank, c not in FLOOR, CATEGORIES.index(c)),
+        )
+        if not acting:
+            return None
+        first = acting[0]
+        scores: dict[str, float] = {}
+        for category in acting:
+            limits = self.policy.categories[Category(category)].text
+            stands_for = limits.block if actions[category] is Action.BLOCK else limits.review
+            scores[category] = max(stands_for, base.scores.get(category, 0.0))
+        blocked = actions[first] is Action.BLOCK
+        words = self.policy.categories[Category(first)].user_text if blocked else self.policy.review_text
+        return objecting(base, actions[first], f"judge.{member.name}.{first}", scores, words.model_dump())
+
+    def _unavailable(self, base: Decision, name: str, action: Literal["block", "review"]) -> Decision:
+        words = UNAVAILABLE if action == "block" else self.policy.review_text.model_dump()
+        return objecting(base, Action(action), f"unavailable.{name}", {}, words)
+
+    def _face_seen(self, look: "_Look") -> Evidence:
+        if self._faces is None:
+            return self._missing("faces")
+        return _examined("faces", self._faces, scores={"face": look.face})
+
+    def _known(self, base: Decision, look: "_Look") -> tuple[list[Decision], Evidence]:
+        if self._hash_lists is None:
+            return [], self._missing("hash-lists")
+        hit = look.hit
+        if hit is None:
+            return [], Evidence(examiner="hash-lists", state="examined", model_id="pdq", action=Action.ALLOW)
+        words = self.policy.categories[hit.category].user_text.model_dump()
+        found = objecting(base, Action.BLOCK, f"hash.{hit.list}", {hit.category.value: 1.0}, words)
+        item = Evidence(
+            examiner="hash-lists",
+            state="examined",
+            model_id="pdq",
+            action=Action.BLOCK,
+            scores={hit.category: 1.0},
+        )
+        return [found], item
+
+    def _written(self, look: "_Look", stage: Stage) -> tuple[list[Decision], Evidence]:
+        if self._lettering is None:
+            return [], self._missing("written")
+        found = self._relayed("written", "\n".join(look.lines), stage)
+        return found, _examined("written", self._lettering, action=_strictest(found), code=_nothing(found))
+
+    def _spoken(self, base: Decision, sound: bytes | None, stage: Stage) -> tuple[list[Decision], Evidence]:
+        if self._listening is None:
+            return [], self._missing("spoken")
+        if sound is None:
+            return [], Evidence(examiner="spoken", state="skipped", code="no_sound")
+        transcriber = self._listening.transcriber
+        try:
+            words = transcriber.transcribe(sound)
+        except JudgeError as error:
+            item = Evidence(examiner="spoken", state="failed", model_id=transcriber.id, code=error.code)
+            return [self._unavailable(base, "spoken", self._listening.on_failure)], item
+        found = self._relayed("spoken", words, stage)
+        return found, _examined("spoken", transcriber, action=_strictest(found), code=_nothing(found))
+
+    def _relayed(self, source: str, text: str, stage: Stage) -> list[Decision]:
+        """Decisions on text that nobody typed: without what cannot be read, and in stretches that the policy takes."""
+        readable = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable()).strip()
+        most = self.policy.limits.max_code_points
+        step = max(1, most - most // 20)
+        stretches = [readable[start : start + most] for start in range(0, len(readable), step)]
+        return [relayed(source, self.judge_text(part, stage=stage)) for part in stretches if part.strip()]
+
+    def _missing(self, name: str) -> Evidence:
+        return Evidence(examiner=name, state="absent", code=self._absent.get(name, "not_configured"))
+
+
+class _Look:
+    """What is seen in pictures while the judge's scorer goes through them."""
+
+    def __init__(
+        self, faces: Faces | None, lettering: Lettering | None, hash_lists: HashLists | None
+    ) -> None:
+        self.face = 0.0
+        self.lines: dict[str, None] = {}
+        self.hit: Hit | None = None
+        self._faces, self._lettering, self._hash_lists = faces, lettering, hash_lists
+        self._read: NDArray[np.int16] | None = None
+
+    def over(self, frames: Iterable[Picture]) -> Iterator[Picture]:
+        """The same pictures; what is none of them, the judge refuses."""
+        for frame in frames:
+            if frame.ndim == 3 and frame.shape[2] == 3 and frame.dtype == np.uint8 and 0 not in frame.shape:
+                self._see(frame)
+            yield frame
+
+    def _see(self, frame: Picture) -> None:
+        if self._faces is not None:
+            self.face = max(self.face, self._faces.score(frame))
+        if self._hash_lists is not None and self.hit is None:
+            self.hit = self._hash_lists.find(frame)
+        if self._lettering is not None and len(self.lines) < _MOST_LINES and self._changed(frame):
+            self.lines |= dict.fromkeys(self._lettering.read(frame))
+
+    def _changed(self, frame: Picture) -> bool:
+        """Whether the picture differs from the one that was last read; stills are read once."""
+        from PIL import Image
+
+        thumb = np.asarray(Image.fromarray(frame).convert("L").resize(_THUMB, Image.Resampling.BOX), np.int16)
+        if self._read is not None and int(np.abs(thumb - self._read).max()) < _CHANGED:
+            return False
+        self._read = thumb
+        return True
+
+
+def _examined(name: str, part: _Named, **found: object) -> Evidence:
+    return Evidence.model_validate(
+        {"examiner": name, "state": "examined", "model_id": part.id, "model_digest": part.digest, **found}
+    )
+
+
+def _heard_of(heard: Heard) -> Evidence:
+    member = heard.member
+    named = {"examiner": member.name, "model_id": member.judge.id, "model_digest": member.judge.digest}
+    if heard.opinion is None:
+        return Evidence.model_validate({**named, "state": "failed", "code": heard.failure})
+    opinion = heard.opinion
+    wanted = max(
+        (member.action(category, opinion) for category in CATEGORIES), key=lambda action: action.rank
+    )
+    scores = {category: round(score, 6) for category, score in opinion.scores.items()}
+    return Evidence.model_validate(
+        {**named, "state": "examined", "action": wanted, "scores": scores, "code": member.role}
+    )
+
+
+def _strictest(found: list[Decision]) -> Action | None:
+    return max((decision.action for decision in found), key=lambda action: action.rank, default=None)
+
+
+def _nothing(found: list[Decision]) -> str:
+    return "" if found else _FOUND_NOTHING
