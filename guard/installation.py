@@ -20,6 +20,7 @@ from guard.backends import loader
 from guard.credentials import Identity, Software, Trust
 from guard.credentials.manifest import Use
 from guard.inspection import Inspector
+from guard.judging import examiner
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
 from guard.ledger.tables import entries
 from guard.media import ReadLimits
@@ -31,7 +32,6 @@ from guard.registry import StoredRegistry
 from guard.services import Encoding, Services
 from guard.settings import Settings
 from guard.store import Database, Objects, StoreError, Vault, create_private, sign_log
-from policies import Judge
 
 APPLICATION = "Guard"
 LOCK = "worker.lock"
@@ -215,7 +215,7 @@ def open_installation(settings: Settings) -> Installation:
         registry=StoredRegistry(database),
         vault=vault,
         log=log,
-        judge=Judge.default(settings.policy),
+        judge=examiner(settings, paths.models),
         generators={backend.model: loader(backend, paths.models) for backend in settings.generators},
         mark_keys=mark_keys,
         identity=_identity_of(paths.signing),

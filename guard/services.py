@@ -17,7 +17,7 @@ from guard.media.writing import Encoder
 from guard.pipeline.errors import PipelineError
 from guard.registry import StoredRegistry
 from guard.store import Database, Objects, Vault
-from policies import Judge
+from policies import Examiner
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Services:
         registry: what was released, for lookups.
         vault: prompts, encrypted.
         log: the transparency log.
-        judge: the policy in force.
+        judge: the policy in force, and all who examine under it.
         generators: what makes clips, by model name; loaded at first use.
         mark_keys: the current watermark key and retired ones.
         identity: the signing identity, read anew so that a rotation takes effect without a restart.
@@ -60,7 +60,7 @@ class Services:
     registry: StoredRegistry
     vault: Vault
     log: Log
-    judge: Judge
+    judge: Examiner
     generators: Mapping[str, Callable[[], Generator]]
     mark_keys: tuple[MarkKey, ...]
     identity: Callable[[], Identity]

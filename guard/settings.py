@@ -20,6 +20,8 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from guard.judge_settings import ExaminationSettings
+
 CONFIG_FILE = "guard.yaml"
 WIRE_MODELS = ("sora-2", "sora-2-pro", "sora-2-2025-10-06", "sora-2-pro-2025-10-06", "sora-2-2025-12-08")
 """Names of models by which clients of the wire ask."""
@@ -169,6 +171,8 @@ class Settings(BaseSettings):
     """Name of the transparency log; choose a host name of yours and never change it."""
     policy: Path | None = None
     """Policy document; the embedded one if unset."""
+    examination: ExaminationSettings = ExaminationSettings()
+    """Who looks at a request beside the embedded judge."""
     generators: tuple[Backend, ...] = (EmbeddedBackend(),)
     model_aliases: dict[str, str] = dict.fromkeys(WIRE_MODELS, "guard-scenes-1")
     """Names that existing clients ask for, and what serves them here."""

@@ -6,9 +6,10 @@ picture scorer; heavy libraries are imported when a picture is first judged.
 
 from policies.cases import CaseResult, run_cases
 from policies.classifier import NgramClassifier, TextClassifier
-from policies.decision import Action, Decision, RuleMatch, Span
+from policies.decision import Action, Decision, Evidence, RuleMatch, Span
 from policies.document import Policy
 from policies.errors import PolicyError, PromptError
+from policies.examiner import Examiner
 from policies.frames import FrameScorer, OpenNsfwScorer
 from policies.judge import Judge
 from policies.loading import load_policy
@@ -24,6 +25,8 @@ __all__ = [
     "CaseResult",
     "Category",
     "Decision",
+    "Evidence",
+    "Examiner",
     "FrameScorer",
     "Judge",
     "ModerationResult",

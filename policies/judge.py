@@ -39,9 +39,9 @@ class Judge:
         self._rules = RuleSet(policy)
 
     @classmethod
-    def default(cls, policy_path: Path | None = None) -> "Judge":
-        """The embedded classifier and picture scorer under a policy (None: the embedded one)."""
-        return cls(load_policy(policy_path), NgramClassifier.embedded(), OpenNsfwScorer())
+    def default(cls, policy_path: Path | None = None, frame_scorer: FrameScorer | None = None) -> "Judge":
+        """The embedded classifier under a policy, with a picture scorer; None takes the embedded one of either."""
+        return cls(load_policy(policy_path), NgramClassifier.embedded(), frame_scorer or OpenNsfwScorer())
 
     def judge_text(self, text: str, *, stage: Stage = "prompt") -> Decision:
         """Decide on a prompt.

@@ -15,7 +15,8 @@ from guard.api.errors import ApiError
 from guard.api.forms import declared_length, read_json
 from guard.api.pictures import MOST_BYTES, decode_data_url
 from guard.api.state import Guard, State
-from policies import Action, Decision, ModerationResult, PromptError, openai_map
+from policies import Decision, ModerationResult, PromptError, openai_map
+from policies.combine import combine
 
 router = APIRouter(prefix="/v1")
 MOST_INPUTS = 32
@@ -50,10 +51,15 @@ async def _moderated(request: Request, guard: State) -> dict[str, Any]:
         judged = [[await run_in_threadpool(_judge_text, guard, text)] for text in given]
     else:
         judged = [[await _judge_part(guard, part) for part in given]]
+    policy = guard.services.judge.policy
+    decided = [combine(policy, [decision for _, decision in parts]) for parts in judged]
     return {
         "id": f"modr-{secrets.token_hex(12)}",
-        "model": judged[0][0][1].model_id,
-        "results": [_result(parts) for parts in judged],
+        "model": decided[0].model_id,
+        "results": [
+            _result([result for result, _ in parts], decision)
+            for parts, decision in zip(judged, decided, strict=True)
+        ],
     }
 
 
@@ -88,9 +94,13 @@ def _judge_picture(guard: State, url: str) -> _Judged:
     return openai_map(decision, input_type="image"), decision
 
 
-def _result(parts: list[_Judged]) -> dict[str, Any]:
-    """Of several parts, the worst counts in each category."""
-    results, decisions = [result for result, _ in parts], [decision for _, decision in parts]
+def _result(results: list[ModerationResult], decision: Decision) -> dict[str, Any]:
+    """Of several parts, the worst counts in each category.
+
+    Args:
+        results: of each part.
+        decision: on all of them.
+    """
     names = list(results[0].categories)
     applied = {
         name: sorted(
@@ -98,26 +108,22 @@ def _result(parts: list[_Judged]) -> dict[str, Any]:
         )
         for name in names
     }
-    worst = max(decisions, key=lambda decision: decision.action.rank)
-    scores: dict[str, float] = {}
-    for decision in decisions:
-        for category, score in decision.scores.items():
-            scores[category] = max(score, scores.get(category, 0.0))
     return {
         "flagged": any(result.flagged for result in results),
         "categories": {name: any(result.categories[name] for result in results) for name in names},
         "category_scores": {name: max(result.category_scores[name] for result in results) for name in names},
         "category_applied_input_types": applied,
         "extended": {
-            "action": worst.action,
-            "reason": worst.reason,
-            "categories": sorted(
-                {name for d in decisions if d.action is not Action.ALLOW for name in d.categories}
-            ),
-            "scores": scores,
-            "policy": f"{worst.policy_id}@{worst.policy_version}",
-            "policy_digest": worst.policy_digest,
-            "user_text": worst.user_text,
+            "action": decision.action,
+            "reason": decision.reason,
+            "categories": sorted(decision.categories),
+            "scores": decision.scores,
+            "severities": decision.severities,
+            "policy": f"{decision.policy_id}@{decision.policy_version}",
+            "policy_digest": decision.policy_digest,
+            "model_digest": decision.model_digest,
+            "user_text": decision.user_text,
+            "evidence": [item.model_dump(mode="json") for item in decision.evidence],
         },
     }
 

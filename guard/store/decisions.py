@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,6 +13,12 @@ from guard import ledger
 from guard.store.errors import StoreError
 from guard.store.ids import new_id
 from guard.store.models import Decision, Prompt
+
+
+class Seen(Protocol):
+    """One examiner's part in a decision."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]: ...  # noqa: D102
 
 
 class Judged(Protocol):
@@ -38,6 +44,8 @@ class Judged(Protocol):
     def model_id(self) -> str: ...  # noqa: D102
     @property
     def model_digest(self) -> str: ...  # noqa: D102
+    @property
+    def evidence(self) -> Sequence[Seen]: ...  # noqa: D102
 
 
 def record_decision(
@@ -90,6 +98,7 @@ def record_decision(
         policy_digest=entry.policy_digest,
         model_id=judged.model_id,
         model_digest=judged.model_digest,
+        evidence=[item.model_dump(mode="json") for item in judged.evidence],
         created=now,
         ledger_index=ledger.append(conn, entry, now=now),
     )

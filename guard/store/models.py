@@ -106,6 +106,7 @@ class Decision(Base):
     policy_digest: Mapped[Digest]
     model_id: Mapped[Name]
     model_digest: Mapped[Digest]
+    evidence: Mapped[list[JsonObject]] = mapped_column(server_default="[]")
     created: Mapped[datetime] = mapped_column(index=True)
     ledger_index: Mapped[Big] = mapped_column(unique=True)
 

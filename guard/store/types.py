@@ -50,4 +50,5 @@ class Base(DeclarativeBase):
         JsonObject: JSON,
         dict[str, float]: JSON,
         list[str]: JSON,
+        list[JsonObject]: JSON,
     }

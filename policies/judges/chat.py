@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from policies._torchvision import prepare as prepare_torchvision
 from policies.errors import PolicyError
 from policies.judges.opinion import JudgeError, Opinion, worst
 
@@ -80,6 +81,7 @@ class ChatJudge(ABC):
 
     def _read(self) -> tuple[Any, Any]:
         try:
+            prepare_torchvision()
             import torch
             import transformers
         except ImportError:
