@@ -92,6 +92,11 @@ class Examiner:
         """What is allowed."""
         return self._judge.policy
 
+    @property
+    def listens(self) -> bool:
+        """Whether somebody transcribes speech."""
+        return self._listening is not None
+
     def parts(self) -> tuple[Evidence, ...]:
         """What there is beside the judge, and what there is not; for a look at the installation."""
         present = {

@@ -3,6 +3,7 @@
 from guard.media.errors import MediaError, SandboxError
 from guard.media.info import Chunk, ClipInfo, Frames, FrameSource, ReadLimits
 from guard.media.reading import VideoFile, probe
+from guard.media.sound import speech
 from guard.media.writing import encode, strip_metadata, write_lossless
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "VideoFile",
     "encode",
     "probe",
+    "speech",
     "strip_metadata",
     "write_lossless",
 ]

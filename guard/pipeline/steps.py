@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from generator import GenerationRequest
 from guard import credentials, fingerprints, marks
 from guard.inspection import Inspection, inspect_file
-from guard.media import ClipInfo, VideoFile, encode, write_lossless
+from guard.media import ClipInfo, VideoFile, encode, speech, write_lossless
 from guard.pipeline import references
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import Job, VideoJobs
@@ -96,7 +96,7 @@ class VideoSteps:
         return DONE
 
     def examine_output(self, video_id: str) -> Outcome:
-        """The output policy on one frame a second; a reviewer's approval stands, for the clip that was held."""
+        """The output policy on a frame a second and on what is said; an approval stands, for the clip that was held."""
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
         raw = require(folder.raw, folder.noted("raw"))
@@ -110,7 +110,9 @@ class VideoSteps:
                 "code": "approved_clip_lost",
                 "message": "The clip that the reviewer approved is gone; ask for the video again.",
             }
-        decision = self._services.judge.judge_frames(_sampled(VideoFile(folder.raw)), stage="output")
+        judge = self._services.judge
+        sound = speech(folder.raw) if judge.listens else None
+        decision = judge.judge_frames(_sampled(VideoFile(folder.raw)), stage="output", sound=sound)
         if decision.action == "review":
             folder.note("held", raw)
         return self._decided(job, decision)

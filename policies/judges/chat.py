@@ -189,18 +189,27 @@ def stretches(text: str, most: int = _STRETCH, overlap: int = _OVERLAP) -> list[
     return [text[start : start + most] for start in starts]
 
 
+def read_files(folder: Path) -> list[Path]:
+    """The files that loading may read, by name.
+
+    Raises:
+        PolicyError: ``weights_missing``.
+    """
+    paths = sorted({path for pattern in _READ for path in folder.glob(pattern)})
+    if not any(path.name == "config.json" for path in paths):
+        raise PolicyError("weights_missing", f"{folder.name} holds no config.json: check the path.")
+    return paths
+
+
 def folder_digest(folder: Path) -> str:
     """``sha256:`` over lines of sha256, two spaces and name, of each file that loading may read.
 
     Raises:
         PolicyError: ``weights_missing``.
     """
+    lines = []
     try:
-        paths = sorted({path for pattern in _READ for path in folder.glob(pattern)})
-        if not {"config.json"} <= {path.name for path in paths}:
-            raise PolicyError("weights_missing", f"{folder.name} holds no config.json: check the path.")
-        lines = []
-        for path in paths:
+        for path in read_files(folder):
             with path.open("rb") as file:
                 lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
     except OSError:
