@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from policies.signals import Context
+
 Stage = Literal["prompt", "input", "output"]
 
 
@@ -41,11 +43,19 @@ class RuleMatch(_Frozen):
     spans: tuple[Span, ...]
 
 
+class Unenforced(_Frozen):
+    """What a policy in shadow mode would have done."""
+
+    action: Action
+    reason: str
+    categories: tuple[str, ...]
+
+
 class Decision(_Frozen):
     """The judge's answer to one prompt or one set of pictures.
 
     Attributes:
-        action: What to do.
+        action: What to do. Under a policy in shadow mode, what the floor alone says.
         reason: Stable code: ``allowed``, ``rule.<rule id>``, ``score.<category>`` or
             ``frames.<category>``.
         categories: Categories that asked for review or block, strictest first.
@@ -61,6 +71,11 @@ class Decision(_Frozen):
         user_text: Words for the user, by language (``en``, ``de``).
         operator_text: Words for the operator.
         stage: What was judged.
+        mode: Whether the policy is enforced, or only watched.
+        shadow: In shadow mode, what the whole policy says; else None.
+        overlays: Overlays of the policy that counted.
+        language: Of the text: ``en``, ``de``, or ``und``; None where there was none.
+        context: The circumstances it was judged under.
     """
 
     action: Action
@@ -77,3 +92,8 @@ class Decision(_Frozen):
     user_text: dict[str, str]
     operator_text: str
     stage: Stage
+    mode: Literal["enforce", "shadow"] = "enforce"
+    shadow: Unenforced | None = None
+    overlays: tuple[str, ...] = ()
+    language: str | None = None
+    context: Context = Context()
