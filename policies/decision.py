@@ -1,13 +1,18 @@
 """What the judge answers. Nothing in here holds text that a user wrote."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from policies.signals import Context
+from policies.taxonomy import SEALED
 
 Stage = Literal["prompt", "input", "output"]
+
+
+SEVERITIES = ("none", "low", "medium", "high")
+"""From least to most."""
 
 
 class Action(StrEnum):
@@ -97,3 +102,23 @@ class Decision(_Frozen):
     overlays: tuple[str, ...] = ()
     language: str | None = None
     context: Context = Context()
+
+    @property
+    def sealed(self) -> bool:
+        """Whether what was judged may be seen by nobody but those whom the operator names for it."""
+        return not SEALED.isdisjoint(self.categories)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a record keeps of it besides action, reason, scores and digests."""
+        kept = {
+            "severities",
+            "matches",
+            "user_text",
+            "operator_text",
+            "mode",
+            "shadow",
+            "overlays",
+            "language",
+        }
+        return self.model_dump(mode="json", include=kept | {"context"})

@@ -54,7 +54,7 @@ def write_policy(path: Path) -> Path:
                 "about": "Made up.",
                 "category": "violence_gore",
                 "action": action,
-                "any": [f"test.{word}"],
+                "when": f"found.test.{word}",
             }
         )
     path.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")

@@ -15,7 +15,7 @@ from guard.api.errors import ApiError
 from guard.api.forms import declared_length, read_json
 from guard.api.pictures import MOST_BYTES, decode_data_url
 from guard.api.state import Guard, State
-from policies import Action, Decision, ModerationResult, PromptError, openai_map
+from policies import SEVERITIES, Action, Context, Decision, ModerationResult, PromptError, openai_map
 
 router = APIRouter(prefix="/v1")
 MOST_INPUTS = 32
@@ -31,11 +31,12 @@ async def create(
     length = declared_length(request)
     # Room for pictures is room in memory, and taken like that of other uploads.
     small = length is not None and length <= _SMALL_BODY
+    context = await run_in_threadpool(guard.services.context, caller.tenant_id, medium="text")
     with nullcontext() if small else guard.upload_slot(address=None):
-        return await _moderated(request, guard)
+        return await _moderated(request, guard, context)
 
 
-async def _moderated(request: Request, guard: State) -> dict[str, Any]:
+async def _moderated(request: Request, guard: State, context: Context) -> dict[str, Any]:
     values = await read_json(request, _MOST_BODY)
     fields.only_known(values, ("input", "model"))
     fields.text(values, "model", most=200)  # there is one judge here, whatever name a client knows it by
@@ -47,9 +48,9 @@ async def _moderated(request: Request, guard: State) -> dict[str, Any]:
     if len(given) > MOST_INPUTS:
         raise _invalid(f"input may have at most {MOST_INPUTS} entries.")
     if all(isinstance(entry, str) for entry in given):
-        judged = [[await run_in_threadpool(_judge_text, guard, text)] for text in given]
+        judged = [[await run_in_threadpool(_judge_text, guard, context, text)] for text in given]
     else:
-        judged = [[await _judge_part(guard, part) for part in given]]
+        judged = [[await _judge_part(guard, context, part) for part in given]]
     return {
         "id": f"modr-{secrets.token_hex(12)}",
         "model": judged[0][0][1].model_id,
@@ -60,31 +61,32 @@ async def _moderated(request: Request, guard: State) -> dict[str, Any]:
 _Judged = tuple[ModerationResult, Decision]
 
 
-async def _judge_part(guard: State, part: object) -> _Judged:
+async def _judge_part(guard: State, context: Context, part: object) -> _Judged:
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(part, dict) and kind == "text" and isinstance(part.get("text"), str):
-        return await run_in_threadpool(_judge_text, guard, part["text"])
+        return await run_in_threadpool(_judge_text, guard, context, part["text"])
     if isinstance(part, dict) and kind == "image_url" and isinstance(part.get("image_url"), dict):
         url = part["image_url"].get("url")
         if isinstance(url, str):
             async with guard.examinations:
-                return await run_in_threadpool(_judge_picture, guard, url)
+                return await run_in_threadpool(_judge_picture, guard, context, url)
     raise _invalid(
         'A part reads {"type": "text", "text": …} or {"type": "image_url", "image_url": {"url": …}}.'
     )
 
 
-def _judge_text(guard: State, text: str) -> _Judged:
+def _judge_text(guard: State, context: Context, text: str) -> _Judged:
     try:
-        decision = guard.services.judge.judge_text(text)
+        decision = guard.services.judge.judge_text(text, context=context)
     except PromptError as error:
         raise ApiError(400, error.code, str(error), param="input") from None
     return openai_map(decision), decision
 
 
-def _judge_picture(guard: State, url: str) -> _Judged:
+def _judge_picture(guard: State, context: Context, url: str) -> _Judged:
     picture = decode_data_url(url, guard.installation.paths.uploads)
-    decision = guard.services.judge.judge_frames([picture], stage="input")
+    seen = context.model_copy(update={"medium": "image"})
+    decision = guard.services.judge.judge_frames([picture], stage="input", context=seen)
     return openai_map(decision, input_type="image"), decision
 
 
@@ -115,11 +117,25 @@ def _result(parts: list[_Judged]) -> dict[str, Any]:
                 {name for d in decisions if d.action is not Action.ALLOW for name in d.categories}
             ),
             "scores": scores,
+            "severities": {name: _severity(decisions, name) for name in scores},
+            "matches": [
+                {"part": number, **match.model_dump(mode="json")}
+                for number, decision in enumerate(decisions)
+                for match in decision.matches
+            ],
             "policy": f"{worst.policy_id}@{worst.policy_version}",
             "policy_digest": worst.policy_digest,
+            "model_digest": worst.model_digest,
+            "mode": worst.mode,
             "user_text": worst.user_text,
+            "operator_text": worst.operator_text,
         },
     }
+
+
+def _severity(decisions: list[Decision], category: str) -> str:
+    """The worst over the parts."""
+    return max((d.severities.get(category, "none") for d in decisions), key=SEVERITIES.index)
 
 
 def _invalid(message: str) -> ApiError:

@@ -128,7 +128,7 @@ def test_floor_rules_cannot_be_replaced_or_allowed_away(tree: dict[str, Any]) ->
 
 
 def test_a_document_without_rules_still_has_the_floor(tree: dict[str, Any]) -> None:
-    tree["rules"], tree["lists"], tree["cases"] = [], {}, []
+    tree["rules"], tree["lists"], tree["overlays"], tree["cases"] = [], {}, [], []
     policy = _parse(tree)
     assert policy.rules
     assert all(rule.id.startswith("floor.") for rule in policy.rules)
