@@ -7,6 +7,7 @@ picture scorer; heavy libraries are imported when a picture is first judged.
 from policies.cases import CaseResult, run_cases
 from policies.classifier import NgramClassifier, TextClassifier
 from policies.decision import SEVERITIES, Action, Decision, RuleMatch, Span
+from policies.difference import Change, differences
 from policies.document import Policy
 from policies.errors import PolicyError, PromptError
 from policies.frames import FrameScorer, OpenNsfwScorer
@@ -27,6 +28,7 @@ __all__ = [
     "Audience",
     "CaseResult",
     "Category",
+    "Change",
     "Context",
     "Decision",
     "FrameScorer",
@@ -45,6 +47,7 @@ __all__ = [
     "RuleMatch",
     "Span",
     "TextClassifier",
+    "differences",
     "load_policy",
     "openai_map",
     "run_cases",

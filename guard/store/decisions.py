@@ -140,6 +140,36 @@ def blocked_prompts(session: Session, *, before: datetime) -> list[str]:
     return list(found)
 
 
+def prompt_decisions(
+    session: Session,
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    after: str | None = None,
+    limit: int = 200,
+) -> Sequence[Decision]:
+    """A page of the decisions on prompts, oldest first.
+
+    Args:
+        session: a transaction.
+        since: made at that moment or later.
+        until: made before that moment.
+        after: the last id of the page before.
+        limit: most of a page.
+    """
+    query = (
+        select(Decision)
+        .where(Decision.stage == "prompt", Decision.prompt_id.is_not(None), Decision.created >= since)
+        .order_by(Decision.id)
+        .limit(limit)
+    )
+    if until is not None:
+        query = query.where(Decision.created < until)
+    if after is not None:
+        query = query.where(Decision.id > after)
+    return session.scalars(query).all()
+
+
 def decisions_of(session: Session, video_id: str) -> Sequence[Decision]:
     """All decisions about a video, oldest first."""
     return session.scalars(
