@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from policies.decision import Action, Decision, Evidence
+from policies.decision import Action, Decision, Evidence, Unenforced
 from policies.document import Policy
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 
@@ -40,6 +40,7 @@ def combine(policy: Policy, decisions: Sequence[Decision], evidence: Iterable[Ev
             "severities": {c: policy.categories[Category(c)].severity.name(s) for c, s in scores.items()},
             "matches": tuple(dict.fromkeys(match for decision in decisions for match in decision.matches)),
             "operator_text": "; ".join(dict.fromkeys(one.operator_text for one in (winner, *objections))),
+            "shadow": _shadow(decisions),
             "evidence": seen,
             **_models(decisions[0], seen),
         }
@@ -51,6 +52,8 @@ def objecting(
 ) -> Decision:
     """An examiner's objection, as a decision under the same circumstances as ``base``.
 
+    Under a policy in shadow mode only objections that speak of the floor are enforced, and of that alone.
+
     Args:
         base: What was decided without it.
         action: What it asks for.
@@ -58,13 +61,18 @@ def objecting(
         scores: Of the categories that it objects to, strictest first; empty if it cannot say to what.
         user_text: Words for the user, by language.
     """
+    watched = base.mode == "shadow"
+    found = Unenforced(action=action, reason=reason, categories=tuple(scores))
+    if watched and FLOOR.isdisjoint(scores):
+        action, reason, user_text = Action.ALLOW, base.reason, base.user_text
     return base.model_copy(
         update={
             "action": action,
             "reason": reason,
-            "categories": tuple(scores),
+            "categories": () if action is Action.ALLOW else tuple(scores),
             "scores": scores,
             "matches": (),
+            "shadow": found if watched else None,
             "user_text": user_text,
             "operator_text": f"{action.value} because of {reason}",
             "evidence": (),
@@ -74,14 +82,27 @@ def objecting(
 
 def relayed(source: str, decision: Decision) -> Decision:
     """A decision on text that nobody typed: its reason says where it stood, and its spans point nowhere."""
-    reason = decision.reason if decision.action is Action.ALLOW else f"{source}.{decision.reason}"
+
+    def placed(reason: str, action: Action) -> str:
+        return reason if action is Action.ALLOW else f"{source}.{reason}"
+
+    shadow = decision.shadow
+    if shadow is not None:
+        shadow = shadow.model_copy(update={"reason": placed(shadow.reason, shadow.action)})
     return decision.model_copy(
         update={
-            "reason": reason,
+            "reason": placed(decision.reason, decision.action),
+            "shadow": shadow,
             "matches": tuple(match.model_copy(update={"spans": ()}) for match in decision.matches),
             "operator_text": f"{source}: {decision.operator_text}",
         }
     )
+
+
+def _shadow(decisions: Sequence[Decision]) -> Unenforced | None:
+    """In shadow mode, the strictest of what the whole policy says."""
+    found = [decision.shadow for decision in decisions if decision.shadow is not None]
+    return max(found, key=lambda one: one.action.rank, default=None)
 
 
 def _models(base: Decision, seen: Sequence[Evidence]) -> dict[str, str]:

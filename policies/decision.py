@@ -1,11 +1,18 @@
 """What the judge answers. Nothing in here holds text that a user wrote."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from policies.signals import Context
+from policies.taxonomy import SEALED
+
 Stage = Literal["prompt", "input", "output"]
+
+
+SEVERITIES = ("none", "low", "medium", "high")
+"""From least to most."""
 
 
 class Action(StrEnum):
@@ -65,11 +72,19 @@ class Evidence(_Frozen):
     code: str = ""
 
 
+class Unenforced(_Frozen):
+    """What a policy in shadow mode would have done."""
+
+    action: Action
+    reason: str
+    categories: tuple[str, ...]
+
+
 class Decision(_Frozen):
     """The judge's answer to one prompt or one set of pictures.
 
     Attributes:
-        action: What to do.
+        action: What to do. Under a policy in shadow mode, what the floor alone says.
         reason: Stable code: ``allowed``, ``rule.<rule id>``, ``score.<category>`` or ``frames.<category>``; the first
             three after ``written.`` or ``spoken.`` for text in pictures and speech; ``judge.<name>.<category>``,
             ``hash.<list>``, or ``unavailable.<examiner>``.
@@ -86,6 +101,11 @@ class Decision(_Frozen):
         user_text: Words for the user, by language (``en``, ``de``).
         operator_text: Words for the operator.
         stage: What was judged.
+        mode: Whether the policy is enforced, or only watched.
+        shadow: In shadow mode, what the whole policy says; else None.
+        overlays: Overlays of the policy that counted.
+        language: Of the text: ``en``, ``de``, or ``und``; None where there was none.
+        context: The circumstances it was judged under.
         evidence: Who looked, and what each of them says.
     """
 
@@ -103,4 +123,31 @@ class Decision(_Frozen):
     user_text: dict[str, str]
     operator_text: str
     stage: Stage
+    mode: Literal["enforce", "shadow"] = "enforce"
+    shadow: Unenforced | None = None
+    overlays: tuple[str, ...] = ()
+    language: str | None = None
+    context: Context = Context()
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def sealed(self) -> bool:
+        """Whether what was judged may be seen by nobody but those whom the operator names for it."""
+        on_a_list = any(one.examiner == "hash-lists" and one.action is Action.BLOCK for one in self.evidence)
+        return on_a_list or not SEALED.isdisjoint(self.categories)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a record keeps of it besides action, reason, scores and digests."""
+        kept = {
+            "severities",
+            "matches",
+            "user_text",
+            "operator_text",
+            "mode",
+            "shadow",
+            "overlays",
+            "language",
+            "evidence",
+        }
+        return self.model_dump(mode="json", include=kept | {"context"})

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from policies.combine import UNAVAILABLE, combine, objecting, relayed
 from policies.decision import Action, Decision, Evidence, Stage
-from policies.document import Policy
+from policies.document import CategoryPolicy, Policy, effective
 from policies.faces import FACE
 from policies.hashes import HashLists, Hit
-from policies.judge import Judge
+from policies.judge import NOWHERE, Judge
 from policies.judges.opinion import JudgeError
-from policies.judges.panel import Heard, Panel
+from policies.judges.panel import Heard, Member, Panel
+from policies.signals import Context
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 from policies.transcripts import Transcriber
 
@@ -119,13 +120,13 @@ class Examiner:
             for name, judge in judges
         )
 
-    def judge_text(self, text: str, *, stage: Stage = "prompt") -> Decision:
+    def judge_text(self, text: str, *, stage: Stage = "prompt", context: Context = NOWHERE) -> Decision:
         """Decide on a text; the panel is asked where the policy alone would not block.
 
         Raises:
             PromptError: as the judge.
         """
-        base = self._judge.judge_text(text, stage=stage)
+        base = self._judge.judge_text(text, stage=stage, context=context)
         own = Evidence(
             examiner="prompt-classifier",
             state="examined",
@@ -137,7 +138,7 @@ class Examiner:
             skipped = [Evidence(examiner=member.name, state="skipped") for member in self._panel.members]
             return combine(self.policy, [base], [own, *skipped])
         heard = self._panel.hear(text)
-        decisions = [base, *(found for one in heard if (found := self._objection(base, one)) is not None)]
+        decisions = [base, *(found for one in heard for found in self._objections(base, one))]
         return combine(self.policy, decisions, [own, *(_heard_of(one) for one in heard)])
 
     def judge_frames(
@@ -145,6 +146,7 @@ class Examiner:
         frames: Iterable[Picture],
         *,
         stage: Literal["input", "output"] = "output",
+        context: Context = NOWHERE,
         sound: bytes | None = None,
     ) -> Decision:
         """Decide on pictures, on the text in them, and on what is said. Holds few pictures at a time.
@@ -152,13 +154,14 @@ class Examiner:
         Args:
             frames: Pictures (h, w, 3) uint8 RGB, in their order.
             stage: ``input`` for what a user sent, ``output`` for what was generated.
+            context: The circumstances, as far as they are known.
             sound: The clip's sound as a WAV file; None if it has none.
 
         Raises:
             PolicyError: as the judge.
         """
         look = _Look(self._faces, self._lettering, self._hash_lists)
-        base = self._judge.judge_frames(look.over(frames), stage=stage)
+        base = self._judge.judge_frames(look.over(frames), stage=stage, context=context)
         own = Evidence(
             examiner="pictures",
             state="examined",
@@ -170,47 +173,58 @@ class Examiner:
         decisions, evidence = [base], [own, self._face_seen(look)]
         for found, item in (
             self._known(base, look),
-            self._written(look, stage),
-            self._spoken(base, sound, stage),
+            self._written(base, look),
+            self._spoken(base, sound),
         ):
             decisions += found
             evidence.append(item)
         return combine(self.policy, decisions, evidence)
 
-    def has_face(self, picture: Picture) -> bool | None:
-        """Whether a picture shows a face; None where nothing is there to tell."""
-        return None if self._faces is None else self._faces.score(picture) >= FACE
+    def shows_face(self, picture: Picture) -> bool:
+        """Whether a picture shows a face; not where nothing is there to tell."""
+        return self._faces is not None and self._faces.score(picture) >= FACE
 
-    def _objection(self, base: Decision, heard: Heard) -> Decision | None:
-        member = heard.member
-        if heard.opinion is None:
+    def _settings(self, base: Decision) -> dict[Category, CategoryPolicy]:
+        return effective(self.policy, self.policy.overlays_of(base.context))
+
+    def _objections(self, base: Decision, heard: Heard) -> list[Decision]:
+        """What follows from one judge's answer, or from its silence; the floor's part stands by itself."""
+        member, opinion = heard.member, heard.opinion
+        if opinion is None:
             return (
-                None
+                []
                 if member.on_failure == "ignore"
-                else self._unavailable(base, member.name, member.on_failure)
+                else [self._unavailable(base, member.name, member.on_failure)]
             )
         if member.role == "advisory":
-            return None
-        actions = {
-            category: member.action(category, heard.opinion)
-            for category in CATEGORIES
-            if self.policy.categories[Category(category)].enabled
-        }
+            return []
+        settings = self._settings(base)
+        actions = {c: member.action(c, opinion) for c in CATEGORIES if settings[Category(c)].enabled}
         acting = sorted(
             (category for category, action in actions.items() if action is not Action.ALLOW),
-            key=lambda c: (-actions[c].rank, c not in FLOOR, CATEGORIES.index(c)),
+            key=lambda category: (-actions[category].rank, CATEGORIES.index(category)),
         )
-        if not acting:
-            return None
-        first = acting[0]
+        parts = [[c for c in acting if c in FLOOR], [c for c in acting if c not in FLOOR]]
+        return [
+            self._objection(base, member, {c: actions[c] for c in part}, settings) for part in parts if part
+        ]
+
+    def _objection(
+        self,
+        base: Decision,
+        member: Member,
+        actions: dict[str, Action],
+        settings: dict[Category, CategoryPolicy],
+    ) -> Decision:
+        """Scores are at least the threshold that the action stands for, as where a rule fires."""
         scores: dict[str, float] = {}
-        for category in acting:
-            limits = self.policy.categories[Category(category)].text
-            stands_for = limits.block if actions[category] is Action.BLOCK else limits.review
+        for category, action in actions.items():
+            limits = settings[Category(category)].text
+            stands_for = limits.block if action is Action.BLOCK else limits.review
             scores[category] = max(stands_for, base.scores.get(category, 0.0))
-        blocked = actions[first] is Action.BLOCK
-        words = self.policy.categories[Category(first)].user_text if blocked else self.policy.review_text
-        return objecting(base, actions[first], f"judge.{member.name}.{first}", scores, words.model_dump())
+        first, action = next(iter(actions.items()))
+        words = settings[Category(first)].user_text if action is Action.BLOCK else self.policy.review_text
+        return objecting(base, action, f"judge.{member.name}.{first}", scores, words.model_dump())
 
     def _unavailable(self, base: Decision, name: str, action: Literal["block", "review"]) -> Decision:
         words = UNAVAILABLE if action == "block" else self.policy.review_text.model_dump()
@@ -227,7 +241,7 @@ class Examiner:
         hit = look.hit
         if hit is None:
             return [], Evidence(examiner="hash-lists", state="examined", model_id="pdq", action=Action.ALLOW)
-        words = self.policy.categories[hit.category].user_text.model_dump()
+        words = self._settings(base)[hit.category].user_text.model_dump()
         found = objecting(base, Action.BLOCK, f"hash.{hit.list}", {hit.category.value: 1.0}, words)
         item = Evidence(
             examiner="hash-lists",
@@ -238,13 +252,13 @@ class Examiner:
         )
         return [found], item
 
-    def _written(self, look: "_Look", stage: Stage) -> tuple[list[Decision], Evidence]:
+    def _written(self, base: Decision, look: "_Look") -> tuple[list[Decision], Evidence]:
         if self._lettering is None:
             return [], self._missing("written")
-        found = self._relayed("written", "\n".join(look.lines), stage)
+        found = self._relayed("written", base, "\n".join(look.lines))
         return found, _examined("written", self._lettering, action=_strictest(found), code=_nothing(found))
 
-    def _spoken(self, base: Decision, sound: bytes | None, stage: Stage) -> tuple[list[Decision], Evidence]:
+    def _spoken(self, base: Decision, sound: bytes | None) -> tuple[list[Decision], Evidence]:
         if self._listening is None:
             return [], self._missing("spoken")
         if sound is None:
@@ -255,16 +269,21 @@ class Examiner:
         except JudgeError as error:
             item = Evidence(examiner="spoken", state="failed", model_id=transcriber.id, code=error.code)
             return [self._unavailable(base, "spoken", self._listening.on_failure)], item
-        found = self._relayed("spoken", words, stage)
+        found = self._relayed("spoken", base, words)
         return found, _examined("spoken", transcriber, action=_strictest(found), code=_nothing(found))
 
-    def _relayed(self, source: str, text: str, stage: Stage) -> list[Decision]:
+    def _relayed(self, source: str, base: Decision, text: str) -> list[Decision]:
         """Decisions on text that nobody typed: without what cannot be read, and in stretches that the policy takes."""
         readable = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable()).strip()
         most = self.policy.limits.max_code_points
         step = max(1, most - most // 20)
         stretches = [readable[start : start + most] for start in range(0, len(readable), step)]
-        return [relayed(source, self.judge_text(part, stage=stage)) for part in stretches if part.strip()]
+        judged = (
+            self.judge_text(part, stage=base.stage, context=base.context)
+            for part in stretches
+            if part.strip()
+        )
+        return [relayed(source, decision) for decision in judged]
 
     def _missing(self, name: str) -> Evidence:
         return Evidence(examiner=name, state="absent", code=self._absent.get(name, "not_configured"))

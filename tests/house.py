@@ -31,7 +31,7 @@ from guard.registry import StoredRegistry
 from guard.settings import EncoderSettings, Settings
 from guard.store import Database, NewRelease, StoreError, Video, find_release, get_video, review_of
 from guard.store.models import Release
-from policies import Judge, NgramClassifier, load_policy
+from policies import Examiner, Judge, NgramClassifier, load_policy
 from tests.stub_generator import PictureGenerator
 
 MODEL = "guard-scenes-1"
@@ -54,7 +54,7 @@ def write_policy(path: Path) -> Path:
                 "about": "Made up.",
                 "category": "violence_gore",
                 "action": action,
-                "any": [f"test.{word}"],
+                "when": f"found.test.{word}",
             }
         )
     path.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
@@ -126,7 +126,7 @@ class House:
             registry=StoredRegistry(database),
             generators={MODEL: lambda: self.generator},
             identity=self._identity,
-            judge=Judge(load_policy(policy), NgramClassifier.embedded(), self.scorer),
+            judge=Examiner(Judge(load_policy(policy), NgramClassifier.embedded(), self.scorer)),
         )
         self.jobs = CommitFails(
             database,

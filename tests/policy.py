@@ -24,7 +24,7 @@ def write_policy(path: Path) -> Path:
                 "about": "A word of the tests.",
                 "category": "ip_copyright",
                 "action": action,
-                "any": [rule],
+                "when": f"found.{rule}",
             }
         )
     document["id"] = "test-policy"

@@ -20,6 +20,7 @@ from guard.media import VideoFile
 from guard.media.previews import spritesheet, thumbnail
 from guard.store import Release
 from guard.store import releases as release_rows
+from guard.store import seals as seal_rows
 
 router = APIRouter(prefix="/v1")
 Variant = Literal["video", "thumbnail", "spritesheet"]
@@ -46,6 +47,7 @@ async def content(
         return Response(status_code=304, headers=headers)
     if variant == "video":
         return await run_in_threadpool(_clip, guard, request, release, headers)
+    await run_in_threadpool(_refuse_sealed, guard, release.video_id)
     media_type, draw = _PREVIEWS[variant]
     async with guard.examinations:
         picture = await run_in_threadpool(_preview, guard, release, draw)
@@ -68,6 +70,18 @@ def _served(guard: State, caller: Caller, video_id: str) -> Release:
     if release.revoked_at is not None:
         raise ApiError(410, "video_revoked", "This video was revoked and is no longer served.")
     return release
+
+
+def _refuse_sealed(guard: State, video_id: str) -> None:
+    """What was ever under seal is not drawn small, whatever became of the seal.
+
+    Raises:
+        ApiError: ``preview_sealed``.
+    """
+    with guard.services.database.read() as session:
+        sealed = bool(seal_rows.seals_of(session, video_id))
+    if sealed:
+        raise ApiError(403, "preview_sealed", "There are no previews of a video that was sealed.")
 
 
 def _clip(guard: State, request: Request, release: Release, headers: dict[str, str]) -> Response:

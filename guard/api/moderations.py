@@ -15,7 +15,7 @@ from guard.api.errors import ApiError
 from guard.api.forms import declared_length, read_json
 from guard.api.pictures import MOST_BYTES, decode_data_url
 from guard.api.state import Guard, State
-from policies import Decision, ModerationResult, PromptError, openai_map
+from policies import Context, Decision, ModerationResult, PromptError, openai_map
 from policies.combine import combine
 
 router = APIRouter(prefix="/v1")
@@ -32,11 +32,12 @@ async def create(
     length = declared_length(request)
     # Room for pictures is room in memory, and taken like that of other uploads.
     small = length is not None and length <= _SMALL_BODY
+    context = await run_in_threadpool(guard.services.context, caller.tenant_id, medium="text")
     with nullcontext() if small else guard.upload_slot(address=None):
-        return await _moderated(request, guard)
+        return await _moderated(request, guard, context)
 
 
-async def _moderated(request: Request, guard: State) -> dict[str, Any]:
+async def _moderated(request: Request, guard: State, context: Context) -> dict[str, Any]:
     values = await read_json(request, _MOST_BODY)
     fields.only_known(values, ("input", "model"))
     fields.text(values, "model", most=200)  # there is one judge here, whatever name a client knows it by
@@ -48,59 +49,53 @@ async def _moderated(request: Request, guard: State) -> dict[str, Any]:
     if len(given) > MOST_INPUTS:
         raise _invalid(f"input may have at most {MOST_INPUTS} entries.")
     if all(isinstance(entry, str) for entry in given):
-        judged = [[await run_in_threadpool(_judge_text, guard, text)] for text in given]
+        judged = [[await run_in_threadpool(_judge_text, guard, context, text)] for text in given]
     else:
-        judged = [[await _judge_part(guard, part) for part in given]]
+        judged = [[await _judge_part(guard, context, part) for part in given]]
     policy = guard.services.judge.policy
     decided = [combine(policy, [decision for _, decision in parts]) for parts in judged]
     return {
         "id": f"modr-{secrets.token_hex(12)}",
         "model": decided[0].model_id,
-        "results": [
-            _result([result for result, _ in parts], decision)
-            for parts, decision in zip(judged, decided, strict=True)
-        ],
+        "results": [_result(parts, decision) for parts, decision in zip(judged, decided, strict=True)],
     }
 
 
 _Judged = tuple[ModerationResult, Decision]
 
 
-async def _judge_part(guard: State, part: object) -> _Judged:
+async def _judge_part(guard: State, context: Context, part: object) -> _Judged:
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(part, dict) and kind == "text" and isinstance(part.get("text"), str):
-        return await run_in_threadpool(_judge_text, guard, part["text"])
+        return await run_in_threadpool(_judge_text, guard, context, part["text"])
     if isinstance(part, dict) and kind == "image_url" and isinstance(part.get("image_url"), dict):
         url = part["image_url"].get("url")
         if isinstance(url, str):
             async with guard.examinations:
-                return await run_in_threadpool(_judge_picture, guard, url)
+                return await run_in_threadpool(_judge_picture, guard, context, url)
     raise _invalid(
         'A part reads {"type": "text", "text": …} or {"type": "image_url", "image_url": {"url": …}}.'
     )
 
 
-def _judge_text(guard: State, text: str) -> _Judged:
+def _judge_text(guard: State, context: Context, text: str) -> _Judged:
     try:
-        decision = guard.services.judge.judge_text(text)
+        decision = guard.services.judge.judge_text(text, context=context)
     except PromptError as error:
         raise ApiError(400, error.code, str(error), param="input") from None
     return openai_map(decision), decision
 
 
-def _judge_picture(guard: State, url: str) -> _Judged:
+def _judge_picture(guard: State, context: Context, url: str) -> _Judged:
     picture = decode_data_url(url, guard.installation.paths.uploads)
-    decision = guard.services.judge.judge_frames([picture], stage="input")
+    seen = context.model_copy(update={"medium": "image"})
+    decision = guard.services.judge.judge_frames([picture], stage="input", context=seen)
     return openai_map(decision, input_type="image"), decision
 
 
-def _result(results: list[ModerationResult], decision: Decision) -> dict[str, Any]:
-    """Of several parts, the worst counts in each category.
-
-    Args:
-        results: of each part.
-        decision: on all of them.
-    """
+def _result(parts: list[_Judged], decision: Decision) -> dict[str, Any]:
+    """Of several parts, the worst counts in each category; the decision is on all of them."""
+    results = [result for result, _ in parts]
     names = list(results[0].categories)
     applied = {
         name: sorted(
@@ -119,10 +114,17 @@ def _result(results: list[ModerationResult], decision: Decision) -> dict[str, An
             "categories": sorted(decision.categories),
             "scores": decision.scores,
             "severities": decision.severities,
+            "matches": [
+                {"part": number, **match.model_dump(mode="json")}
+                for number, (_, part) in enumerate(parts)
+                for match in part.matches
+            ],
             "policy": f"{decision.policy_id}@{decision.policy_version}",
             "policy_digest": decision.policy_digest,
             "model_digest": decision.model_digest,
+            "mode": decision.mode,
             "user_text": decision.user_text,
+            "operator_text": decision.operator_text,
             "evidence": [item.model_dump(mode="json") for item in decision.evidence],
         },
     }

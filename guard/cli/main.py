@@ -18,6 +18,7 @@ from guard.cli import (
     policy,
     prompts,
     reports,
+    sealed,
     serve,
     train,
     verify,
@@ -41,6 +42,7 @@ app.command("report")(reports.report)
 app.add_typer(videos.app, name="videos")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.release_app, name="release")
+app.add_typer(sealed.app, name="sealed")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")

@@ -19,7 +19,7 @@ from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
 from guard.store.signing import sign_log
-from policies import Decision
+from policies import Context, Decision
 
 STALL_FIRST = timedelta(seconds=30)
 STALL_LONGEST = timedelta(hours=1)
@@ -49,6 +49,7 @@ class Job:
     created: datetime
     policy_digest: str
     has_reference: bool
+    context: Context
 
 
 class VideoJobs:
@@ -101,6 +102,9 @@ class VideoJobs:
                 created=video.created,
                 policy_digest=decision.policy_digest,
                 has_reference=video.has_reference,
+                context=Context.model_validate(
+                    decision.details.get("context") or {"has_reference": video.has_reference}
+                ),
             )
 
     def prompt(self, job: Job) -> str:
@@ -145,18 +149,19 @@ class VideoJobs:
             )
             return row.id
 
-    def hold(self, job: Job, stage: str, decision_id: str, reason: str) -> None:
-        """Hold the job for a reviewer."""
+    def hold(self, job: Job, decision: Decision, decision_id: str) -> None:
+        """Hold the job for a reviewer, for one of the few if what was decided on is sealed."""
         now = self._now()
         with self._database.write() as session:
             review_rows.open_review(
                 session,
                 job.id,
-                stage=stage,
+                stage=decision.stage,
                 decision_id=decision_id,
-                reason=reason,
+                reason=decision.reason,
                 expires_at=now + self._review_expires,
                 now=now,
+                sealed=decision.sealed,
             )
 
     def approved(self, video_id: str, stage: str) -> bool:

@@ -50,5 +50,4 @@ class Base(DeclarativeBase):
         JsonObject: JSON,
         dict[str, float]: JSON,
         list[str]: JSON,
-        list[JsonObject]: JSON,
     }
