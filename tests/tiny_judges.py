@@ -35,7 +35,9 @@ _PARTS = (
     + "{% endif %}{% endfor %}{% endfor %}<turn>assistant\n\n"
 )
 _GUIDED = (
-    "{% for message in messages %}" + _TURN % "message['content']" + "{% endfor %}{{ guideline }}\nYes or No?<turn>"
+    "{% for message in messages %}"
+    + _TURN % "message['content']"
+    + "{% endfor %}{{ guideline }}\nYes or No?<turn>"
 )
 
 
@@ -145,7 +147,9 @@ def _teach(model: Any, words: Any, family: Family) -> None:
     for template in guided if "guideline" in family.template else [{}]:
         for prompt, answer in zip((HARMLESS, HARMFUL), family.answers, strict=True):
             content: Any = [{"type": "text", "text": prompt}] if parts else prompt
-            asked = words.apply_chat_template([{"role": "user", "content": content}], return_dict=True, **template)
+            asked = words.apply_chat_template(
+                [{"role": "user", "content": content}], return_dict=True, **template
+            )
             said = [*words.encode(answer, add_special_tokens=False), words.eos_token_id]
             examples.append((asked["input_ids"], said))
     optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)

@@ -17,8 +17,8 @@ from policies._torchvision import prepare as prepare_torchvision
 from policies.errors import PolicyError
 from policies.judges.opinion import JudgeError, Opinion, worst
 
-_STRETCH, _OVERLAP = 8_000, 400
-"""Code points that are judged at once; longer texts are judged in stretches, and the worst counts."""
+_STRETCH, _OVERLAP, _TOKENS = 4_000, 200, 4_096
+"""Code points, and tokens, that are judged at once; longer texts are judged in stretches, and the worst counts."""
 _PARTS = re.compile(r"""\[\s*['"]type['"]\s*\]|\.type\b""")
 _READ = ("*.json", "*.jinja", "*.safetensors", "*.model", "*.txt")
 
@@ -73,11 +73,24 @@ class ChatJudge(ABC):
         except PolicyError as error:
             raise JudgeError(error.code) from None
         with self._lock:
-            return worst([self._judge(stretch) for stretch in stretches(text)])
+            return worst(
+                [self._judge(part) for stretch in stretches(text) for part in self._fitting(stretch)]
+            )
 
     @abstractmethod
     def _judge(self, text: str) -> Opinion:
         """Judge a stretch of text with the loaded model."""
+
+    def _fitting(self, text: str) -> list[str]:
+        """A stretch in parts of at most so many tokens; some scripts take several for each letter."""
+        assert self._loaded is not None
+        if (
+            len(self._loaded[0].encode(text, add_special_tokens=False)) <= _TOKENS
+            or len(text) <= 2 * _OVERLAP
+        ):
+            return [text]
+        halves = stretches(text, len(text) // 2 + _OVERLAP)
+        return [part for half in halves for part in self._fitting(half)]
 
     def _read(self) -> tuple[Any, Any]:
         try:
