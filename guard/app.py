@@ -80,6 +80,10 @@ def _warm(state: State) -> None:
         warm_up()
     except Exception as error:  # noqa: BLE001 - the first use tries again and then says what is wrong
         _log.warning("warm_up_failed", error=type(error).__name__)
+    for name, fault in state.services.judge.load():
+        state.models[name] = fault or "ready"
+        if fault:
+            _log.warning("judge_not_loaded", judge=name, code=fault)
     for name in models:
         try:
             generator = state.services.generator(name)

@@ -79,8 +79,17 @@ def _member(one: FurtherJudge) -> Member:
 
 def _judge(one: FurtherJudge) -> TextJudge:
     if isinstance(one, ModelJudge):
+        _quiet()
         return _FAMILIES[one.kind](one.path, digest=one.digest, device=one.device, dtype=one.dtype)
     return ModerationEndpoint(one.base_url, one.model, _key(one.key_env), BoundedPost(one.timeout_seconds))
+
+
+def _quiet() -> None:
+    """Transformers writes past our logging."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
 
 
 def _key(variable: str | None) -> str | None:

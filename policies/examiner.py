@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from policies.combine import UNAVAILABLE, combine, objecting, relayed
 from policies.decision import Action, Decision, Evidence, Stage
 from policies.document import CategoryPolicy, Policy, effective
+from policies.errors import PolicyError
 from policies.faces import FACE
 from policies.hashes import HashLists, Hit
 from policies.judge import NOWHERE, Judge
+from policies.judges.chat import ChatJudge
 from policies.judges.opinion import JudgeError
 from policies.judges.panel import Heard, Member, Panel
 from policies.signals import Context
@@ -97,6 +99,21 @@ class Examiner:
     def listens(self) -> bool:
         """Whether somebody transcribes speech."""
         return self._listening is not None
+
+    def load(self) -> Iterator[tuple[str, str]]:
+        """Read the weights of further judges that run here, so that the first request need not wait for them.
+
+        Yields:
+            Each one's name, and why it cannot be read; empty if it was.
+        """
+        for member in self._panel.members:
+            if isinstance(member.judge, ChatJudge):
+                try:
+                    member.judge.load()
+                except PolicyError as error:
+                    yield member.name, error.code
+                else:
+                    yield member.name, ""
 
     def parts(self) -> tuple[Evidence, ...]:
         """What there is beside the judge, and what there is not; for a look at the installation."""

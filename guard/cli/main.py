@@ -12,6 +12,7 @@ from guard import __version__
 from guard.cli import (
     audit,
     generate,
+    hashes,
     keys,
     models,
     people,
@@ -47,6 +48,7 @@ app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
 app.add_typer(keys.keys_app, name="keys")
+app.add_typer(hashes.app, name="hashes")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(train.app, name="train")
