@@ -5,6 +5,7 @@ picture scorer; heavy libraries are imported when a picture is first judged.
 """
 
 from policies.cases import CaseResult, run_cases
+from policies.categories import taxonomy
 from policies.classifier import NgramClassifier, TextClassifier
 from policies.decision import SEVERITIES, Action, Decision, RuleMatch, Span
 from policies.difference import Change, differences
@@ -51,4 +52,5 @@ __all__ = [
     "load_policy",
     "openai_map",
     "run_cases",
+    "taxonomy",
 ]
