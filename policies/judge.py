@@ -71,7 +71,7 @@ class Judge:
                 lower limit) or ``prompt_unreadable``.
         """
         normalised = read_prompt(text, self.policy.limits.max_code_points)
-        names = list(self._names.find(normalised)) if self._names else []
+        names = self._names.find(normalised) if self._names else ()
         return self._decide(
             _Seen(
                 kind="text",

@@ -1,4 +1,4 @@
-"""A policy for tests: the default one, and harmless words that are blocked or held, two of them under the minors rule."""
+"""A policy for tests: the default one, and harmless words that are blocked or held, two under the minors rule."""
 
 from __future__ import annotations
 

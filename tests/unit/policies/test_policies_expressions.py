@@ -19,7 +19,7 @@ def language() -> Language:
 
 def _bound(language: Language, *, found: tuple[str, ...] = (), score: float = 0.0, **changed: Any) -> Values:
     circumstances = context_values(Context(**changed), "en", "prompt") | {
-        "names": [{"kind": "person", "country": "DE", "role": "politician", "office": "chancellor"}]
+        "names": [{"kind": "person", "country": "DE", "role": "head_of_government", "entry": "person.x"}]
     }
     return language.bind({"sexual": score}, found, circumstances)
 
@@ -130,7 +130,7 @@ def test_the_language_is_told_by_its_small_words() -> None:
 
 
 class _Name:
-    kind, country, role, office = "person", "DE", "politician", "chancellor"
+    entry, kind, country, role = "person.x", "person", "DE", "head_of_government"
     start, end = 10, 16
 
 
@@ -142,7 +142,7 @@ class _Names:
 def test_names_are_a_signal_and_a_list(policy: Policy, judge: Judge) -> None:
     rule = policy.rules[-1].model_copy(
         update={"id": "person", "action": Action.REVIEW, "category": Category.IP_COPYRIGHT, "lowers": (),
-                "when": 'found.names.person && names.exists(n, n.office == "chancellor")'}
+                "when": 'found.names.person && names.exists(n, n.role == "head_of_government")'}
     )  # fmt: skip
     changed = policy.model_copy(update={"rules": (rule,), "overlays": ()})
     decision = Judge(changed, judge._classifier, names=_Names()).judge_text("A film of Müller at a lake")
