@@ -3,7 +3,9 @@ from typing import Any
 import pytest
 
 from policies import CATEGORIES, Action, Category, Context, Judge, Policy
+from policies.document import TextList
 from policies.expressions import SIGNALS, ExpressionError, Language, Values
+from policies.finding import Finder
 from policies.language import language_of
 from policies.normalise import normalise, read_prompt
 from policies.rules import RuleSet
@@ -112,11 +114,15 @@ def test_a_rule_that_nobody_can_evaluate_fires_unless_it_allows(policy: Policy) 
     assert [match.rule for match in matches] == ["violence.graphic"]
 
 
-def test_what_lies_in_an_allowed_phrase_does_not_count(policy: Policy) -> None:
-    rules = RuleSet(policy)
-    assert "floor.people" in rules.find(read_prompt("Trump plays a game of cards"))
-    assert "floor.people" not in rules.find(read_prompt("He plays his trump card"))
-    assert "floor.people" in rules.find(read_prompt("Trump plays his trump card"))
+def test_what_lies_in_an_allowed_phrase_does_not_count() -> None:
+    finder = Finder({"king": TextList(phrases=("king", "kings"), allow=("king of hearts", "king size*"))})
+    for text, spans in [
+        ("the king rides", [(4, 8)]),
+        ("he plays the king of hearts", []),
+        ("a king in a king sized bed", [(2, 6)]),
+    ]:
+        found = finder.find(read_prompt(text)).get("king", [])
+        assert [(hit.start, hit.end) for hit in found] == spans
 
 
 def test_the_language_is_told_by_its_small_words() -> None:
