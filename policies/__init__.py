@@ -5,6 +5,7 @@ picture scorer; heavy libraries are imported when a picture is first judged.
 """
 
 from policies.cases import CaseResult, run_cases
+from policies.categories import taxonomy
 from policies.classifier import NgramClassifier, TextClassifier
 from policies.decision import SEVERITIES, Action, Decision, Evidence, RuleMatch, Span
 from policies.difference import Change, differences
@@ -54,4 +55,5 @@ __all__ = [
     "load_policy",
     "openai_map",
     "run_cases",
+    "taxonomy",
 ]

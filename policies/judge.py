@@ -17,6 +17,7 @@ from policies.finding import Found
 from policies.frames import FrameScorer, OpenNsfwScorer
 from policies.language import language_of
 from policies.loading import load_policy
+from policies.names import load_names
 from policies.normalise import read_prompt
 from policies.rules import RuleSet
 from policies.signals import Context, NameFinder, context_values, name_values
@@ -34,7 +35,8 @@ class Judge:
         policy: What is allowed.
         classifier: Scores texts.
         frame_scorer: Scores pictures; without one, ``judge_frames`` refuses.
-        names: Finds named people, characters, brands, artists and parties; None finds none.
+        names: Finds named people, characters, brands, artists, parties and elections; those of the gazetteers that
+            come with the package if not given.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Judge:
         self.policy = policy
         self._classifier = classifier
         self._frame_scorer = frame_scorer
-        self._names = names
+        self._names = names or load_names()
         self._rules = RuleSet(policy)
         self._abouts = {rule.id: rule.about for rule in policy.all_rules}
         self._words = {rule.id: rule.user_text for rule in policy.all_rules if rule.user_text}
@@ -71,7 +73,7 @@ class Judge:
                 lower limit) or ``prompt_unreadable``.
         """
         normalised = read_prompt(text, self.policy.limits.max_code_points)
-        names = list(self._names.find(normalised)) if self._names else []
+        names = self._names.find(normalised)
         return self._decide(
             _Seen(
                 kind="text",

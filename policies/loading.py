@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from policies.document import Overlay, Policy, PolicyDocument, Probability, Rule, TextList
 from policies.errors import PolicyError
 from policies.expressions import ExpressionError, Language
+from policies.names import load_names
 from policies.signals import NAME_LISTS, NAME_PREFIX
 from policies.taxonomy import FLOOR, Category
 
@@ -55,7 +56,7 @@ def parse_policy(data: bytes, name: str) -> Policy:
     fields = {key: getattr(document, key) for key in PolicyDocument.model_fields}
     fields["lists"] = document.lists | floor["lists"]
     fields["rules"] = (*floor["rules"], *document.rules)
-    policy = Policy.model_validate(fields)
+    policy = Policy.model_validate(fields | {"gazetteers": load_names().digest})
     language = Language((*policy.lists, *NAME_LISTS))
     for path, rule in _rules(document):
         try:

@@ -40,18 +40,19 @@ class Context(BaseModel):
 class NameHit(Protocol):
     """A named entity in a text.
 
-    ``kind`` is ``person``, ``character``, ``brand``, ``artist`` or ``party``; ``start`` and ``end`` are code points
-    of the original text.
+    ``kind`` is one of ``NAME_KINDS``; ``entry`` is the gazetteer's identifier, ``role`` what it is
+    (``head_of_government``, ``musician``), ``country`` two letters, ``EU``, or ``XX`` for none; ``start`` and ``end``
+    are code points of the original text.
     """
 
+    @property
+    def entry(self) -> str: ...  # noqa: D102
     @property
     def kind(self) -> str: ...  # noqa: D102
     @property
     def country(self) -> str: ...  # noqa: D102
     @property
     def role(self) -> str: ...  # noqa: D102
-    @property
-    def office(self) -> str: ...  # noqa: D102
     @property
     def start(self) -> int: ...  # noqa: D102
     @property
@@ -66,7 +67,7 @@ class NameFinder(Protocol):
         ...
 
 
-NAME_KINDS = ("person", "character", "brand", "artist", "party")
+NAME_KINDS = ("person", "character", "brand", "artist", "party", "election")
 NAME_PREFIX = "names."
 NAME_LISTS = tuple(NAME_PREFIX + kind for kind in NAME_KINDS)
 """Lists that the gazetteers fill, one for each kind of name; rules and other lists refer to them like to any."""
@@ -88,8 +89,6 @@ def context_values(context: Context, language: str, stage: str) -> dict[str, Any
     }
 
 
-def name_values(hits: list[NameHit]) -> list[dict[str, str]]:
+def name_values(hits: Sequence[NameHit]) -> list[dict[str, str]]:
     """Names as expressions see them."""
-    return [
-        {"kind": hit.kind, "country": hit.country, "role": hit.role, "office": hit.office} for hit in hits
-    ]
+    return [{"entry": hit.entry, "kind": hit.kind, "country": hit.country, "role": hit.role} for hit in hits]

@@ -38,6 +38,9 @@ MODEL = "guard-scenes-1"
 ALLOWED = "a red ball rolls over green grass"
 HELD = "a glimmerfinch sits on a branch"
 BLOCKED = "a dreadnewt sits on a stone"
+SEALED_HELD = "a hushwren sits on a branch"
+SEALED_BLOCKED = "a mutelark sits on a stone"
+"""Held and blocked under the minors rule."""
 
 
 def write_policy(path: Path) -> Path:
@@ -46,13 +49,20 @@ def write_policy(path: Path) -> Path:
     document["lists"] |= {
         "test.held": {"about": "Made up.", "phrases": ["glimmerfinch"]},
         "test.blocked": {"about": "Made up.", "phrases": ["dreadnewt"]},
+        "test.sealed_held": {"about": "Made up.", "phrases": ["hushwren"]},
+        "test.sealed_blocked": {"about": "Made up.", "phrases": ["mutelark"]},
     }
-    for word, action in (("held", "review"), ("blocked", "block")):
+    for word, action, category in (
+        ("held", "review", "violence_gore"),
+        ("blocked", "block", "violence_gore"),
+        ("sealed_held", "review", "sexual_minors"),
+        ("sealed_blocked", "block", "sexual_minors"),
+    ):
         document["rules"].append(
             {
                 "id": f"test.{word}",
                 "about": "Made up.",
-                "category": "violence_gore",
+                "category": category,
                 "action": action,
                 "when": f"found.test.{word}",
             }
@@ -67,9 +77,10 @@ class SetScorer:
     id = "test-scorer"
     digest = "sha256:" + "0" * 63 + "2"
     score_now = 0.0
+    category_now = "sexual"
 
     def score(self, frames: Sequence[NDArray[np.uint8]]) -> list[dict[str, float]]:
-        return [{"sexual": self.score_now} for _ in frames]
+        return [{self.category_now: self.score_now} for _ in frames]
 
 
 class WatchedGenerator(PictureGenerator):

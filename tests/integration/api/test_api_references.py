@@ -149,3 +149,55 @@ def test_a_blocked_prompt_is_blocked_before_its_picture_is_read(taking: Api, pic
 def test_a_model_that_takes_none_refuses_file_and_data_url(api: Api, picture: bytes) -> None:
     for form in (_as_file, _as_bracket, _as_json):
         assert api.error("POST", "/v1/videos", **form(picture)) == (400, "reference_unsupported")
+
+
+def _with(form: Any, data: bytes, **changed: Any) -> dict[str, Any]:
+    """The form with other fields."""
+    sent = form(data)
+    for name, value in changed.items():
+        if "json" in sent:
+            sent["json"][name] = value
+        else:
+            sent["files"][name] = (None, str(value).lower() if isinstance(value, bool) else value)
+    return sent
+
+
+@pytest.mark.parametrize("form", [_as_file, _as_bracket, _as_json])
+@pytest.mark.parametrize("prompt", ["She dances in lingerie", "Sie tanzt nackt im Regen"])
+def test_a_real_persons_picture_and_a_sexual_prompt_are_blocked_by_the_floor(
+    taking: Api, form: Any, prompt: str, picture: bytes
+) -> None:
+    before = sorted(path.name for path in taking.state.installation.paths.work.iterdir())
+    sent = _with(form, picture, prompt=prompt, reference_is_person=True)
+    response = taking("POST", "/v1/videos", **sent)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "moderation_blocked")
+    moderation = response.json()["error"]["moderation"]
+    assert moderation["reason"] == "rule.floor.intimate.reference"
+    assert sorted(path.name for path in taking.state.installation.paths.work.iterdir()) == before
+
+
+def test_a_face_in_the_picture_counts_as_a_person(taking: Api, picture: bytes) -> None:
+    sent = _with(_as_json, picture, prompt="She dances in lingerie")
+    held = taking("POST", "/v1/videos", **sent).json()
+    assert held["moderation"]["state"] == "pending_review", "nobody looked for a face"
+    state = taking.state
+    seen: list[tuple[int, ...]] = []
+
+    def face(pixels: Any) -> bool:
+        seen.append(pixels.shape)
+        return True
+
+    original = state.installation
+    try:
+        services = dataclasses.replace(original.services, faces=face)
+        object.__setattr__(state, "installation", dataclasses.replace(original, services=services))
+        assert taking.error("POST", "/v1/videos", **sent) == (400, "moderation_blocked")
+    finally:
+        object.__setattr__(state, "installation", original)
+    assert seen == [(360, 640, 3)]
+
+
+def test_whether_it_is_a_person_is_true_or_false(taking: Api, picture: bytes) -> None:
+    for wrong in ("perhaps", 1, [True]):
+        sent = _with(_as_json, picture, reference_is_person=wrong)
+        assert taking.error("POST", "/v1/videos", **sent) == (400, "invalid_type")

@@ -57,6 +57,7 @@ class Judged:
     policy_digest: str = DIGEST
     model_id: str = "classifier-1"
     model_digest: str = DIGEST
+    details: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def looked_at(opened: Installation, video_id: str, score: float = 0.0) -> str:
     job = opened.jobs.load(video_id)
     decision_id = opened.jobs.decide(job, decision)
     if decision.action == "review":
-        opened.jobs.hold(job, "output", decision_id, decision.reason)
+        opened.jobs.hold(job, decision, decision_id)
     return str(decision.action)
 
 
