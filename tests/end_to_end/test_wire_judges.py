@@ -121,7 +121,9 @@ def test_without_its_second_judge_nothing_passes(
         with pytest.raises(openai.BadRequestError) as caught:
             client.videos.create(prompt=HARMLESS, model="sora-2", seconds="4", size="640x360")  # type: ignore[call-overload]
         assert caught.value.code == "moderation_blocked"
-        assert "try again" in str(caught.value)
+        told = caught.value.body["moderation"]  # type: ignore[index]
+        assert told["reason"] == "unavailable.second"
+        assert "try again" in told["user_text"]["en"]
     finally:
         second.start()
     (again,) = client.moderations.create(input=HARMLESS).results
