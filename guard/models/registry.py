@@ -162,7 +162,7 @@ def record(registry: Path = REGISTRY) -> tuple[str, ...]:
     for entry in entries:
         model = Model(**entry)
         found = {name: sha256_of(path) for name, path in model.present().items()}
-        if found != model.files:
+        if found and found != model.files:  # what is not here is not to be forgotten
             entry["files"] = found
             changed.append(model.name)
     registry.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
