@@ -47,7 +47,7 @@ def seal(
         paths=paths,
         now=utc_now(),
     )
-    _log.warning("sealed", seal_id=made.id, decision_id=decision_id, video_id=video_id, stage=stage)
+    _log.info("sealed", seal_id=made.id, decision_id=decision_id, video_id=video_id, stage=stage)
     return made
 
 
