@@ -50,7 +50,9 @@ async def _moderated(request: Request, guard: State, context: Context) -> dict[s
     if all(isinstance(entry, str) for entry in given):
         judged = [[await run_in_threadpool(_judge_text, guard, context, text)] for text in given]
     else:
-        judged = [[await _judge_part(guard, context, part) for part in given]]
+        pictured = any(isinstance(part, dict) and part.get("type") == "image_url" for part in given)
+        together = context.model_copy(update={"has_reference": pictured})
+        judged = [[await _judge_part(guard, together, part) for part in given]]
     return {
         "id": f"modr-{secrets.token_hex(12)}",
         "model": judged[0][0][1].model_id,
