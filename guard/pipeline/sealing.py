@@ -63,6 +63,14 @@ def remove(paths: Sequence[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
+def hide(services: Services, video_id: str) -> None:
+    """Remove a held job's plain files if what it shows is under seal."""
+    with services.database.read() as session:
+        in_force = any(found.lifted_at is None for found in seal_rows.seals_of(session, video_id))
+    if in_force:
+        remove(media_of(WorkFolder(services.work / video_id)))
+
+
 def restore(services: Services, video_id: str) -> list[Seal]:
     """Put a video's sealed files back into its work folder, for a request that may go on.
 

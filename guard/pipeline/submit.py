@@ -113,8 +113,6 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
         raise
     if video is None:
         raise RefusedError(decision, decision_id)
-    if decision.sealed:
-        sealing.remove(sealing.media_of(WorkFolder(services.work / video.id)))
     if video.hold is None:
         engine.submit(video.id)
     return video
@@ -272,3 +270,5 @@ def _seal(
         prompt_id=decision.prompt_id,
         paths=paths,
     )
+    # Before the commit: if it fails, so does the request, and the plain files are gone all the same.
+    sealing.remove(paths)
