@@ -270,5 +270,7 @@ def _seal(
         prompt_id=decision.prompt_id,
         paths=paths,
     )
-    # Before the commit: if it fails, so does the request, and the plain files are gone all the same.
-    sealing.remove(paths)
+    if video_id is not None:
+        # Before the commit: if it fails, so does the request, and the plain files are gone all the same. What the
+        # caller handed in is the caller's to remove.
+        sealing.remove(paths)
