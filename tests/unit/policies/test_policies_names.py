@@ -117,6 +117,20 @@ def test_entries_are_distinct_and_broad() -> None:
     assert INDEX.digest.startswith("sha256:")
 
 
+def test_the_heads_of_many_states_and_the_leaders_of_german_politics_are_known() -> None:
+    people = yaml.safe_load((FOLDER / "people.yaml").read_text(encoding="utf-8"))
+    roles: dict[str, set[str]] = {}
+    for group in people["groups"]:
+        for entry in group["entries"]:
+            fields = {"name": entry} if isinstance(entry, str) else entry
+            country = fields.get("country", group["country"])
+            roles.setdefault(country, set()).add(fields.get("role", group["role"]))
+    union = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
+    for country in [*union, "GB", "US", "UA", "RU", "CN", "IN", "KR", "CA", "TR", "IL"]:
+        assert roles[country] & {"head_of_state", "head_of_government"}, country
+    assert {"head_of_state", "head_of_government", "minister", "party_leader", "state_premier"} <= roles["DE"]
+
+
 def test_an_index_can_be_built_from_other_gazetteers() -> None:
     own = {
         "kind": "brand",
