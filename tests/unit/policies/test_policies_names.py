@@ -12,6 +12,10 @@ from policies.normalise import normalise
 
 CASES = yaml.safe_load((Path(__file__).parent / "names_cases.yaml").read_text(encoding="utf-8"))
 INDEX = load_names()
+UNION = (
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
+    "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+)  # fmt: skip
 
 
 def find(text: str) -> list[Hit]:
@@ -19,19 +23,24 @@ def find(text: str) -> list[Hit]:
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_precision_and_recall_on_sentences_written_for_it(language: str) -> None:
+@pytest.mark.parametrize(("list_name", "precision", "recall"), [("first", 0.95, 0.95), ("second", 0.9, 0.85)])
+def test_precision_and_recall_on_sentences_written_for_it(
+    list_name: str, precision: float, recall: float, language: str
+) -> None:
     right = extra = missed = alarms = 0
-    for case in CASES[language]:
+    cases = CASES[list_name][language]
+    for case in cases:
         got, wanted = {hit.entry for hit in find(case["text"])}, set(case["hits"])
-        assert wanted | set(case.get("also", ())) <= set(INDEX.entries), case["text"]
+        allowed = wanted | set(case.get("also", ()))
+        assert allowed <= set(INDEX.entries), case["text"]
         right += len(got & wanted)
         missed += len(wanted - got)
-        extra += len(got - wanted - set(case.get("also", ())))
+        extra += len(got - allowed)
         alarms += bool(got) and not wanted
-    negatives = sum(not case["hits"] for case in CASES[language])
-    assert negatives >= 30
-    assert right / (right + extra) >= 0.95
-    assert right / (right + missed) >= 0.95
+    negatives = sum(not case["hits"] for case in cases)
+    assert negatives >= 20
+    assert right / (right + extra) >= precision
+    assert right / (right + missed) >= recall
     assert alarms / negatives <= 0.05
 
 
@@ -125,8 +134,7 @@ def test_the_heads_of_many_states_and_the_leaders_of_german_politics_are_known()
             fields = {"name": entry} if isinstance(entry, str) else entry
             country = fields.get("country", group["country"])
             roles.setdefault(country, set()).add(fields.get("role", group["role"]))
-    union = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
-    for country in [*union, "GB", "US", "UA", "RU", "CN", "IN", "KR", "CA", "TR", "IL"]:
+    for country in (*UNION, "GB", "US", "UA", "RU", "CN", "IN", "KR", "CA", "TR", "IL"):
         assert roles[country] & {"head_of_state", "head_of_government"}, country
     assert {"head_of_state", "head_of_government", "minister", "party_leader", "state_premier"} <= roles["DE"]
 
