@@ -31,7 +31,9 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _WORD = re.compile(r"[^\W_]+")
 _INFLECTED = re.compile(r"(.{3,}?)(?:s|sche[nrsm]?)")
 _PLAIN_UMLAUTS = str.maketrans("äöüÄÖÜ", "aouAOU")
-_OF_PERSON = re.compile(r"-(?:deepfake|fake|video|rede|interview|stimme|double|doppelgaenger|parodie|karikatur|maske|puppe|imitat)")  # fmt: skip
+_OF_PERSON = re.compile(
+    "-(?:deepfake|fake|video|rede|interview|stimme|double|doppelgaenger|parodie|karikatur|maske|puppe|imitat)"
+)
 _WITHIN = 6  # words, where a gazetteer names no other distance
 _EVERYDAY_WITHIN = 4
 _LONG = 8  # letters from which a lone word may be misspelt
@@ -102,9 +104,8 @@ class _Node:
         """Nodes that a word leads to, and whether the name may go on after it."""
         if child := self.children.get(word):
             yield child, True
-        if inflected := _INFLECTED.fullmatch(word):
-            if child := self.children.get(inflected[1]):
-                yield child, False
+        if (inflected := _INFLECTED.fullmatch(word)) and (child := self.children.get(inflected[1])):
+            yield child, False
         if self.prefixes:
             for length in range(2, len(word) + 1):  # the prefixes are few and words are short
                 if child := self.prefixes.get(word[:length]):
@@ -157,13 +158,11 @@ class NameIndex:
             if form.mode == "veto" or any((form.entry, i) in vetoed for i in range(one.first, one.last + 1)):
                 continue
             near = form.context is not None and _near(one, marks[form.context.words], form.context.within)
-            if form.mode == "weak" and not near:
+            everyday = not near and _near(one, marks[entry.everyday], _EVERYDAY_WITHIN)
+            if (form.mode == "weak" and not near) or (
+                form.mode == "strong" and (everyday or one.first in compounds)
+            ):
                 continue
-            if form.mode == "strong":
-                if one.first in compounds or (
-                    not near and _near(one, marks[entry.everyday], _EVERYDAY_WITHIN)
-                ):
-                    continue
             start, end = text.words[one.first].start, text.words[one.last].end
             hit = Hit(entry.id, entry.kind, entry.country, entry.role, start, end, form.exactness)
             hits.setdefault((start, end, entry.id), hit)
@@ -215,23 +214,22 @@ class NameIndex:
     def _read(self, gazetteer: str, data: dict[str, Any]) -> None:
         everyday = f"{gazetteer}/everyday"
         self._mark(everyday, data.get("everyday", ()))
-        contexts = {
-            name: _Context(c["within"], f"{gazetteer}/{name}") for name, c in data.get("contexts", {}).items()
-        }
-        for name, context in contexts.items():
-            self._mark(context.words, data["contexts"][name]["words"])
+        contexts: dict[str | None, _Context | None] = {}
+        for name, raw in data.get("contexts", {}).items():
+            contexts[name] = _Context(raw["within"], f"{gazetteer}/{name}")
+            self._mark(f"{gazetteer}/{name}", raw["words"])
         for number, group in enumerate(data["groups"]):
             context = contexts.get(group.get("context"))
             if "near" in group:
                 context = _Context(_WITHIN, f"{gazetteer}/{number}")
                 self._mark(context.words, group["near"])
             for item in group["entries"]:
-                raw = item if isinstance(item, dict) else {"name": item}
-                role = raw.get("role", group.get("role", data["kind"]))
-                country = raw.get("country", group.get("country", "XX"))
-                entry = _Entry(f"{data['kind']}.{_slug(raw['name'])}", data["kind"], country, role, everyday)
-                self._entries.append(entry)
-                self._forms(raw, context, contexts.get(group.get("title"), context))
+                entry = item if isinstance(item, dict) else {"name": item}
+                role = entry.get("role", group.get("role", data["kind"]))
+                country = entry.get("country", group.get("country", "XX"))
+                identifier = f"{data['kind']}.{_slug(entry['name'])}"
+                self._entries.append(_Entry(identifier, data["kind"], country, role, everyday))
+                self._forms(entry, context, contexts.get(group.get("title"), context))
 
     def _forms(self, raw: dict[str, Any], context: _Context | None, title: _Context | None) -> None:
         number = len(self._entries) - 1
@@ -254,7 +252,8 @@ class NameIndex:
             whole = "".join(words)
             if joined and len(words) > 1 and len(whole) >= _LONG and "*" not in whole:
                 self._root.add((whole,)).forms.append(form)
-            if form.mode in ("always", "strong") and "*" not in whole:
+            named = self._entries[form.entry].kind not in ("election", "party")  # those are words, not names
+            if named and form.mode in ("always", "strong") and "*" not in whole:
                 self._add_misspelt(words, _Form(form.entry, form.mode, "misspelt", form.context))
 
     def _add_misspelt(self, words: tuple[str, ...], form: _Form) -> None:
@@ -301,9 +300,8 @@ def _compounds(text: str) -> set[int]:
     for number, word in enumerate(_WORD.finditer(text)):
         before, after = text[max(0, word.start() - 2) : word.start()], text[word.end() : word.end() + 2]
         follows = len(after) == 2 and after[0] == "-" and after[1].isalpha()
-        if follows and not _OF_PERSON.match(text, word.end()):
-            parts.add(number)
-        elif len(before) == 2 and before[1] == "-" and before[0].isalnum():
+        precedes = len(before) == 2 and before[1] == "-" and before[0].isalnum()
+        if precedes or (follows and not _OF_PERSON.match(text, word.end())):
             parts.add(number)
     return parts
 

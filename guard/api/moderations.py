@@ -51,7 +51,7 @@ async def _moderated(request: Request, guard: State, context: Context) -> dict[s
     if all(isinstance(entry, str) for entry in given):
         judged = [[await run_in_threadpool(_judge_text, guard, context, text)] for text in given]
     else:
-        judged = [[await _judge_part(guard, context, part) for part in given]]
+        judged = [await _judge_parts(guard, context, given)]
     policy = guard.services.judge.policy
     decided = [combine(policy, [decision for _, decision in parts]) for parts in judged]
     return {
@@ -64,15 +64,33 @@ async def _moderated(request: Request, guard: State, context: Context) -> dict[s
 _Judged = tuple[ModerationResult, Decision]
 
 
-async def _judge_part(guard: State, context: Context, part: object) -> _Judged:
+async def _judge_parts(guard: State, context: Context, given: list[object]) -> list[_Judged]:
+    """Each part by itself; pictures first, since the texts are about them."""
+    parts = [_part(part) for part in given]
+    judged: dict[int, _Judged] = {}
+    for number, (kind, value) in enumerate(parts):
+        if kind == "image_url":
+            async with guard.examinations:
+                judged[number] = await run_in_threadpool(_judge_picture, guard, context, value)
+    faces = [decision.context.reference_has_face for _, decision in judged.values()]
+    if faces:
+        found = None if None in faces else any(faces)
+        context = context.model_copy(update={"has_reference": True, "reference_has_face": found})
+    for number, (kind, value) in enumerate(parts):
+        if kind == "text":
+            judged[number] = await run_in_threadpool(_judge_text, guard, context, value)
+    return [judged[number] for number in range(len(parts))]
+
+
+def _part(part: object) -> tuple[str, str]:
+    """Kind of a part, and its text or its address."""
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(part, dict) and kind == "text" and isinstance(part.get("text"), str):
-        return await run_in_threadpool(_judge_text, guard, context, part["text"])
+        return kind, part["text"]
     if isinstance(part, dict) and kind == "image_url" and isinstance(part.get("image_url"), dict):
         url = part["image_url"].get("url")
         if isinstance(url, str):
-            async with guard.examinations:
-                return await run_in_threadpool(_judge_picture, guard, context, url)
+            return kind, url
     raise _invalid(
         'A part reads {"type": "text", "text": …} or {"type": "image_url", "image_url": {"url": …}}.'
     )
@@ -88,7 +106,9 @@ def _judge_text(guard: State, context: Context, text: str) -> _Judged:
 
 def _judge_picture(guard: State, context: Context, url: str) -> _Judged:
     picture = decode_data_url(url, guard.installation.paths.uploads)
-    seen = context.model_copy(update={"medium": "image"})
+    faces = guard.services.faces
+    shown = None if faces is None else faces(picture)
+    seen = context.model_copy(update={"medium": "image", "has_reference": True, "reference_has_face": shown})
     decision = guard.services.judge.judge_frames([picture], stage="input", context=seen)
     return openai_map(decision, input_type="image"), decision
 

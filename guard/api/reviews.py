@@ -66,6 +66,8 @@ def show(review_id: str, guard: Guard, caller: Reviewer) -> dict[str, Any]:
         return _review(review, decision) | {
             "prompt": _prompt(session, guard, video),
             "scores": decision.scores,
+            "matches": decision.details.get("matches", []),
+            "operator_text": decision.details.get("operator_text"),
             "policy": f"{decision.policy_id}@{decision.policy_version}",
         }
 

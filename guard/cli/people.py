@@ -86,6 +86,7 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
             "categories": decision.categories,
             "scores": {name: round(score, 3) for name, score in decision.scores.items() if score >= 0.01},
             "policy": f"{decision.policy_id}@{decision.policy_version}",
+            "why": decision.details.get("operator_text"),
             "clip": str(raw) if raw.exists() else None,
             "reference": str(picture) if picture.exists() else None,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -269,9 +270,11 @@ def _decided(judge: Judge, number: int, line: str) -> tuple[dict[str, Any], Deci
 def _lines(file: str) -> Iterator[Iterator[str]]:
     """The lines of a file or of standard input; bytes that are no UTF-8 become signs that stand for them."""
     if file == "-":
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8", errors="replace")
         yield iter(sys.stdin)
         return
-    with Path(file).open(encoding="utf-8", errors="replace") as opened:
+    with Path(file).open(encoding="utf-8-sig", errors="replace") as opened:
         yield iter(opened)
 
 

@@ -47,7 +47,7 @@ def seal(
         paths=paths,
         now=utc_now(),
     )
-    _log.warning("sealed", seal_id=made.id, decision_id=decision_id, video_id=video_id, stage=stage)
+    _log.info("sealed", seal_id=made.id, decision_id=decision_id, video_id=video_id, stage=stage)
     return made
 
 
@@ -61,6 +61,14 @@ def remove(paths: Sequence[Path]) -> None:
     """Remove plain files whose encrypted copies are on disk."""
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def hide(services: Services, video_id: str) -> None:
+    """Remove a held job's plain files if what it shows is under seal."""
+    with services.database.read() as session:
+        in_force = any(found.lifted_at is None for found in seal_rows.seals_of(session, video_id))
+    if in_force:
+        remove(media_of(WorkFolder(services.work / video_id)))
 
 
 def restore(services: Services, video_id: str) -> list[Seal]:

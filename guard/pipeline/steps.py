@@ -55,7 +55,7 @@ class VideoSteps:
         if not job.has_reference:
             return DONE
         if job.hold == "input":  # by this step, whose end was not recorded
-            return {"state": "held", "code": f"held.{job.hold}"}
+            return self._held(job)
         pixels = references.kept(self._folder(video_id))
         if self._jobs.approved(video_id, "input"):
             return DONE
@@ -68,12 +68,15 @@ class VideoSteps:
             self._seal(job, decision, decision_id)
         if decision.action == "review":
             self._jobs.hold(job, decision, decision_id)
-            if decision.sealed:
-                sealing.remove(sealing.media_of(self._folder(job.id)))
+            sealing.hide(self._services, job.id)
             return {"state": "held", "code": decision.reason}
         if decision.action == "block":
             return {"state": "failed", "code": "moderation_blocked", "message": decision.user_text["en"]}
         return DONE
+
+    def _held(self, job: Job) -> Outcome:
+        sealing.hide(self._services, job.id)
+        return {"state": "held", "code": f"held.{job.hold}"}
 
     def _seal(self, job: Job, decision: Decision, decision_id: str) -> None:
         with self._services.database.write() as session:
@@ -118,7 +121,7 @@ class VideoSteps:
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
         if job.hold is not None:  # by this step, whose end was not recorded; only a person may take it back
-            return {"state": "held", "code": f"held.{job.hold}"}
+            return self._held(job)
         raw = require(folder.raw, folder.noted("raw"))
         if self._jobs.approved(video_id, "output"):
             if folder.noted("held") == raw:

@@ -113,8 +113,6 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
         raise
     if video is None:
         raise RefusedError(decision, decision_id)
-    if decision.sealed:
-        sealing.remove(sealing.media_of(WorkFolder(services.work / video.id)))
     if video.hold is None:
         engine.submit(video.id)
     return video
@@ -272,3 +270,7 @@ def _seal(
         prompt_id=decision.prompt_id,
         paths=paths,
     )
+    if video_id is not None:
+        # Before the commit: if it fails, so does the request, and the plain files are gone all the same. What the
+        # caller handed in is the caller's to remove.
+        sealing.remove(paths)

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -226,3 +229,25 @@ def test_differences_say_which_way(tree: dict[str, Any], policy: Policy) -> None
     assert len(found) == 7
     back = {change.where: change for change in differences(_parse(tree), policy)}
     assert back["categories.sexual.text.block"].effect == "looser"
+
+
+def test_same_input_and_policy_same_answer_in_any_process() -> None:
+    """Hashes of strings differ between processes, and with them the order of sets."""
+    code = (
+        "from policies import Context, Judge; judge = Judge.default(); "
+        "context = Context(regions=('CN', 'EU', 'KR'), audience='under_18', has_reference=True); "
+        "texts = ['Deepfake: Olaf Scholz gesteht nackt am Wahltag', 'n4k3d w0man, porn, beheading, 14 years old']; "
+        "print([judge.judge_text(text, context=context).model_dump_json() for text in texts])"
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(answers) == 1
+    assert "rule.floor" in answers.pop()

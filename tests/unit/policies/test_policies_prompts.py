@@ -62,7 +62,7 @@ def test_lengths_vary_and_do_not_give_the_label_away() -> None:
     words = sorted(len(p.text.split()) for p in PROMPTS)
     assert words[0] >= 2
     assert words[len(words) // 20] <= 9
-    assert words[-len(words) // 20] >= 30
+    assert words[-len(words) // 20] >= 25
     assert words[-1] <= 100
     median = {
         unsafe: sorted(len(p.text) for p in PROMPTS if p.unsafe is unsafe)[
