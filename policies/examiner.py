@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from policies.combine import UNAVAILABLE, combine, objecting, relayed
 from policies.decision import Action, Decision, Evidence, Stage
 from policies.document import CategoryPolicy, Policy, effective
-from policies.errors import PolicyError
+from policies.errors import PolicyError, PromptError
 from policies.faces import FACE
 from policies.hashes import HashLists, Hit
 from policies.judge import NOWHERE, Judge
@@ -294,13 +294,16 @@ class Examiner:
         readable = "".join(letter for letter in text if letter in "\n\t" or letter.isprintable()).strip()
         most = self.policy.limits.max_code_points
         step = max(1, most - most // 20)
-        stretches = [readable[start : start + most] for start in range(0, len(readable), step)]
-        judged = (
-            self.judge_text(part, stage=base.stage, context=base.context)
-            for part in stretches
-            if part.strip()
-        )
-        return [relayed(source, decision) for decision in judged]
+        found = []
+        for start in range(0, len(readable), step):
+            try:
+                part = self.judge_text(readable[start : start + most], stage=base.stage, context=base.context)
+            except PromptError as error:
+                if error.code != "prompt_empty":
+                    raise
+                continue  # signs without a word
+            found.append(relayed(source, part))
+        return found
 
     def _missing(self, name: str) -> Evidence:
         return Evidence(examiner=name, state="absent", code=self._absent.get(name, "not_configured"))

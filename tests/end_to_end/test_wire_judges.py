@@ -25,7 +25,7 @@ ONLY_ELSEWHERE = f"The {BLOCKED_WORD} on a meadow"
 @pytest.fixture(scope="module")
 def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The judge that is asked."""
-    server = Server(tmp_path_factory.mktemp("second") / "data")
+    server = Server(tmp_path_factory.mktemp("second") / "data", wait=300)
     yield server
     server.stop()
 
@@ -46,6 +46,7 @@ def first(tmp_path_factory: pytest.TempPathFactory, second: Server) -> Iterator[
         data,
         changes={"policy": None, "examination": {"judges": [judge]}},
         environment={"SECOND_KEY": second.api_key},
+        wait=300,
     )
     yield server
     server.stop()

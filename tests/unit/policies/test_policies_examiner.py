@@ -124,7 +124,7 @@ def test_pictures_that_do_not_change_are_read_once(judge: Judge) -> None:
     assert changing.looks == 10
 
 
-@pytest.mark.parametrize("text", ["\0\x01\x02", "", " \n ", "a" * 70_000, "\ud800 hello"])
+@pytest.mark.parametrize("text", ["\0\x01\x02", "", " \n ", "!!! … —", "a" * 70_000, "\ud800 hello"])
 def test_odd_text_in_pictures_is_no_error(judge: Judge, text: str) -> None:
     decision = Examiner(judge, lettering=Reading([text])).judge_frames(pictures(1))
     assert decision.action is Action.ALLOW
