@@ -13,7 +13,7 @@ from guard.api.state import UPLOADS_PER_EXAMINATION
 from guard.media import sandbox
 from guard.media.errors import SandboxError
 from guard.media.sandbox import Limits
-from policies import OPENAI_CATEGORIES
+from policies import OPENAI_CATEGORIES, load_policy
 from tests.integration.api.conftest import Api
 from tests.policy import BLOCKED_RULE, BLOCKED_WORD
 
@@ -35,7 +35,7 @@ def test_a_text(api: Api) -> None:
         assert list(result[part]) == list(OPENAI_CATEGORIES)
     assert set(result["category_applied_input_types"]["sexual"]) == {"text"}
     assert result["extended"]["action"] == "allow"
-    assert result["extended"]["policy"] == "test-policy@1"
+    assert result["extended"]["policy"] == f"test-policy@{load_policy().version}"
 
 
 def test_a_list_of_texts_gives_one_result_each(api: Api) -> None:

@@ -19,7 +19,7 @@ from guard.app import create_app
 from guard.bootstrap import first_key
 from guard.installation import Installation, open_installation
 from guard.settings import Settings
-from tests import media
+from tests import drawn, media
 from tests.integration.api.conftest import Api
 from tests.serve_stub import stub_settings
 from tests.stub_generator import ReferenceGenerator
@@ -149,3 +149,52 @@ def test_a_blocked_prompt_is_blocked_before_its_picture_is_read(taking: Api, pic
 def test_a_model_that_takes_none_refuses_file_and_data_url(api: Api, picture: bytes) -> None:
     for form in (_as_file, _as_bracket, _as_json):
         assert api.error("POST", "/v1/videos", **form(picture)) == (400, "reference_unsupported")
+
+
+def _with(form: Any, data: bytes, **changed: Any) -> dict[str, Any]:
+    """The form with other fields."""
+    sent = form(data)
+    for name, value in changed.items():
+        if "json" in sent:
+            sent["json"][name] = value
+        else:
+            sent["files"][name] = (None, str(value).lower() if isinstance(value, bool) else value)
+    return sent
+
+
+@pytest.mark.parametrize("form", [_as_file, _as_bracket, _as_json])
+@pytest.mark.parametrize("prompt", ["She dances in lingerie", "Sie tanzt nackt im Regen"])
+def test_a_real_persons_picture_and_a_sexual_prompt_are_blocked_by_the_floor(
+    taking: Api, form: Any, prompt: str, picture: bytes
+) -> None:
+    before = sorted(path.name for path in taking.state.installation.paths.work.iterdir())
+    sent = _with(form, picture, prompt=prompt, reference_is_person=True)
+    response = taking("POST", "/v1/videos", **sent)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "moderation_blocked")
+    moderation = response.json()["error"]["moderation"]
+    assert moderation["reason"] == "rule.floor.intimate.reference"
+    assert sorted(path.name for path in taking.state.installation.paths.work.iterdir()) == before
+
+
+def test_a_face_in_the_picture_counts_as_a_person(taking: Api) -> None:
+    wide = np.full((450, 800, 3), 140, np.uint8)
+    wide[25:425, 200:600] = drawn.face()
+    file = io.BytesIO()
+    Image.fromarray(wide).save(file, "PNG")
+    sent = _with(_as_json, file.getvalue(), prompt="She dances in lingerie")
+    assert taking.error("POST", "/v1/videos", **sent) == (400, "moderation_blocked")
+    state = taking.state
+    original = state.installation
+    try:
+        services = dataclasses.replace(original.services, faces=None)
+        object.__setattr__(state, "installation", dataclasses.replace(original, services=services))
+        held = taking("POST", "/v1/videos", **sent).json()
+        assert held["moderation"]["state"] == "pending_review", "nobody looked for a face"
+    finally:
+        object.__setattr__(state, "installation", original)
+
+
+def test_whether_it_is_a_person_is_true_or_false(taking: Api, picture: bytes) -> None:
+    for wrong in ("perhaps", 1, [True]):
+        sent = _with(_as_json, picture, reference_is_person=wrong)
+        assert taking.error("POST", "/v1/videos", **sent) == (400, "invalid_type")
