@@ -21,8 +21,8 @@ from guard.media import VideoFile
 from guard.media.previews import spritesheet, thumbnail
 from guard.store import Release, Video
 from guard.store import releases as release_rows
-from guard.store.models import CLIP, STILLS
 from guard.store import seals as seal_rows
+from guard.store.models import CLIP, STILLS
 
 router = APIRouter(prefix="/v1")
 Variant = Literal["video", "thumbnail", "spritesheet"]
