@@ -65,7 +65,7 @@ class Claim(StrEnum):
 
     - ``own_mark_resolved``: the payload names a release *and* the fingerprint confirms its pictures. Details:
       ``release_id``, ``fraction_of_upload``, ``revoked``.
-    - ``own_mark_copied``: the payload names a release, but the pictures are not that release's. Details:
+    - ``own_mark_copied``: the payload names a release, but the pictures could not be matched to it. Details:
       ``release_id``.
     - ``own_mark_unresolved``: a valid payload that the registry does not know.
     - ``own_mark_unreadable``: our watermark is there, its payload cannot be read.

@@ -206,8 +206,9 @@ NOTES: dict[Note, Text] = {
         "de": "Die Herkunftsangaben decken nicht alles ab, was ein Abspielprogramm zeigt.",
     },
     Note.MARK_COPIED: {
-        "en": "Our watermark names a release whose pictures are different.",
-        "de": "Unser Wasserzeichen nennt eine Freigabe, deren Bilder andere sind.",
+        "en": "Our watermark names a release that the pictures could not be matched to: copied, or heavily edited.",
+        "de": "Unser Wasserzeichen nennt eine Freigabe, der sich die Bilder nicht zuordnen ließen: kopiert oder "
+        "stark bearbeitet.",
     },
     Note.MARK_UNRESOLVED: {
         "en": "Our watermark holds a valid payload that belongs to no known release.",

@@ -127,12 +127,12 @@ def load_embedded(*, device: str = "cpu", threads: int | None = None) -> Embedde
 
 
 def weights_digest(folder: Path) -> str:
-    """`sha256:` over the sorted names and contents of a folder's files."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return f"sha256:{total.hexdigest()}"
+    """`sha256:` over lines of digest, two spaces and path, one for each file of a folder, in order of path."""
+    found = sorted(
+        (path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file()
+    )
+    lines = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n" for name, path in found)
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
 
 
 def _frames(request: GenerationRequest) -> int:

@@ -14,6 +14,8 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
+from generator.plurals import singular
+
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -83,4 +85,4 @@ class SlotTextEncoder(ModelMixin, ConfigMixin):
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFC", text).lower()
+    return singular(unicodedata.normalize("NFC", text).lower())

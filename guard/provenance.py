@@ -205,8 +205,8 @@ class OwnMark:
         return self._evidence(
             Claim.OWN_MARK_COPIED,
             details,
-            "The watermark names a release of this service, but the pictures are not that release's.",
-            "Das Wasserzeichen nennt eine Freigabe dieses Dienstes, aber die Bilder gehören nicht zu ihr.",
+            "The watermark names a release of this service, but the pictures could not be matched to it.",
+            "Das Wasserzeichen nennt eine Freigabe dieses Dienstes, aber die Bilder ließen sich ihr nicht zuordnen.",
             segments,
         )
 

@@ -94,13 +94,13 @@ def key_of(of: Contestant, section: str, clip: str, attack: str) -> str:
     return hashlib.sha256(" ".join((of.digest, section, digest, steps)).encode()).hexdigest()[:24]
 
 
-def work(jobs: Sequence[Job], store: Store, processes: int) -> list[Cell]:
-    """Do what the store does not hold yet.
+def stored(jobs: Iterable[Job], store: Store) -> list[Cell]:
+    """The cells of these jobs that there are, in order."""
+    return [cell for job in jobs for key, _ in _keys(job) if (cell := store.get(key)) is not None]
 
-    Returns:
-        The cells of all jobs.
-    """
-    wanted = [(key, job, attack) for job in jobs for key, attack in _keys(job)]
+
+def work(jobs: Sequence[Job], store: Store, processes: int) -> None:
+    """Do what the store does not hold yet."""
     open_jobs = [part for job in jobs for part in _open(job, store)]
     total, start, done = sum(len(job.attacks) for job in open_jobs), time.monotonic(), 0
     context = multiprocessing.get_context("spawn")
@@ -113,7 +113,6 @@ def work(jobs: Sequence[Job], store: Store, processes: int) -> list[Cell]:
                 store.put(key, cell)
             done += len(made)
             _show(done, total, time.monotonic() - start, job)
-    return [cell for key, _, _ in wanted if (cell := store.get(key)) is not None]
 
 
 def _keys(job: Job) -> list[tuple[str, str]]:
@@ -231,7 +230,7 @@ def _pictures(section: str, clip: str, place: Path | None) -> Pictures:
 def rendered(section: str) -> Iterable[Pictures]:
     """The clips of a section that are not files."""
     if section == "scenes":
-        return clips.scenes(12, 1280, 720, 48)
+        return clips.scenes(6, 1280, 720, 48)
     frames = np.stack(list(media.scene(640, 360, 24, seed=2)))
     return [Pictures("texture", "rendered", frames, Fraction(24)), *clips.scenes(1, 640, 360, 24)]
 

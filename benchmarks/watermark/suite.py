@@ -178,6 +178,14 @@ QUICK = tuple(
 )
 """Of the clips that a quick run renders."""
 
+OF_INVISIBLE = (
+    "none", "H.264 CRF 18", "H.264 CRF 23", "H.264 CRF 28", "H.264 CRF 32", "H.264 CRF 36", "HEVC CRF 28",
+    "VP9 CRF 36", "AV1 CRF 38", "resize 50 %", "aspect 0.8", "crop 75 %", "crop 50 %", "rotation 5 deg",
+    "rotation 15 deg", "mirror", "brightness 0.5", "noise (sd 12)", "blur (2 pixels)", "every second frame",
+    "one second", "logo and banner", "twice at CRF 28", "social: 640 wide, CRF 30",
+)  # fmt: skip
+"""Names of those that the preset `invisible` is given."""
+
 OF_RIVA = (
     "none", "H.264 CRF 18", "H.264 CRF 23", "H.264 CRF 28", "H.264 CRF 32", "HEVC CRF 28", "VP9 CRF 36", "AV1 CRF 38",
     "resize 50 %", "resize 50 % and back", "aspect 0.8", "crop 75 %", "crop 50 %", "rotation 5 deg", "mirror",

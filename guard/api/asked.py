@@ -74,9 +74,7 @@ class Asked:
                 "PNG keeps every pixel and knows no output_compression; ask for jpeg or webp.",
                 param="output_compression",
             )
-        number = fields.whole(values, "n", most=MOST_PICTURES)
-        if number == 0:
-            raise ApiError(400, "invalid_value", f"n must lie between 1 and {MOST_PICTURES}.", param="n")
+        number = fields.whole(values, "n", least=1, most=MOST_PICTURES)
         named = fields.text(values, "model", most=200)
         model = named or services.picture_model()
         sizes = [f"{width}x{height}" for width, height in services.generator(model).info.sizes]

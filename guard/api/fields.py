@@ -43,8 +43,8 @@ def required_text(values: dict[str, Any], name: str, *, most: int | None = None)
     return value
 
 
-def whole(values: dict[str, Any], name: str, *, most: int = _MAX_SEED) -> int | None:
-    """An optional whole number from 0 on, as JSON number or as digits in a string.
+def whole(values: dict[str, Any], name: str, *, least: int = 0, most: int = _MAX_SEED) -> int | None:
+    """An optional whole number in a range, as JSON number or as digits in a string.
 
     Raises:
         ApiError: ``invalid_type``, ``invalid_value``.
@@ -58,8 +58,8 @@ def whole(values: dict[str, Any], name: str, *, most: int = _MAX_SEED) -> int | 
         if not (value.isascii() and value.isdigit() and len(value) <= 10):
             raise ApiError(400, "invalid_value", f"{name} must be a whole number.", param=name)
         value = int(value)
-    if not 0 <= value <= most:
-        raise ApiError(400, "invalid_value", f"{name} must lie between 0 and {most}.", param=name)
+    if not least <= value <= most:
+        raise ApiError(400, "invalid_value", f"{name} must lie between {least} and {most}.", param=name)
     return value
 
 

@@ -20,8 +20,7 @@ from guard.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from guard.marks import MarkKey, Reading
-    from guard.media import VideoFile
+    from guard.marks import Reading
 
 app = typer.Typer(
     help="The watermark by itself: embed one, or read one, with the keys of this installation.",
@@ -108,13 +107,16 @@ def embed_mark(
         key = opened.services.mark_keys[0]
         chosen = preset or ("still" if source.is_still else opened.services.mark_preset)
         encoding = opened.services.encoding
+        codec = opened.services.mark_codec
+    embedder = codec.embedder(key, bytes.fromhex(payload), source.info.width, source.info.height, chosen)
     if source.is_still:
-        _embed_still(source, to, bytes.fromhex(payload), key, chosen)
+        from PIL import Image
+
+        (picture,) = embedder(next(iter(source.chunks())).frames)
+        Image.fromarray(picture).save(to, quality=95)
     else:
-        from guard.marks import Embedder
         from guard.media import encode
 
-        embedder = Embedder(key, bytes.fromhex(payload), source.info.width, source.info.height, chosen)
         with progress_bar() as bar:
             task = bar.add_task(to.name, total=1.0)
             encode(
@@ -134,15 +136,6 @@ def embed_mark(
     else:
         text = _WORDS[language(lang)]["marked"]
         out.print(text.format(file=to, payload=answer["payload"], key=key.id, preset=chosen), markup=False)
-
-
-def _embed_still(source: VideoFile, to: Path, payload: bytes, key: MarkKey, preset: str) -> None:
-    from PIL import Image
-
-    from guard.marks import embed
-
-    ((picture,),) = embed(source.chunks(), payload, key, preset)
-    Image.fromarray(picture).save(to, quality=95)
 
 
 @app.command("read")

@@ -121,7 +121,7 @@ def video_seal(weights: Path | None) -> Carrier:
     import torch
 
     try:
-        model = torch.jit.load(str(weights), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+        model = torch.jit.load(str(weights), map_location="cpu").eval()
         with torch.no_grad():
             found = model.detect(torch.zeros(1, 3, 256, 256))
         bits = int(found.shape[1]) - 1
@@ -141,7 +141,8 @@ def video_seal(weights: Path | None) -> Carrier:
     def soft(frame: Frames) -> Soft:
         with torch.no_grad():
             # the first value says where there is a mark, the others are positive for one
-            return -model.detect(tensor(frame))[0, 1:].reshape(bits, -1).mean(dim=1).double().numpy()
+            sure = model.detect(tensor(frame))[0, 1:].reshape(bits, -1).mean(dim=1)
+        return -np.asarray(sure.double().numpy(), np.float64)
 
     return Carrier(bits, write, soft, most=32)
 

@@ -91,9 +91,11 @@ def soft(of: Svd | MaxDct, bgr: npt.NDArray[np.uint8]) -> Floats:
     height, width = (side // 4 * 4 for side in bgr.shape[:2])
     chroma = cv2.cvtColor(bgr, cv2.COLOR_BGR2YUV)[:height, :width, 1].astype(np.float64)
     # Haar's approximation is twice the mean of four neighbours
-    approximation = 2 * cv2.resize(chroma, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    halved = cv2.resize(chroma, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    approximation: Floats = 2 * np.asarray(halved, np.float64)
     votes = np.sin(2 * np.pi * of.phases(approximation, of._scales[1]))
-    return np.bincount(np.arange(len(votes)) % of._wmLen, weights=votes, minlength=of._wmLen)
+    sums: Floats = np.bincount(np.arange(len(votes)) % of._wmLen, votes, of._wmLen).astype(np.float64)
+    return sums
 
 
 def _blocks(plane: Floats, side: int) -> Floats:

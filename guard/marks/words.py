@@ -41,9 +41,9 @@ def read(key: MarkKey, soft: npt.NDArray[np.float64]) -> bytes | None:
         soft: (bits,) how surely each bit is zero (positive) or one; their common scale is immaterial.
     """
     if len(soft) >= polar.LENGTH:
-        total = _folded(soft, polar.LENGTH).astype(np.float32)[None]
-        (payload,) = polar.decode([key], total)
-        return payload or polar.decode([key], total, polar.LONG_LIST)[0]
+        code = _folded(soft, polar.LENGTH).astype(np.float32)[None]
+        (payload,) = polar.decode([key], code)
+        return payload or polar.decode([key], code, polar.LONG_LIST)[0]
     total = _folded(soft, _length(len(soft)))
     hard = (total < 0).astype(np.uint8)
     order = np.argsort(np.abs(total), kind="stable")
@@ -70,7 +70,7 @@ def _length(bits: int) -> int:
 
 def _folded(soft: npt.NDArray[np.float64], length: int) -> npt.NDArray[np.float64]:
     """(length,) sums over what says the same."""
-    return np.bincount(np.arange(len(soft)) % length, weights=soft, minlength=length)
+    return np.bincount(np.arange(len(soft)) % length, soft, length).astype(np.float64)
 
 
 def _word(key: MarkKey, payload: bytes) -> polar.Bits:

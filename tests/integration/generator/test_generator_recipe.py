@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 
 from generator import EmbeddedGenerator, GenerationRequest
 from generator.training import codec, diffusion, recipe
@@ -101,8 +102,11 @@ def test_the_command_shows_progress_and_goes_on_from_its_scratch_folder(
     monkeypatch.setattr(recipe, "Recipe", lambda seed: Recipe(1, 1, 1, 1, 2, 2, 4, seed))
     arguments = ["train", "generator", "--out", tmp_path / "out", "--work", tmp_path / "work"]
     monkeypatch.setattr("sys.argv", ["guard", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ended:
-        main()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        structlog.reset_defaults()  # it holds this test's standard error
     said = capsys.readouterr()
     assert not ended.value.code
     assert said.out.split() == [str(tmp_path / "out")]

@@ -140,10 +140,11 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(
 ) -> None:
     job = run.Job("robust", "quick", "texture", None, ("scene 1", None), ("none", "mirror"))
     store = run.Store(tmp_path / "cells.jsonl")
-    first = run.work([run.Job(**{**job.__dict__, "attacks": ("none",)})], store, 1)
-    assert [cell["outcome"] for cell in first] == ["exact"]
+    run.work([run.Job(**{**job.__dict__, "attacks": ("none",)})], store, 1)
+    assert [cell["outcome"] for cell in run.stored([job], store)] == ["exact"]
     assert [part.attacks for part in run._open(job, run.Store(tmp_path / "cells.jsonl"))] == [("mirror",)]
-    both = run.work([job], run.Store(tmp_path / "cells.jsonl"), 1)
+    run.work([job], store, 1)
+    both = run.stored([job], run.Store(tmp_path / "cells.jsonl"))
     assert [cell["attack"] for cell in both] == ["none", "mirror"]
     assert len((tmp_path / "cells.jsonl").read_text().splitlines()) == 2
     # another codec is another key

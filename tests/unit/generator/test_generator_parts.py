@@ -9,6 +9,8 @@ import torch
 from generator._torchvision import prepare
 from generator.codec import PictureDecoder
 from generator.compositor import Layers, compose
+from generator.embedded import WEIGHTS
+from generator.plurals import singular
 from generator.prompting import split_scenes
 from generator.text import SlotTextEncoder
 from generator.training.codec import PLANS, as_tensor, draw_pool
@@ -18,6 +20,7 @@ from generator.training.loop import run
 from generator.training.optimiser import MuonAdam, orthogonalise, schedule
 from generator.training.scenes import SLOTS, Actor, Scene
 from generator.training.text import captions
+from generator.training.words_en import THINGS
 from generator.transformer import Latents, LayerTransformer, scaled
 
 SCENE = Scene(Actor("ball", "red", "left"), Actor("cat", "blue", "still", 0.5), "sea", "day")
@@ -200,3 +203,38 @@ def test_things_are_laid_where_their_path_says(size: tuple[int, int]) -> None:
 def test_a_camera_that_pans_right_moves_the_stage_to_the_left() -> None:
     pictures = compose(flat_layers(pan=(-1.0, 1.0)), slice(0, 2), 128, 72)
     assert pictures[1, 0, 0].mean() > pictures[0, 0, 0].mean() + 0.15
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("two pink cats on a meadow", "two pink cat on a meadow"),
+        ("grüne bäume im wald", "grüne baum im wald"),
+        ("yellow stars over the snow", "yellow star over the snow"),
+        ("a house under the stars", "a house under the stars"),
+        ("ein haus unter den sternen", "ein haus unter den sternen"),
+        ("a ball among fir trees", "a ball among fir trees"),
+        ("a fish goes round in circles", "a fish goes round in circles"),
+        ("scars", "scars"),
+    ],
+)
+def test_known_plurals_are_read_as_one_thing(said: str, read: str) -> None:
+    assert singular(said) == read
+
+
+@pytest.mark.parametrize(
+    ("prompt", "thing"),
+    [
+        ("zwei rosa Katzen auf der Wiese", "cat"),
+        ("two pink cats on a meadow", "cat"),
+        ("red cars in the city", "car"),
+        ("grüne Bäume im Wald bei Tag", "tree"),
+        ("rote Bälle springen auf der Straße", "ball"),
+        ("weiße Boote auf dem Meer", "boat"),
+    ],
+)
+def test_the_embedded_encoder_reads_plurals(prompt: str, thing: str) -> None:
+    encoder = SlotTextEncoder.from_pretrained(WEIGHTS / "text_encoder")
+    with torch.no_grad():
+        table = encoder.classify(encoder.tokenize([prompt]))[0]
+    assert int(table.argmax()) == list(THINGS).index(thing)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from guard.marks import PRESETS, Embedder, MarkError, MarkKey, stronger
+from guard.marks import PRESETS, Embedder, MarkError, MarkKey, embed, stronger
 from tests import media
+
+from .conftest import in_chunks
 
 Frames = NDArray[np.uint8]
 
@@ -94,3 +96,46 @@ def test_presets_get_stronger_and_end() -> None:
     assert stronger("strong") is None
     assert PRESETS["invisible"].psnr >= 45
     assert PRESETS["robust"].psnr >= 42
+
+
+def noisy_wall(deviation: float) -> Frames:
+    rng = np.random.default_rng(3)
+    wall = 128 + rng.normal(0, deviation, (3, 360, 640, 1)).repeat(3, axis=3)
+    return np.clip(np.rint(wall), 0, 255).astype(np.uint8)
+
+
+def strength(clip: Frames, marked: Frames) -> float:
+    """Of the mark alone: its change of neighbouring pixels is alike, that of rounding is not."""
+    change = marked[..., 0].astype(float) - clip[..., 0]
+    blocks = change[:, : change.shape[1] // 4 * 4, : change.shape[2] // 4 * 4]
+    smooth = blocks.reshape(len(blocks), blocks.shape[1] // 4, 4, -1, 4).mean(axis=(2, 4))
+    return float(smooth.std())
+
+
+def test_camera_noise_on_a_wall_is_no_texture(key: MarkKey, payload: bytes) -> None:
+    clean, quiet = noisy_wall(0), noisy_wall(1)
+    for name in ("invisible", "robust"):
+        plain = strength(clean, Embedder(key, payload, 640, 360, name)(clean))
+        assert strength(quiet, Embedder(key, payload, 640, 360, name)(quiet)) == pytest.approx(
+            plain, rel=0.15
+        )
+
+
+def test_texture_takes_what_the_cap_on_flat_areas_leaves(
+    textured_clip: Frames, key: MarkKey, payload: bytes
+) -> None:
+    clip = textured_clip[:6].copy()
+    clip[:, :, :480] = 128  # three quarters of the picture are a wall
+    marked = Embedder(key, payload, 640, 360, "invisible")(clip)
+    flat = strength(clip[:, 20:-20, 20:440], marked[:, 20:-20, 20:440])
+    busy = strength(clip[:, :, 500:], marked[:, :, 500:])
+    assert flat <= PRESETS["invisible"].flat * 1.1
+    assert busy > 2.5 * flat
+    assert min(media.psnr(a, b) for a, b in zip(clip, marked, strict=True)) >= 45
+
+
+def test_a_stream_is_marked_as_a_clip_is(textured_clip: Frames, key: MarkKey, payload: bytes) -> None:
+    clip = textured_clip[:10]
+    parts = list(embed(in_chunks(clip, 4), payload, key, "invisible"))
+    assert [len(part) for part in parts] == [4, 4, 2]
+    assert np.array_equal(np.concatenate(parts), Embedder(key, payload, 640, 360, "invisible")(clip))
