@@ -35,7 +35,7 @@ def test_a_text(api: Api) -> None:
         assert list(result[part]) == list(OPENAI_CATEGORIES)
     assert set(result["category_applied_input_types"]["sexual"]) == {"text"}
     assert result["extended"]["action"] == "allow"
-    assert result["extended"]["policy"] == "test-policy@1"
+    assert result["extended"]["policy"] == "test-policy@2"
 
 
 def test_a_list_of_texts_gives_one_result_each(api: Api) -> None:
