@@ -107,7 +107,7 @@ def test_a_blocked_prompt_is_refused_with_its_reasons_and_no_job(api: Api) -> No
     assert error["message"].endswith("safety_violations=[ip_copyright]")
     moderation = error["moderation"]
     assert moderation["reason"] == f"rule.{BLOCKED_RULE}"
-    assert moderation["policy"] == "test-policy@1"
+    assert moderation["policy"] == "test-policy@2"
     assert moderation["matches"][0]["spans"] == [{"start": 2, "end": 2 + len(BLOCKED_WORD)}]
     assert set(moderation["user_text"]) == {"en", "de"}
     assert BLOCKED_WORD not in response.text
