@@ -16,7 +16,7 @@ MLCOMMONS: dict[str, Category | None] = {
     "S2": Category.ILLICIT_WEAPONS_DRUGS,
     "S3": Category.NONCONSENSUAL_INTIMATE,
     "S4": Category.SEXUAL_MINORS,
-    "S5": Category.PRIVACY_IMPERSONATION,
+    "S5": Category.PUBLIC_FIGURE_DEEPFAKE,
     "S6": None,  # specialised advice
     "S7": Category.PRIVACY_IMPERSONATION,
     "S8": Category.IP_COPYRIGHT,
@@ -25,9 +25,9 @@ MLCOMMONS: dict[str, Category | None] = {
     "S11": Category.SELF_HARM,
     "S12": Category.SEXUAL,
     "S13": Category.ELECTION_POLITICAL_DISINFORMATION,
-    "S14": None,  # abuse of a code interpreter
+    "S14": Category.JAILBREAK_OBFUSCATION,
 }
-"""The hazards that Llama Guard names, and ours; None where a video prompt has nothing of the kind."""
+"""The hazards that Llama Guard names, and ours, as in the taxonomy; the likelier one where it has two."""
 
 QWEN: dict[str, Category | None] = {
     "Violent": Category.VIOLENCE_GORE,

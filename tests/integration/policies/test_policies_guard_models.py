@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from policies import Action, Examiner, Judge, NgramClassifier, PolicyError
+from policies import Action, Examiner, Judge, NgramClassifier, PolicyError, taxonomy
 from policies.judges import ChatJudge, JudgeError, LlamaGuard, Member, Panel, Qwen3Guard, ShieldGemma
 from policies.judges.chat import _defused, folder_digest, stretches
+from policies.judges.families import MLCOMMONS
 from policies.loading import load_policy
 from tests import tiny_judges
 from tests.tiny_judges import HARMFUL, HARMLESS
@@ -105,6 +106,14 @@ def test_weights_that_are_not_what_they_should_be_do_not_run(
         with pytest.raises(JudgeError) as failed:
             judge.opinion(HARMLESS)
         assert failed.value.code == code
+
+
+def test_hazards_are_those_of_the_taxonomy() -> None:
+    entries = taxonomy()
+    assert set(MLCOMMONS) == {f"S{number}" for number in range(1, 15)}
+    for hazard, category in MLCOMMONS.items():
+        named = {ours for ours, entry in entries.items() if hazard in entry.mlcommons}
+        assert category in named or (category is None and not named), hazard
 
 
 def test_a_text_cannot_end_its_turn() -> None:
