@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final, cast
 
 import torch
-import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
@@ -20,6 +19,7 @@ from generator.transformer import (
     coded,
     grouped,
     moment,
+    through,
     track_times,
     ungrouped,
 )
@@ -79,11 +79,7 @@ class PathTransformer(ModelMixin, ConfigMixin):
             tokens += [self.enter_paths(paths), self.enter_camera(camera)]
         hidden = torch.cat(tokens, 1) + self.place(self._code())
         known = torch.cat((moment(sigma, span), text.float()), -1)
-        condition = F.silu(self.condition(known.to(hidden.dtype)))
-        for block in self.blocks:
-            hidden = block(hidden, condition)
-        shift, scale = self.leave_modulation(condition)[:, None].chunk(2, -1)
-        out = F.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift
+        out = through(hidden, known, self.condition, self.blocks, self.leave_modulation)
         return Latents(None, None, *ungrouped(out, GROUP, self.leave_paths, self.leave_camera))
 
     def _code(self) -> Tensor:

@@ -177,11 +177,7 @@ class LayerTransformer(ModelMixin, ConfigMixin):
         ]
         hidden = torch.cat(tokens, 1) + self.place(self._code())
         known = torch.cat((moment(sigma, span), text.float()), -1)
-        condition = F.silu(self.condition(known.to(hidden.dtype)))
-        for block in self.blocks:
-            hidden = block(hidden, condition)
-        shift, scale = self.leave_modulation(condition)[:, None].chunk(2, -1)
-        out = F.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift
+        out = through(hidden, known, self.condition, self.blocks, self.leave_modulation)
         middle = len(sizes) + self.config.stage_side**2
         stage = self.leave_stage(out[:, len(sizes) : middle]).float().transpose(1, 2)
         things = self.leave_things(out[:, middle : -(OBJECTS + 1) * (FRAMES // _GROUP)]).float()
@@ -199,6 +195,17 @@ class LayerTransformer(ModelMixin, ConfigMixin):
         times = track_times(_GROUP, weight.device)
         slots = torch.zeros(len(self.config.classes), PLACE, device=weight.device)
         return coded((slots, side, small, small, times, times, times), weight.dtype)
+
+
+def through(
+    hidden: Tensor, known: Tensor, condition: nn.Module, blocks: nn.ModuleList, modulation: nn.Module
+) -> Tensor:
+    """(b, tokens, width) through the blocks and the last modulation, all steered by what is `known`, (b, n)."""
+    steer = F.silu(condition(known.to(hidden.dtype)))
+    for block in blocks:
+        hidden = block(hidden, steer)
+    shift, scale = modulation(steer)[:, None].chunk(2, -1)
+    return cast(Tensor, F.layer_norm(hidden, hidden.shape[-1:]) * (1 + scale) + shift)
 
 
 def moment(sigma: Tensor, span: Tensor) -> Tensor:
