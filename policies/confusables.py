@@ -5,6 +5,8 @@ use to slip a word past a filter. Compatibility forms (full-width, mathematical,
 undone by NFKC and not repeated here.
 """
 
+import unicodedata
+
 _LOOKALIKES = {
     "a": "аαɑᴀаⱥ",
     "b": "ьвƅʙɓƀ",
@@ -39,6 +41,9 @@ _LOOKALIKES = {
 
 CONFUSABLES: dict[str, str] = {char: plain for plain, chars in _LOOKALIKES.items() for char in chars}
 
-UMLAUTS: dict[str, str] = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
+FOREIGN = frozenset(
+    char for char in CONFUSABLES if char.isalpha() and not unicodedata.name(char).startswith("LATIN")
+)
+"""Look-alikes that are letters of another script, and may be meant as such."""
 
 LEET: dict[int, int] = str.maketrans("013456789@$!|€+", "oieasgtbgasilet")
