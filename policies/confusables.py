@@ -10,16 +10,16 @@ import unicodedata
 _LOOKALIKES = {
     "a": "аαɑᴀаⱥ",
     "b": "ьвƅʙɓƀ",
-    "c": "сϲᴄƈȼ",
+    "c": "сϲςᴄƈȼ",
     "d": "ԁɗđᴅð",
     "e": "еєεҽɛᴇә",
     "f": "ƒꜰғ",
     "g": "ɡɢցǥ",
     "h": "һհʜħн",
-    "i": "іιıɩɪїӏ",
+    "i": "іιıɩɪї",
     "j": "јϳʝᴊ",
     "k": "кκĸᴋƙқ",
-    "l": "ⅼʟłɫƚ",
+    "l": "ӏⅼʟłɫƚ",
     "m": "мᴍɱ",
     "n": "ոηɴƞпդŋ",
     "o": "оοσօᴏøө๐०",
@@ -47,3 +47,9 @@ FOREIGN = frozenset(
 """Look-alikes that are letters of another script, and may be meant as such."""
 
 LEET: dict[int, int] = str.maketrans("013456789@$!|€+", "oieasgtbgasilet")
+
+LEET_READINGS: tuple[dict[int, int], ...] = tuple(
+    str.maketrans("0123456789@$!|€+", letters)
+    for letters in ("oizeasgtbgasilet", "olzeasgtbgasllet", "oizeasgtbgasiiet", "olzeasgtbgasilet")
+)
+"""Further readings of a word (``1`` and ``!`` as i or l, ``2`` as z), taken where they make a known word."""

@@ -1,56 +1,44 @@
-"""Pictographs that carry the meaning of a prompt, as words. Faces, hearts and weather carry none and stay."""
+"""Pictographs as words: their Unicode names where those are plain words, and a few that mean something else."""
 
-_TOGETHER = {
+import re
+import unicodedata
+from functools import lru_cache
+
+from policies.lexicon import known
+
+_MEANT = {
     "🍆💦": "sex",
     "🍆🍑": "sex",
     "🍑🍆": "sex",
     "👉👌": "sex",
-    "👌👈": "sex",
+    "🔪": "knife",
+    "🗡": "dagger",
+    "🩸": "blood",
+    "🧨": "explosive",
+    "☠": "death",
+    "💀": "death",
+    "🔞": "adults only",
+    "💋": "kiss",
+    "🖕": "middle finger",
+    "🗳": "ballot",
+    "💰": "money",
+    "💵": "money",
+    "💊": "pills",
+    "💉": "syringe",
+    "🚗": "car",
+    "📱": "phone",
+    "👮": "police",
 }
+_NO_WORDS = {"face", "faced", "building", "black", "white", "heavy", "sign", "symbol", "emoji"}
+_LONGEST_NAME = 2  # words; "smiling face with sunglasses" is a mood, not a thing
+EMOJI = re.compile("|".join(map(re.escape, _MEANT)) + "|[\U0001f300-\U0001faff\u2600-\u27bf]")
 
-_ALONE = {
-    "gun": "🔫",
-    "bomb": "💣",
-    "explosion": "💥🧨",
-    "knife": "🔪🗡",
-    "axe": "🪓",
-    "swords": "⚔",
-    "blood": "🩸",
-    "skull": "💀",
-    "coffin": "⚰",
-    "dead": "☠",
-    "pills": "💊",
-    "syringe": "💉",
-    "cigarette": "🚬",
-    "eggplant": "🍆",
-    "buttocks": "🍑",
-    "kiss": "💋",
-    "bikini": "👙",
-    "lingerie": "🩱",
-    "adult only": "🔞",
-    "child": "🧒",
-    "boy": "👦",
-    "girl": "👧",
-    "baby": "👶🍼",
-    "man": "👨",
-    "woman": "👩",
-    "police": "👮",
-    "ballot": "🗳",
-    "money": "💰💵💶🤑",
-    "monkey": "🐒🐵🙈",
-    "pig": "🐷🐖",
-    "rat": "🐀",
-    "cockroach": "🪳",
-    "rope": "🪢",
-    "middle finger": "🖕",
-    "fire": "🔥",
-}
 
-EMOJI: dict[str, str] = {
-    **_TOGETHER,
-    **{sign: word for word, signs in _ALONE.items() for sign in signs},
-}
-"""Pictographs (without variation selectors) and their words; longer ones first.
-
-Leaves and snow are left alone: they mean leaves and snow far more often than what is sold under them.
-"""
+@lru_cache(maxsize=1024)
+def name_of(sign: str) -> str:
+    """The words for a pictograph, or nothing for one that stands for a mood or an ornament."""
+    if sign in _MEANT:
+        return _MEANT[sign]
+    name = unicodedata.name(sign, "").lower().split()
+    words = [word for word in name if word not in _NO_WORDS]
+    return " ".join(words) if 0 < len(words) <= _LONGEST_NAME and all(map(known, words)) else ""

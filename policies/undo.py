@@ -6,8 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from policies.confusables import CONFUSABLES, FOREIGN, LEET
-from policies.emoji import EMOJI
+from policies.confusables import CONFUSABLES, FOREIGN, LEET, LEET_READINGS
+from policies.emoji import EMOJI, name_of
 from policies.lexicon import known
 from policies.traced import Piece, Traced
 
@@ -21,15 +21,20 @@ _REGIONAL = range(0x1F1E6, 0x1F200)
 _PRINTABLE = re.compile(r"[\x20-\x7e]*")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{8,}={0,2}(?![A-Za-z0-9+/_=-])")
 _CERTAIN_BASE64 = 20  # so many characters of base64 do not decode to words by chance
-_EMOJI = re.compile("|".join(map(re.escape, EMOJI)))
+_INSIDE = re.compile(r"(?<=[^\W\d_])[\u2300-\u2bff\U0001f000-\U0001faff\ufe0f]+(?=[^\W\d_])")
+_SQUARED = {
+    **{chr(first + k): chr(97 + k) for first in (0x1F130, 0x1F150, 0x1F170) for k in range(26)},
+    "⭕": "o",
+    "❌": "x",
+}
 _WORD = re.compile(r"[^\W\d_]+")
 _SPACED = re.compile(
     rf"(?<![^\W_])[{_LETTER}0-9@$]([ ._\-*/|,~+])[{_LETTER}0-9@$](?:\1[{_LETTER}0-9@$])+(?![^\W_])"
 )
 _TOKEN = re.compile(rf"[{_LETTER}0-9@$!|€+]+")
-_LEET = re.compile(r"[0134578@$!|€+]")
+_LEET = re.compile(r"[0-9@$!|€+]")
 _LEET_INSIDE = re.compile(rf"[{_LETTER}][0134578@$!|€+]+[{_LETTER}]|(?<![{_LETTER}0-9])\$[{_LETTER}]")
-_LEET_BESIDE = re.compile(rf"[{_LETTER}][0134578@$!|€+]|[0134578@$!|€+][{_LETTER}]")
+_LEET_BESIDE = re.compile(rf"[{_LETTER}][0-9@$!|€+]|[0-9@$!|€+][{_LETTER}]")
 _UNIT = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|[a-z]?[mlgw]|ms|fps|er|ern|km|kmh|mph|bit|am|pm|gb|mb|hz|khz)")
 _STRETCHED = re.compile(rf"([{_LETTER}])\1{{2,}}")
 _SHORTEST_REVERSED = 4
@@ -65,11 +70,14 @@ def _decoded(token: str) -> str | None:
 
 
 def name_emoji(text: Traced) -> Traced:
-    """Write pictographs that mean something as words."""
-    if text.text.isascii():
+    """Write pictographs that mean something as words, those that are letters as letters, and drop those inside words."""
+    plain = text.text
+    if plain.isascii():
         return text
-    return text.rewritten(
-        (m.start(), m.end(), [(f" {EMOJI[m.group()]} ", m.start(), m.end())]) for m in _EMOJI.finditer(text.text)
+    letters = text.mapped(lambda plain: "".join(_SQUARED.get(char, char) for char in plain))
+    whole = letters.rewritten((m.start(), m.end(), []) for m in _INSIDE.finditer(letters.text))
+    return whole.rewritten(
+        (m.start(), m.end(), [(f" {name_of(m.group())} ", m.start(), m.end())]) for m in EMOJI.finditer(whole.text)
     )
 
 
@@ -220,9 +228,12 @@ def read_leet(text: Traced) -> Traced:
         core = token.rstrip("!+|")  # punctuation after the word, not part of it
         if not _LEET_BESIDE.search(core) or _UNIT.fullmatch(core):
             return token
-        read = core.replace("11", "ll").translate(LEET)
-        certain = _LEET_INSIDE.search(core) or habit or (len(core) > 2 and known(expand(read)))
-        return read + token[len(core) :] if certain else token
+        readings = [core.translate(table) for table in LEET_READINGS]
+        words = [read for read in readings if len(read) > 2 and known(expand(read))]
+        if words:
+            return words[0] + token[len(core) :]
+        certain = _LEET_INSIDE.search(core) or habit
+        return core.replace("11", "ll").translate(LEET) + token[len(core) :] if certain else token
 
     return text.mapped(lambda plain: _TOKEN.sub(decode, plain))
 
