@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.classifier import NgramClassifier, TextClassifier
+from policies.classifier import TextClassifier
+from policies.combined import embedded_classifier
 from policies.decision import Action, Decision, RuleMatch, Stage
 from policies.document import CategoryPolicy, Policy, Thresholds
 from policies.errors import PolicyError
@@ -41,7 +42,7 @@ class Judge:
     @classmethod
     def default(cls, policy_path: Path | None = None) -> "Judge":
         """The embedded classifier and picture scorer under a policy (None: the embedded one)."""
-        return cls(load_policy(policy_path), NgramClassifier.embedded(), OpenNsfwScorer())
+        return cls(load_policy(policy_path), embedded_classifier(), OpenNsfwScorer())
 
     def judge_text(self, text: str, *, stage: Stage = "prompt") -> Decision:
         """Decide on a prompt.

@@ -5,6 +5,7 @@ training prompts; ``guard train policies`` rewrites it. A word that is missing c
 """
 
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
@@ -35,3 +36,10 @@ def _words() -> frozenset[str]:
     except OSError:
         raise PolicyError("weights_missing", f"policies/weights/{NAME} is missing: reinstall.") from None
     return frozenset(gzip.decompress(data).decode().split("\n"))
+
+
+def collect(texts: Iterable[str]) -> bytes:
+    """The file for the words of ``texts``."""
+    from policies.normalise import flatten
+
+    return pack(word for text in texts for word in re.findall(r"[a-z]+", flatten(text)))

@@ -54,7 +54,8 @@ class Normalised:
         starts: For each of its characters, the first original code point it stands for; never falling.
         ends: For each of its characters, one past the last original code point.
         words: Its words.
-        readable: The same text with ``ä ö ü ß``, for models that read words.
+        readable: For models that read: the text as it was written where nothing was hidden, else with all
+            tricks undone, in lower case, with ``ä ö ü ß``.
     """
 
     text: str
@@ -94,7 +95,15 @@ def normalise(text: str) -> Normalised:
         Word(m.group(), plain.starts[m.start()], plain.ends[m.end() - 1], plain.starts[m.start()] in joined)
         for m in _WORD.finditer(plain.text)
     )
-    return Normalised(plain.text, tuple(plain.starts), tuple(plain.ends), words, readable.text)
+    honest = readable.text == text.lower() and 4 * sum(map(str.isupper, text)) <= len(text)
+    return Normalised(
+        plain.text, tuple(plain.starts), tuple(plain.ends), words, text if honest else readable.text
+    )
+
+
+def flatten(text: str) -> str:
+    """A readable text as the normalised text writes it: lower case, ``ä ö ü ß`` as ``ae oe ue ss``."""
+    return expand_umlauts(fold(Traced.of(text))).text
 
 
 def words_of(phrase: str) -> tuple[str, ...]:
