@@ -28,7 +28,14 @@ Bools = NDArray[np.bool_]
 _CHUNK = 64
 RATES = (0.01, 0.05)
 """Shares of harmless video prompts that may be hit where recall is read."""
-MODERATED = ("sexual", "sexual_minors", "nonconsensual_intimate", "hate_harassment", "violence_gore", "self_harm")
+MODERATED = (
+    "sexual",
+    "sexual_minors",
+    "nonconsensual_intimate",
+    "hate_harassment",
+    "violence_gore",
+    "self_harm",
+)
 """Ours that stand behind the categories by which ``openai_moderation`` was labelled."""
 
 
@@ -50,6 +57,7 @@ class Remembered:
         return found
 
     def scores(self, text: Normalised) -> dict[str, float]:
+        """What was learnt, or what the classifier says now."""
         return self._known.get(text.readable) or self._classifier.scores(text)
 
 
@@ -94,7 +102,9 @@ class Measured:
         return np.array([decision.action in actions for decision in self.decisions], np.float64)
 
 
-def measure(rows: Iterable[Row], policy: Policy, classifier: TextClassifier, baseline: NgramClassifier) -> Measured:
+def measure(
+    rows: Iterable[Row], policy: Policy, classifier: TextClassifier, baseline: NgramClassifier
+) -> Measured:
     """Score and judge rows, shortest first, so that a batch holds texts of one length."""
     ordered = sorted(rows, key=lambda row: (len(row.text), row.text))
     remembered = Remembered(classifier)

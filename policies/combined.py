@@ -49,7 +49,9 @@ class CombinedClassifier:
         """Calibrated log-odds (n, categories) of readable stretches."""
         of_words, of_meaning, offset = self._arrays["joint"]
         meaning = head_margins(self._arrays, self._encoder.encode(stretches))
-        return np.asarray(of_words * self._ngrams.margins(stretches) + of_meaning * meaning + offset, np.float32)
+        return np.asarray(
+            of_words * self._ngrams.margins(stretches) + of_meaning * meaning + offset, np.float32
+        )
 
 
 def head_margins(arrays: dict[str, Floats], vectors: Floats) -> Floats:

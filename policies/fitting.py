@@ -96,7 +96,9 @@ def fit_head(
         for epoch in range(EPOCHS):
             order = torch.randperm(len(x), generator=generator)
             for batch in order.split(_BATCH):
-                losses = nn.functional.binary_cross_entropy_with_logits(net(x[batch]), y[batch], reduction="none")
+                losses = nn.functional.binary_cross_entropy_with_logits(
+                    net(x[batch]), y[batch], reduction="none"
+                )
                 optimizer.zero_grad()
                 (losses * share[batch]).sum(dim=1).mean().backward()
                 optimizer.step()

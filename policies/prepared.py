@@ -18,9 +18,9 @@ from policies.sources import Row
 from policies.taxonomy import CATEGORIES
 
 Floats = NDArray[np.float64]
-MOST = 2500
+MOST = 1500
 """Rows of one set, label and split that are used: more of the same kind teach little."""
-MOST_VALIDATION = 500
+MOST_VALIDATION = 400
 COMPOSED = 750
 """Longer texts made of several rows, in each language: harm in one sentence is harm."""
 _CHUNK = 2048
@@ -163,7 +163,9 @@ class _Store:
             path = self._folder / f"{len(self.vectors):08d}.npz"
             part = path.with_suffix(".part")
             with part.open("wb") as file:
-                np.savez(file, keys=np.array([list(k) for k in keys], np.uint8).reshape(-1, 32), vectors=halves)
+                np.savez(
+                    file, keys=np.array([list(k) for k in keys], np.uint8).reshape(-1, 32), vectors=halves
+                )
             part.replace(path)
 
 

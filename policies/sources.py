@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from policies.errors import PolicyError
-from policies.taxonomy import CATEGORIES, Category
 from policies.prompts import read_prompts
+from policies.taxonomy import CATEGORIES, Category
 from policies.templates import read_authored
 
 Split = Literal["train", "validation", "test", "heldout"]
@@ -98,12 +98,13 @@ def _own() -> Iterator[Row]:
     """The prompts written by hand; a topic lies whole in one split."""
     for prompt in read_prompts():
         source = "own" if prompt.split == "train" else "own_heldout"
-        split = _split(f"{prompt.category} {prompt.topic}", source)
+        split = _split(f"{prompt.topic} {prompt.category}", source)
         if split == "test":
             split = "train"
         yield Row(
             prompt.text, prompt.lang, source, split, prompt.unsafe, frozenset(prompt.categories),
-            _weights(frozenset(prompt.categories), _WEIGHT["own"]), prompt.category, f"{prompt.category}/{prompt.topic}",
+            _weights(frozenset(prompt.categories), _WEIGHT["own"]),
+            prompt.category, f"{prompt.category}/{prompt.topic}",
         )  # fmt: skip
 
 

@@ -133,7 +133,9 @@ def fit(
     arrays["joint"] = _calibrations(check, np.stack((of_words, of_meaning), axis=2))
     scores = {
         "ngrams": _sigmoid(of_words * arrays["calibration"][0] + arrays["calibration"][1]),
-        "combined": _sigmoid(of_words * arrays["joint"][0] + of_meaning * arrays["joint"][1] + arrays["joint"][2]),
+        "combined": _sigmoid(
+            of_words * arrays["joint"][0] + of_meaning * arrays["joint"][1] + arrays["joint"][2]
+        ),
     }
     plain, near = harmless(check.rows)
     summary = {

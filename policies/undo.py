@@ -70,14 +70,15 @@ def _decoded(token: str) -> str | None:
 
 
 def name_emoji(text: Traced) -> Traced:
-    """Write pictographs that mean something as words, those that are letters as letters, and drop those inside words."""
+    """Write pictographs that mean something as words or letters, and drop those inside words."""
     plain = text.text
     if plain.isascii():
         return text
     letters = text.mapped(lambda plain: "".join(_SQUARED.get(char, char) for char in plain))
     whole = letters.rewritten((m.start(), m.end(), []) for m in _INSIDE.finditer(letters.text))
     return whole.rewritten(
-        (m.start(), m.end(), [(f" {name_of(m.group())} ", m.start(), m.end())]) for m in EMOJI.finditer(whole.text)
+        (m.start(), m.end(), [(f" {name_of(m.group())} ", m.start(), m.end())])
+        for m in EMOJI.finditer(whole.text)
     )
 
 
@@ -92,7 +93,9 @@ def fold(text: Traced) -> Traced:
     i, n = 0, len(plain)
     while i < n:
         j = i + 1
-        while j < n and plain[j] > "\u02ff" and (unicodedata.combining(plain[j]) or ord(plain[j]) in _SELECTORS):
+        while (
+            j < n and plain[j] > "\u02ff" and (unicodedata.combining(plain[j]) or ord(plain[j]) in _SELECTORS)
+        ):
             j += 1
         folded = _fold_cluster(plain[i : min(j, i + 1 + _MAX_MARKS)])
         chars.append(folded)
@@ -261,9 +264,7 @@ def turn_reversed(text: Traced) -> Traced:
     if not turned:
         return text
     if len(turned) < 2 or 2 * len(turned) < len(long):
-        return text.rewritten(
-            (m.start(), m.end(), [(m.group()[::-1], m.start(), m.end())]) for m in turned
-        )
+        return text.rewritten((m.start(), m.end(), [(m.group()[::-1], m.start(), m.end())]) for m in turned)
     begin, end = words[0].start(), words[-1].end()
     read = [word if known(expand(word)) and not known(expand(word[::-1])) else word[::-1]
             for word in (m.group() for m in words)]  # fmt: skip

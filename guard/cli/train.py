@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import TaskID
 
-from guard.cli.common import err, out, progress_bar
+from guard.cli.common import out, progress_bar
 
 app = typer.Typer(help="Make the embedded models again, from a seed.", no_args_is_help=True)
 

@@ -34,7 +34,7 @@ from policies.prompts import Prompt, read_prompts
         ("bmFrZWQgd29tYW4=", "naked woman"),
         ("show c2V4IHNjZW5l now", "show sex scene now"),
         ("n a k e d w o m a n", "naked woman"),
-        ("a g​u🌶n", "a gun"),
+        ("a g\u200bu🌶n", "a gun"),
         ("a man with a 🔪", "a man with a  knife "),
         ("🅱omb", "bomb"),
         ("p1zza and pi22a", "pizza and pizza"),

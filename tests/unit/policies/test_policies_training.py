@@ -2,14 +2,15 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from policies import CATEGORIES, PolicyError
-from policies.features import DIMENSIONS, WINDOW, features, windows
 from policies.embedding import SIZE, Floats
+from policies.features import DIMENSIONS, WINDOW, features, windows
 from policies.fitting import calibrate
 from policies.metrics import auroc, average_precision, bootstrap, calibration_error, recall_at, threshold_at
 from policies.normalise import normalise
@@ -114,7 +115,7 @@ class Letters:
         self.asked += len(texts)
         out = np.zeros((len(texts), SIZE), np.float32)
         for row, text in zip(out, texts, strict=True):
-            for a, b in zip(text, text[1:], strict=False):
+            for a, b in pairwise(text):
                 row[(31 * ord(a) + ord(b)) % SIZE] += 1
         return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
 
@@ -136,9 +137,13 @@ def test_training_learns_and_repeats(tmp_path: Path) -> None:
     lines: list[str] = []
     rows = [row for i, row in enumerate(read_rows(folder)) if row.source == "toy" or i % 60 == 0]
     encoder = Letters()
-    first = fit(prepare(rows, encoder, tmp_path / "work"), encoder, [], seed=3, iterations=8, progress=lines.append)
+    first = fit(
+        prepare(rows, encoder, tmp_path / "work"), encoder, [], seed=3, iterations=8, progress=lines.append
+    )
     again = Letters()
-    second = fit(prepare(rows, again, tmp_path / "work"), again, [], seed=3, iterations=8, progress=lines.append)
+    second = fit(
+        prepare(rows, again, tmp_path / "work"), again, [], seed=3, iterations=8, progress=lines.append
+    )
     assert first.data == second.data
     assert again.asked == 0, "embeddings of an earlier run are used again"
     for classifier in (first.ngrams(), first.combined(encoder)):
