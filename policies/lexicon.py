@@ -1,15 +1,18 @@
 """Which words people write, so that a word can be told from one that was hidden.
 
 ``weights/words.txt.gz`` holds the folded words that occur at least three times in the English and German
-training prompts; ``guard train policies`` rewrites it. A word that is missing costs a trick not undone.
+training prompts; ``python -m policies.lexicon --data FOLDER`` rewrites it. A word that is missing costs a trick
+not undone.
 """
 
+import argparse
 import gzip
 import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 
 from policies.errors import PolicyError
 
@@ -43,3 +46,18 @@ def collect(texts: Iterable[str]) -> bytes:
     from policies.normalise import flatten
 
     return pack(word for text in texts for word in re.findall(r"[a-z]+", flatten(text)))
+
+
+def main() -> None:
+    """Rewrite the file from our own prompts and a folder of third-party sets."""
+    from policies.sources import read_rows
+
+    parser = argparse.ArgumentParser(description="Collect the words that people write.")
+    parser.add_argument("--data", type=Path, required=True, help="folder of third-party sets")
+    rows = read_rows(parser.parse_args().data)
+    target = Path(__file__).parent / "weights" / NAME
+    target.write_bytes(collect(row.text for row in rows if row.split == "train"))
+
+
+if __name__ == "__main__":
+    main()
