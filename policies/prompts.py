@@ -48,7 +48,7 @@ class Prompt:
 
 def read_prompts(split: Split | None = None) -> list[Prompt]:
     """All prompts, or those of one split, by category and in the order of the files."""
-    prompts = []
+    prompts: list[Prompt] = []
     for category in CATEGORIES:
         lines = (FOLDER / f"{category}.jsonl").read_text(encoding="utf-8").splitlines()
         prompts.extend(_prompt(json.loads(line), category) for line in lines)
