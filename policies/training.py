@@ -25,7 +25,7 @@ from policies.fitting import calibrate, fit_head, fit_ngrams
 from policies.metrics import average_precision, threshold_at
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import VIDEO_BENIGN, Row, read_rows
-from policies.taxonomy import CATEGORIES
+from policies.taxonomy import CATEGORIES, FLOOR
 
 MODEL_ID = "prompt-judge-2"
 WEIGHTS = Path(__file__).parent / "weights"
@@ -37,6 +37,9 @@ RATES = {
 and of those that share words or scene with harmful ones."""
 LOWEST = {"block": 0.5, "review": 0.2}
 """No threshold lies below these, however clean the validation prompts are."""
+
+HIGHEST_OF_FLOOR = {"block": 0.98, "review": 0.9}
+"""What the floor allows for its categories (``floor.yaml``)."""
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +102,7 @@ def fit(
     *,
     seed: int,
     penalty: float = 3e-6,
-    iterations: int = 50,
+    iterations: int = 40,
     progress: Callable[[str], None],
 ) -> Trained:
     """Like ``train``, on rows that were prepared before.
@@ -182,7 +185,8 @@ def thresholds(plain: Floats, near: Floats) -> dict[str, dict[str, float]]:
         limits = np.full(len(CATEGORIES), LOWEST[action])
         for scores, rate in ((plain, rates["plain"]), (near, rates["near"])):
             limits = np.maximum(limits, _limits(scores, rate, limits))
-        chosen[action] = limits
+        of_floor = [category in FLOOR for category in CATEGORIES]
+        chosen[action] = np.where(of_floor, np.minimum(limits, HIGHEST_OF_FLOOR[action]), limits)
     return {
         category: {
             "review": round(float(min(chosen["review"][k], chosen["block"][k])), 3),
