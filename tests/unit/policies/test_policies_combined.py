@@ -26,7 +26,9 @@ def classifier(encoder: UniversalEncoder) -> CombinedClassifier:
 
 
 def test_vectors_have_length_one_and_languages_meet(encoder: UniversalEncoder) -> None:
-    cat, katze, tax = encoder.encode(["a cat sleeps on the sofa", "eine Katze schläft auf dem Sofa", "tax law"])
+    cat, katze, tax = encoder.encode(
+        ["a cat sleeps on the sofa", "eine Katze schläft auf dem Sofa", "tax law"]
+    )
     assert cat.shape == (SIZE,)
     assert np.linalg.norm(cat) == pytest.approx(1, abs=1e-3)
     assert cat @ katze > 0.6 > cat @ tax
