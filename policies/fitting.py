@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-HIDDEN = 192
-EPOCHS = 4
+HIDDEN = 384
+EPOCHS = 8
 _BATCH = 256
-_DROPOUT = 0.4
+_DROPOUT = 0.5
 
 
 def balanced(targets: Floats, weights: Floats) -> Floats:

@@ -18,9 +18,9 @@ from policies.sources import Row
 from policies.taxonomy import CATEGORIES
 
 Floats = NDArray[np.float64]
-MOST = 1500
+MOST = 4000
 """Rows of one set, label and split that are used: more of the same kind teach little."""
-MOST_VALIDATION = 400
+MOST_VALIDATION = 800
 COMPOSED = 750
 """Longer texts made of several rows, in each language: harm in one sentence is harm."""
 _CHUNK = 2048

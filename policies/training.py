@@ -30,12 +30,12 @@ from policies.taxonomy import CATEGORIES, FLOOR
 MODEL_ID = "prompt-judge-2"
 WEIGHTS = Path(__file__).parent / "weights"
 RATES = {
-    "block": {"plain": 0.002, "near": 0.03},
-    "review": {"plain": 0.015, "near": 0.15},
+    "block": {"plain": 0.004, "near": 0.03},
+    "review": {"plain": 0.015, "near": 0.10},
 }
 """Shares of harmless validation prompts that may be blocked, and that may be held or blocked: of everyday ones,
 and of those that share words or scene with harmful ones."""
-LOWEST = {"block": 0.5, "review": 0.2}
+LOWEST = {"block": 0.6, "review": 0.4}
 """No threshold lies below these, however clean the validation prompts are."""
 
 HIGHEST_OF_FLOOR = {"block": 0.98, "review": 0.9}
@@ -169,7 +169,7 @@ def fit(
 def harmless(rows: list[Row]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which rows are harmless everyday prompts, and which are safe neighbours of harmful ones."""
     plain = [not row.unsafe and (row.source in VIDEO_BENIGN or row.near == "benign") for row in rows]
-    near = [not row.unsafe and row.near not in ("", "benign") for row in rows]
+    near = [not row.unsafe and row.source == "own" for row in rows]
     return np.array(plain, bool), np.array(near, bool)
 
 

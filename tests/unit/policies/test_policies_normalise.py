@@ -104,7 +104,7 @@ def test_most_words_come_back(kind: str) -> None:
         plain = Counter(word.text for word in normalise(prompt.text).words)
         found = Counter(word.text for word in normalise(obfuscate(prompt.text, kind)).words)
         back, total = back + (plain & found).total(), total + plain.total()
-    assert back / total > 0.85, (kind, back / total)
+    assert back / total > 0.8, (kind, back / total)
 
 
 def test_german_spellings_meet() -> None:
