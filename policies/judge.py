@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from policies.classifier import NgramClassifier, TextClassifier
+from policies.classifier import TextClassifier
+from policies.combined import embedded_classifier
 from policies.decision import Action, Decision, RuleMatch, Stage, Unenforced
 from policies.document import CategoryPolicy, Overlay, Policy, Thresholds, Words, effective
 from policies.errors import PolicyError
@@ -58,7 +59,7 @@ class Judge:
     @classmethod
     def default(cls, policy_path: Path | None = None, frame_scorer: FrameScorer | None = None) -> "Judge":
         """The embedded classifier under a policy, with a picture scorer; None takes the embedded one of either."""
-        return cls(load_policy(policy_path), NgramClassifier.embedded(), frame_scorer or OpenNsfwScorer())
+        return cls(load_policy(policy_path), embedded_classifier(), frame_scorer or OpenNsfwScorer())
 
     def judge_text(self, text: str, *, stage: Stage = "prompt", context: Context = NOWHERE) -> Decision:
         """Decide on a prompt.
