@@ -230,7 +230,6 @@ def open_installation(settings: Settings) -> Installation:
         judge=judge,
         placement=Placement(settings.audience, settings.regions),
         placements={name: Placement(own.audience, own.regions) for name, own in settings.tenants.items()},
-        faces=judge.shows_face if settings.examination.faces else None,
         sealed=SealedFiles(paths.sealed, vault),
         hook=_hook(settings),
         generators={backend.model: loader(backend, paths.models) for backend in settings.generators},

@@ -21,8 +21,8 @@ from policies.judges.opinion import TextJudge
 from policies.lettering import TextReader
 from policies.transcripts import TranscriptionEndpoint
 
-LETTERING = "text-in-pictures"
-"""Its name in the registry of weight files."""
+FACES, LETTERING = "face-detector", "text-in-pictures"
+"""Their names in the registry of weight files."""
 _FAMILIES: dict[str, Callable[..., TextJudge]] = {
     "qwen3guard": Qwen3Guard,
     "llama_guard": LlamaGuard,
@@ -46,7 +46,8 @@ def examiner(settings: Settings, store: Path) -> Examiner:
     if wanted.concepts is not None:
         scorers = FrameScorers([OpenNsfwScorer(), _concepts(wanted.concepts, judge)])
         judge = Judge.default(settings.policy, scorers)
-    reader, why = _reader(store) if wanted.written else (None, "switched_off")
+    reader, unread = _reader(store) if wanted.written else (None, "switched_off")
+    finder, unseen = _finder(store) if wanted.faces else (None, "switched_off")
     lists = [HashList(one.name, one.path, one.category, one.distance) for one in wanted.hash_lists]
     listening = None
     if (asked := wanted.transcriber) is not None:
@@ -56,11 +57,11 @@ def examiner(settings: Settings, store: Path) -> Examiner:
     return Examiner(
         judge,
         panel=Panel([_member(one) for one in wanted.judges]),
-        faces=FaceFinder() if wanted.faces else None,
+        faces=finder,
         lettering=reader,
         hash_lists=HashLists(lists, pdq) if lists else None,
         listening=listening,
-        absent={"written": why, **({} if wanted.faces else {"faces": "switched_off"})},
+        absent={"written": unread, "faces": unseen},
     )
 
 
@@ -116,8 +117,19 @@ def _concepts(wanted: ConceptSettings, judge: Judge) -> OpenClipScorer:
 
 
 def _reader(store: Path) -> tuple[TextReader | None, str]:
+    folder, why = _fetched(LETTERING, store)
+    return (None if folder is None else TextReader(folder, named(LETTERING).digest)), why
+
+
+def _finder(store: Path) -> tuple[FaceFinder | None, str]:
+    folder, why = _fetched(FACES, store)
+    return (None if folder is None else FaceFinder(folder)), why
+
+
+def _fetched(name: str, store: Path) -> tuple[Path | None, str]:
+    """The folder of weights that an operator may have fetched, or why there is none; altered ones stop the start."""
     try:
-        return TextReader(locate(LETTERING, store=store), named(LETTERING).digest), ""
+        return locate(name, store=store), ""
     except ModelError as error:
         if error.code != "model_missing":
             raise

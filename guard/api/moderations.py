@@ -106,8 +106,7 @@ def _judge_text(guard: State, context: Context, text: str) -> _Judged:
 
 def _judge_picture(guard: State, context: Context, url: str) -> _Judged:
     picture = decode_data_url(url, guard.installation.paths.uploads)
-    faces = guard.services.faces
-    shown = None if faces is None else faces(picture)
+    shown = guard.services.judge.shows_face(picture)
     seen = context.model_copy(update={"medium": "image", "has_reference": True, "reference_has_face": shown})
     decision = guard.services.judge.judge_frames([picture], stage="input", context=seen)
     return openai_map(decision, input_type="image"), decision

@@ -197,7 +197,7 @@ def _circumstances(services: Services, submission: Submission, fitted: Picture |
     return context.model_copy(
         update={
             "has_reference": True,
-            "reference_has_face": None if services.faces is None else services.faces(fitted),
+            "reference_has_face": services.judge.shows_face(fitted),
             "reference_is_person": submission.reference_is_person,
         }
     )

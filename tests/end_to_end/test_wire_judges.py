@@ -13,7 +13,9 @@ import openai
 import pytest
 from PIL import Image
 
-from tests import drawn, lettering
+from guard.judging import FACES, LETTERING
+from tests import drawn
+from tests.fetched import fetched
 from tests.policy import BLOCKED_WORD
 from tests.server import Server
 
@@ -32,9 +34,10 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory, second: Server) -> Iterator[Server]:
-    """The one that asks; it reads text in pictures."""
+    """The one that asks; it reads text in pictures and looks for faces."""
     data = tmp_path_factory.mktemp("first") / "data"
-    lettering.fetched(data / "models")
+    for name in (FACES, LETTERING):
+        fetched(name, data / "models")
     judge = {
         "kind": "endpoint",
         "name": "second",
@@ -142,4 +145,5 @@ def test_readiness_says_who_examines(first: Server) -> None:
 
 
 def test_weights_lie_where_the_service_looks(first: Server) -> None:
-    assert (Path(first.data) / "models" / "text-in-pictures").is_dir()
+    for name in (FACES, LETTERING):
+        assert (Path(first.data) / "models" / name).is_dir()

@@ -25,8 +25,11 @@ def test_alive_and_ready(api: Api) -> None:
         "disk",
     }
     assert checks["examiners"]["examiners"] == {
-        "faces": "present", "written": "model_missing", "hash-lists": "not_configured", "spoken": "not_configured",
-    }  # fmt: skip
+        "faces": "model_missing",
+        "written": "model_missing",
+        "hash-lists": "not_configured",
+        "spoken": "not_configured",
+    }
     assert checks["worker"] == {"status": "ok", "worker": "elsewhere"}
     assert checks["signer"]["days_left"] > 300
 

@@ -9,14 +9,15 @@ from guard.models import locate, named
 from guard.settings import Settings
 from policies import Action, PolicyError
 from policies.lettering import TextReader
-from tests import drawn, lettering
+from tests import drawn
+from tests.fetched import fetched
 from tests.policy import BLOCKED_WORD, write_policy
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    lettering.fetched(folder)
+    fetched(LETTERING, folder)
     return folder
 
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from guard.catalogue import catalogue
 from guard.cli import hashes as hashes_cli
 from guard.fingerprints.pdq import pdq
-from guard.judging import examiner
-from guard.models import ModelError
+from guard.judging import FACES, LETTERING, examiner
+from guard.models import ModelError, named
 from guard.settings import Settings, SettingsError
 from policies import Action, PolicyError
 from tests.media import texture
@@ -29,20 +29,24 @@ def states(found: Any) -> dict[str, str]:
     return {part.examiner: part.code or part.state for part in found.parts()}
 
 
-def test_without_settings_faces_are_found_and_the_rest_is_absent(tmp_path: Path) -> None:
+def test_what_was_not_fetched_or_set_is_absent(tmp_path: Path) -> None:
     found = examiner(settings(tmp_path), tmp_path / "models")
     assert states(found) == {
-        "faces": "examined", "written": "model_missing", "hash-lists": "not_configured", "spoken": "not_configured",
-    }  # fmt: skip
+        "faces": "model_missing",
+        "written": "model_missing",
+        "hash-lists": "not_configured",
+        "spoken": "not_configured",
+    }
     off = examiner(settings(tmp_path, faces=False, written=False), tmp_path / "models")
     assert states(off)["faces"] == states(off)["written"] == "switched_off"
 
 
-def test_altered_weights_stop_the_start(tmp_path: Path) -> None:
-    store = tmp_path / "models" / "text-in-pictures"
+@pytest.mark.parametrize("name", [FACES, LETTERING])
+def test_altered_weights_stop_the_start(tmp_path: Path, name: str) -> None:
+    store = tmp_path / "models" / name
     store.mkdir(parents=True)
-    for name in ("PP-OCRv6_det_small.onnx", "PP-OCRv6_rec_small.onnx"):
-        (store / name).write_bytes(b"something else")
+    for file in named(name).files:
+        (store / file).write_bytes(b"something else")
     with pytest.raises(ModelError) as caught:
         examiner(settings(tmp_path), tmp_path / "models")
     assert caught.value.code == "model_altered"
@@ -103,8 +107,7 @@ def test_a_guard_model_that_is_not_there_fails_closed_and_is_listed(tmp_path: Pa
     (entry,) = (m.entry() for m in catalogue(made, tmp_path) if m.entry().name == "llama")
     assert (entry.state, entry.licence, entry.size) == ("missing", "Llama 3.1", 0)
     names = {m.entry().name: m.entry().state for m in catalogue(made, tmp_path)}
-    assert names["face-detector"] == "present"
-    assert names["text-in-pictures"] == "absent"
+    assert names[FACES] == names[LETTERING] == "absent"
 
 
 def test_lists_are_reloaded_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from guard.models import ModelError, Problem, locate, models, record, verify
 from policies import NgramClassifier, OpenNsfwScorer
-from policies.faces import FaceFinder
+from policies.faces import WEIGHTS, FaceFinder
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_unknown_models_and_missing_packages_are_named(registry: Path) -> None:
 def test_the_judge_checks_the_files_that_the_registry_records() -> None:
     recorded = {model.name: model.files for model in models()}
     assert OpenNsfwScorer.digest == f"sha256:{recorded['open-nsfw']['open-nsfw.onnx']}"
-    assert FaceFinder.digest == f"sha256:{recorded['face-detector']['faces.onnx']}"
+    assert FaceFinder.digest == f"sha256:{recorded['face-detector'][WEIGHTS]}"
     assert NgramClassifier.embedded().digest == f"sha256:{recorded['prompt-classifier']['prompts.npz']}"
 
 

@@ -178,8 +178,9 @@ def test_a_real_persons_picture_and_a_sexual_prompt(tree: dict[str, Any], audien
             decision = judge.judge_text(text, context=context)
             assert decision.action is Action.BLOCK
             assert decision.reason == "rule.floor.intimate.reference"
-        unexamined = judge.judge_text(text, context=Context(has_reference=True))
-        assert unexamined.action is Action.REVIEW
+        unexamined = judge.judge_text(text, context=Context(audience=audience, has_reference=True))
+        assert unexamined.action is Action.BLOCK
+        assert unexamined.reason == "rule.floor.intimate.reference_unexamined"
         no_face = Context(audience=audience, has_reference=True, reference_has_face=False)
         assert judge.judge_text(text, context=no_face).action is Action.ALLOW
         assert judge.judge_text(text).action is Action.ALLOW
@@ -209,8 +210,8 @@ def test_a_decision_says_everything(judge: Judge) -> None:
 def test_differences_say_which_way(tree: dict[str, Any], policy: Policy) -> None:
     assert differences(policy, _parse(tree)) == []
     tree["version"] += 1
-    tree["categories"]["sexual"]["text"]["block"] = 0.75
-    tree["categories"]["fraud_scam"]["text"]["review"] = 0.4
+    tree["categories"]["sexual"]["text"]["block"] -= 0.05
+    tree["categories"]["fraud_scam"]["text"]["review"] += 0.05
     tree["lists"]["fraud.terms"]["phrases"].append("a new trick")
     removed = tree["rules"].pop(0)
     tree["rules"][0]["action"] = "review"

