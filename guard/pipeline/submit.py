@@ -191,7 +191,7 @@ def _fitted(submission: Submission) -> Picture | None:
 
 
 def _circumstances(services: Services, submission: Submission, fitted: Picture | None) -> Context:
-    context = services.context(submission.tenant_id)
+    context = services.context(submission.tenant_id, medium="image" if submission.still else "video")
     if fitted is None:
         return context
     return context.model_copy(
