@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from guard.bootstrap import SCOPES, SEALED_SCOPE
 from guard.store import list_api_keys
 from guard.store import seals as seal_rows
-from tests.integration.api.conftest import Api
+from tests.integration.api.conftest import Api, release
 from tests.policy import HELD_WORD, SEALED_HELD_WORD, SEALED_WORD
 
 SMALL = {"size": "640x360", "seconds": "2"}
@@ -50,6 +51,27 @@ def test_only_the_scope_opens_the_queue(api: Api, sealed: dict[str, Any], new_ke
         assert api.error(method, f"/v1/reviews/{review['id']}{path}", key=general) == (404, "not_found")
     assert api("GET", f"/v1/reviews/{review['id']}", key=few).json()["prompt"] == f"a {SEALED_HELD_WORD}"
     assert api("POST", f"/v1/reviews/{review['id']}/reject", key=few, json={}).json()["state"] == "rejected"
+
+
+def test_what_was_sealed_is_never_drawn_small_even_after_a_person_let_it_go(
+    api: Api, new_key: NewKey, clip_360: Path
+) -> None:
+    ids = [
+        api("POST", "/v1/videos", json={"prompt": f"an {word}", **SMALL}).json()["id"]
+        for word in (SEALED_HELD_WORD, HELD_WORD)
+    ]
+    clips = [clip_360.read_bytes() + box for box in (b"", b"\0\0\0\x08free")]
+    few = new_key("reviews", "sealed")
+    for video_id, clip, sealed in zip(ids, clips, (True, False), strict=True):
+        listed = api("GET", "/v1/reviews", key=few, params={"limit": 100, "sealed": sealed}).json()["data"]
+        (review,) = [review["id"] for review in listed if review["video_id"] == video_id]
+        assert api("POST", f"/v1/reviews/{review}/approve", key=few, json={}).json()["state"] == "approved"
+        release(api, video_id, clip)
+    once_sealed, plain = (f"/v1/videos/{video_id}/content" for video_id in ids)
+    for variant in ("thumbnail", "spritesheet"):
+        assert api.error("GET", f"{once_sealed}?variant={variant}") == (403, "preview_sealed")
+        assert api("GET", f"{plain}?variant={variant}").headers["content-type"].startswith("image/")
+    assert api("GET", once_sealed).content == clips[0]
 
 
 def test_nobody_gets_the_scope_without_asking(api: Api) -> None:
