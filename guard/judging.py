@@ -56,13 +56,31 @@ def examiner(settings: Settings, store: Path) -> Examiner:
         listening = Listening(endpoint, asked.on_failure)
     return Examiner(
         judge,
-        panel=Panel([_member(one) for one in wanted.judges]),
+        panel=_panel(settings),
         faces=finder,
         lettering=reader,
         hash_lists=HashLists(lists, pdq) if lists else None,
         listening=listening,
         absent={"written": unread, "faces": unseen},
     )
+
+
+def text_examiner(settings: Settings, policy: Path | None, *, alone: bool = False) -> Examiner:
+    """Those who judge prompts, under a policy that need not be the one of the settings.
+
+    Args:
+        settings: name the further judges.
+        policy: the document; None for the embedded one.
+        alone: leave the further judges out.
+
+    Raises:
+        PolicyError, SettingsError: as `examiner`.
+    """
+    return Examiner(Judge.default(policy), panel=None if alone else _panel(settings))
+
+
+def _panel(settings: Settings) -> Panel:
+    return Panel([_member(one) for one in settings.examination.judges])
 
 
 def _member(one: FurtherJudge) -> Member:

@@ -96,6 +96,16 @@ class Examiner:
         return self._judge.policy
 
     @property
+    def alone(self) -> Judge:
+        """The judge without those around it: what must not leave this machine is judged by it."""
+        return self._judge
+
+    @property
+    def panel(self) -> Panel:
+        """Further judges of texts."""
+        return self._panel
+
+    @property
     def listens(self) -> bool:
         """Whether somebody transcribes speech."""
         return self._listening is not None

@@ -114,7 +114,7 @@ def _check_overlays(document: PolicyDocument, refuse: _Refusal) -> None:
             if overlay.relaxes and category in FLOOR and new > base:
                 refuse("policy_floor", where, "no overlay can relax a floor category")
             if not overlay.relaxes and new > base:
-                reason = f"an overlay can only tighten: the document says {base}"
+                reason = f"an overlay can only tighten, and {new} lies above the document's {base}"
                 refuse("policy_overlay", where, reason)
 
 

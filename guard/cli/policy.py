@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from guard.cli.common import FELL_SHORT, JsonFlag, err, out, record, show_json, show_table
+from guard.settings import load_settings
 
 if TYPE_CHECKING:
     from guard.pipeline.replay import Redecided
-    from policies import Decision, Judge, Policy
+    from policies import Decision, Examiner, Policy
 
 app = typer.Typer(help="Policy documents.", no_args_is_help=True)
 
@@ -32,8 +33,15 @@ _SHOWN = 20
 PolicyOption = Annotated[
     Path | None,
     typer.Option(
-        "--policy", help="Policy document; the embedded one if not given.", exists=True, dir_okay=False
+        "--policy",
+        help="Policy document; if not given, the one that the settings name, or the embedded one.",
+        exists=True,
+        dir_okay=False,
     ),
+]
+AloneFlag = Annotated[
+    bool,
+    typer.Option("--alone", metavar="", help="Leave out the further judges that the settings name."),
 ]
 
 
@@ -46,6 +54,8 @@ def run_tests(
     as_json: JsonFlag = False,
 ) -> None:
     """Validate a policy document and run its own test cases. Exit code 1 if it is invalid or a case fails.
+
+    The document alone is tested, with the embedded classifier; further judges that the settings name are not asked.
 
     Example: `guard policy test my-policy.yaml`
     """
@@ -82,6 +92,7 @@ def check(
         ),
     ],
     policy: PolicyOption = None,
+    alone: AloneFlag = False,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print each decision as one line of JSON, in order.")
     ] = False,
@@ -90,14 +101,13 @@ def check(
 
     Texts are not repeated: a decision names its line, and the line's id if it has one. A context holds what the
     service would know: audience, medium, regions, tenant, has_reference, reference_has_face, reference_is_person.
+    Further judges that the settings name are asked as the service asks them; texts go to those that are elsewhere.
 
     Example: `guard policy check prompts.jsonl --json > decisions.jsonl`
 
     Example: `echo '{"text": "a quiet lake", "context": {"regions": ["EU"]}}' | guard policy check - --json`
     """
-    from policies import Judge
-
-    judge = Judge.default(policy)
+    judge = _examiner(policy, alone=alone)
     counts: Counter[str] = Counter()
     categories: Counter[str] = Counter()
     failed = 0
@@ -177,20 +187,21 @@ def replay(
             "--texts", metavar="", help="Show the prompts whose decision changes; never those under seal."
         ),
     ] = False,
+    alone: AloneFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Decide again on the recorded prompts and show what would change. Nothing is written, no text leaves this machine.
+    """Decide again on the recorded prompts and show what would change. Nothing is written.
 
     Prompts are decrypted here and judged under the circumstances that were recorded with them; scores are those of
-    this version's classifier. Erased prompts are counted and left out.
+    this version's classifier. Erased prompts are counted and left out. Further judges that the settings name are asked
+    again, of all but prompts under seal; with --alone nobody is, and no text leaves this machine.
 
     Example: `guard policy replay --policy my-policy.yaml --since 30d`
     """
     from guard.pipeline.replay import replay as decide_again
     from guard.store import StoreError
-    from policies import Judge
 
-    judge = Judge.default(policy)
+    judge = _examiner(policy, alone=alone)
     skipped: Counter[str] = Counter()
     moves: Counter[tuple[str, str]] = Counter()
     changed: list[dict[str, Any]] = []
@@ -206,6 +217,7 @@ def replay(
                 changed.append(_shown(found, texts=texts))
     if as_json:
         show_json({"policy": f"{judge.policy.id}@{judge.policy.version}", "digest": judge.policy.digest,
+                   "judges": [member.name for member in judge.panel.members],
                    "decided": sum(moves.values()), "skipped": dict(skipped),
                    "moves": [{"before": before, "after": after, "count": count}
                              for (before, after), count in sorted(moves.items())],
@@ -239,7 +251,14 @@ def _shown(found: Redecided, *, texts: bool) -> dict[str, Any]:
     return shown
 
 
-def _decided(judge: Judge, number: int, line: str) -> tuple[dict[str, Any], Decision | None]:
+def _examiner(policy: Path | None, *, alone: bool) -> Examiner:
+    from guard.judging import text_examiner
+
+    settings = load_settings()
+    return text_examiner(settings, policy or settings.policy, alone=alone)
+
+
+def _decided(judge: Examiner, number: int, line: str) -> tuple[dict[str, Any], Decision | None]:
     """The answer to one line, and the decision if there is one."""
     from pydantic import ValidationError
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from guard.store import Database, StoreError, Vault
 from guard.store import decisions as decision_rows
-from policies import SEALED, Action, Context, Judge, PromptError
+from policies import SEALED, Action, Context, Examiner, PromptError
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Redecided:
 def replay(
     database: Database,
     vault: Vault,
-    judge: Judge,
+    judge: Examiner,
     *,
     since: datetime,
     until: datetime | None = None,
@@ -51,10 +51,12 @@ def replay(
 ) -> Iterator[Redecided]:
     """Decide again on each prompt, oldest first, under the circumstances that were recorded with it.
 
+    Prompts under seal are shown to no further judge: those may be elsewhere.
+
     Args:
         database: of the installation.
         vault: that its prompts are encrypted under.
-        judge: of the new policy.
+        judge: of the new policy, and the further judges to ask.
         since: the first moment.
         until: the first moment that is too late; now if None.
         skipped: counts, by the code of why, prompts that are erased or that the new policy refuses to read.
@@ -81,7 +83,8 @@ def replay(
             if row.id not in texts:
                 continue
             try:
-                decision = judge.judge_text(
+                sealed = not SEALED.isdisjoint(row.categories)
+                decision = (judge.alone if sealed else judge).judge_text(
                     texts[row.id], context=Context.model_validate(row.details.get("context") or {})
                 )
             except PromptError as error:
@@ -96,6 +99,6 @@ def replay(
                 reason_before=old["reason"],
                 reason_after=new.reason,
                 categories=new.categories,
-                sealed=decision.sealed or not SEALED.isdisjoint(row.categories),
+                sealed=decision.sealed or sealed,
                 text=texts[row.id],
             )

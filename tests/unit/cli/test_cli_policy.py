@@ -172,3 +172,41 @@ def test_what_is_sealed_is_listed_opened_and_destroyed(here: Any, tmp_path: Path
     assert sealed["id"] not in {each["id"] for each in here("sealed", "list", "--json").json}
     assert sealed["id"] in {each["id"] for each in here("sealed", "list", "--all", "--json").json}
     assert "prompt_erased" in here("sealed", "open", sealed["id"], "--out", tmp_path / "again").err
+
+
+@pytest.fixture
+def with_a_judge(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The settings name a further judge, which does not answer, and a policy."""
+    policy = str(write_policy(tmp_path / "settings-policy.yaml"))
+    away = {"kind": "endpoint", "name": "second", "base_url": "http://127.0.0.1:1/v1"}
+    config = tmp_path / "guard.yaml"
+    config.write_text(yaml.safe_dump({"policy": policy, "examination": {"judges": [away]}}))
+    monkeypatch.setenv("GUARD_CONFIG", str(config))
+    return here
+
+
+def test_files_are_decided_on_as_the_settings_say(with_a_judge: Any, tmp_path: Path) -> None:
+    file = tmp_path / "prompts.jsonl"
+    file.write_text('{"text": "a quiet lake"}\n' + json.dumps({"text": f"a {BLOCKED_WORD}"}), "utf-8")
+
+    def reasons(*more: str) -> list[str]:
+        ran = with_a_judge("policy", "check", file, "--json", *more)
+        assert ran.code == 0
+        return [json.loads(line)["reason"] for line in ran.out.splitlines()]
+
+    assert reasons() == ["unavailable.second", "rule.test.blocked"]
+    assert reasons("--alone") == ["allowed", "rule.test.blocked"]
+
+
+def test_further_judges_are_asked_again_but_not_of_what_is_sealed(with_a_judge: Any, mine: Path) -> None:
+    ran = with_a_judge("generate", f"a {SEALED_WORD}", "--size", "640x360", "--seconds", "2", "--json")
+    document = yaml.safe_load(mine.read_text("utf-8"))
+    milder = change(mine, rules=[rule for rule in document["rules"] if rule["id"] != "test.sealed"])
+    asked = with_a_judge("policy", "replay", "--policy", milder, "--since", "1d", "--json").json
+    alone = with_a_judge("policy", "replay", "--policy", milder, "--since", "1d", "--alone", "--json").json
+    assert (asked["judges"], alone["judges"]) == (["second"], [])
+    for found, others in ((asked, {"unavailable.second"}), (alone, set())):
+        reasons = {entry["decision"]: entry["reason"] for entry in found["changed"]}
+        assert reasons.pop(ran.json["decision_id"]) == "allowed"
+        assert others <= set(reasons.values()) <= others | {"allowed"}
+    assert {"before": "allow", "after": "block"}.items() <= asked["moves"][0].items()
