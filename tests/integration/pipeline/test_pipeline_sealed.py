@@ -20,10 +20,10 @@ from guard.pipeline import afterwards, sealing
 from guard.pipeline.hook import Hook
 from guard.pipeline.jobs import utc_now
 from guard.pipeline.references import Reference
-from guard.pipeline.submit import RefusedError
+from guard.pipeline.submit import RefusedError, Submission, submit
 from guard.store import Seal, StoreError, list_reviews, seals
 from tests import media
-from tests.house import ALLOWED, SEALED_BLOCKED, SEALED_HELD, House, SetScorer
+from tests.house import ALLOWED, MODEL, SEALED_BLOCKED, SEALED_HELD, House, SetScorer
 from tests.stub_generator import ReferenceGenerator
 
 
@@ -214,6 +214,57 @@ def test_the_hook_is_told_ids_until_it_takes_them(house: House, tmp_path: Path) 
     assert "mutelark" not in taken.read_text()
     broken = dataclasses.replace(house.services, hook=Hook(("/no/such/program",)))
     assert not broken.hook.tell({})
+
+
+@pytest.mark.parametrize("medium", ["clip", "picture"])
+def test_the_hook_hears_of_prompts_references_and_results_and_no_log_of_what_they_hold(
+    housed: House,
+    scorer: SetScorer,
+    picture: Reference,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    medium: str,
+) -> None:
+    still: dict[str, Any] = {"seconds": 0, "size": "512x512", "format": "png"} if medium == "picture" else {}
+
+    def ask(prompt: str, **more: Any) -> str:
+        request = {"model": MODEL, "seconds": 2, "size": "640x360", "seed": 23, **still, **more}
+        asked = Submission(housed.tenant, prompt, **request)
+        return submit(housed.services, housed.engine, asked).id
+
+    def seen() -> set[str]:
+        with housed.services.database.read() as session:
+            return {found.id for found in seals.list_seals(session, everything=True)}
+
+    before = seen()
+    with pytest.raises(RefusedError):
+        ask(SEALED_BLOCKED)
+    held = ask(SEALED_HELD)
+    scorer.score_now, scorer.category_now = 0.99, "sexual_minors"
+    result = ask(ALLOWED)
+    assert housed.ended(result).error_code == "moderation_blocked"
+    made = 3
+    if medium == "clip":
+        reference = ask(ALLOWED, reference=picture)
+        assert housed.ended(reference).error_code == "moderation_blocked"
+        (sealed,) = seals_of(housed, reference)
+        assert (sealed.stage, sealed.material) == ("input", ["reference", "reference.png"])
+        made += 1
+    fresh = seen() - before
+    assert len(fresh) == made
+    script = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + chr(10))"
+    taken = tmp_path / "told.jsonl"
+    hook = Hook((sys.executable, "-c", script, str(taken)), seconds=60)
+    sealing.tell(dataclasses.replace(housed.services, hook=hook), at_once=True)
+    told = [json.loads(line) for line in taken.read_text().splitlines()]
+    assert fresh <= {ids["seal"] for ids in told}
+    assert all(set(ids) == {"seal", "decision", "video", "tenant", "stage", "created"} for ids in told)
+    logs = "".join(capfd.readouterr())
+    assert "sealed" in logs
+    for word in ("hushwren", "mutelark", "red ball"):
+        assert word not in logs + taken.read_text()
+    review_id = housed.review_id(held, "prompt")
+    afterwards.reject(housed.services, review_id, reviewer="Robin", sealed=True)
 
 
 def test_the_hook_can_be_an_address(house: House) -> None:
