@@ -11,7 +11,7 @@ from guard.pipeline.replay import replay
 from guard.pipeline.submit import RefusedError, Submission, submit
 from guard.services import Placement
 from guard.store import get_decision
-from policies import Context, Judge
+from policies import Context
 from tests.house import MODEL, House
 
 PROMPT = "A documentary shows a beheading in the French Revolution."
@@ -58,8 +58,7 @@ def test_what_is_decided_again_is_decided_under_its_own_circumstances(house: Hou
     with house.services.database.read() as session:
         since = get_decision(session, refused.value.decision_id).created
     services, skipped = house.services, Counter[str]()
-    judge = Judge(services.judge.policy, services.judge._classifier)
-    (found,) = replay(services.database, services.vault, judge, since=since, skipped=skipped)
+    (found,) = replay(services.database, services.vault, services.judge, since=since, skipped=skipped)
     assert (found.before, found.after, found.changed) == ("block", "block", False)
     assert (found.reason_before, found.reason_after) == ("rule.under_18.graphic",) * 2
     assert skipped == Counter()
