@@ -17,7 +17,7 @@ def test_a_held_video_is_listed_and_shown_with_its_prompt(here: Any, held: str) 
     }  # fmt: skip
     shown = here("review", "show", held, "--json").json
     assert shown["prompt"] == PROMPT
-    assert (shown["categories"], shown["policy"]) == (["ip_copyright"], "test-policy@2")
+    assert (shown["categories"], shown["policy"]) == (["ip_copyright"], "test-policy@1")
     assert shown["clip"] is None
     assert held in here("review", "list").out
     said = here("review", "show", held).out
