@@ -95,10 +95,21 @@ def test_a_tenant_cannot_relax_anything(tree: dict[str, Any], category: str, kin
     tree["overlays"].append(_tenant(categories={category: {kind: {"review": 0.3, "block": 0.99}}}))
     error = _refused(tree)
     assert error.code == "policy_overlay"
-    assert "an overlay can only tighten" in str(error)
+    assert "an overlay can only tighten, and 0.99 lies above the document's" in str(error)
     lines = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).splitlines()
     named = int(str(error).partition("line ")[2].partition(",")[0])
     assert "0.99" in lines[named - 1]
+
+
+def test_who_lowers_a_threshold_is_told_of_the_overlay_that_now_lies_above_it(tree: dict[str, Any]) -> None:
+    tree["overlays"] = [_tenant(categories={"fraud_scam": {"text": {"review": 0.2, "block": 0.35}}})]
+    tree["cases"] = []
+    _parse(tree)
+    tree["categories"]["fraud_scam"]["text"] = {"review": 0.1, "block": 0.3}
+    error = _refused(tree)
+    assert error.code == "policy_overlay"
+    where = "overlays.0.categories.fraud_scam.text.review"
+    assert f"{where}: an overlay can only tighten, and 0.2 lies above the document's 0.1." in str(error)
 
 
 @pytest.mark.parametrize(
