@@ -1,12 +1,13 @@
 """What the layer costs on a clip of five seconds, beside encoding it.
 
-    python -m benchmarks.overhead [--clip FILE] [--runs 3] [--json FILE]
+    python -m benchmarks.overhead [--clip FILE] [--models FOLDER] [--runs 3] [--json FILE]
     python -m benchmarks.overhead --quick
 
 The yardstick is x264 (preset medium, CRF 20, one thread) encoding the same pictures. The pipeline's own steps
 run on them, with the same encoder: what marking adds to the encoding, the fingerprint, signing, reading the
 finished file back in its sandbox, and releasing it with its log entry. Judging is counted apart. A clip given
-is scaled, cropped and repeated to what is measured; without one, textured scenes are made here.
+is scaled, cropped and repeated to what is measured; without one, textured scenes are made here. With the folder of
+fetched models (``models`` in a data folder) the text in pictures is read and judged as well.
 
 Times are of the processor, child processes included, since a wall clock measures the machine's other work as
 well; it is shown beside them. Memory is that of the process and its children together, above the process that
@@ -125,7 +126,9 @@ def _cover(frame: Frames, width: int, height: int) -> Frames:
     return np.asarray(scaled[top : top + height, left : left + width], np.uint8)
 
 
-def _opened(folder: Path, clip: Path, seconds: int) -> Installation:
+def _opened(folder: Path, clip: Path, seconds: int, models: Path | None = None) -> Installation:
+    if models is not None:
+        (folder / "models").symlink_to(models.absolute())
     settings = Settings(
         data=folder,
         encoder=EncoderSettings(name="libx264", crf=20, preset="medium", threads=1),
@@ -202,10 +205,12 @@ def whole_job(opened: Installation, size: tuple[int, int], seconds: int) -> None
         spent(lambda step=step: step(video_id))  # type: ignore[misc]
 
 
-def cost(clip: Path, size: tuple[int, int], seconds: int, runs: int) -> list[dict[str, Any]]:
+def cost(
+    clip: Path, size: tuple[int, int], seconds: int, runs: int, models: Path | None
+) -> list[dict[str, Any]]:
     """Rows of what each part costs, after a second of clip to warm up."""
     with tempfile.TemporaryDirectory() as name:
-        opened = _opened(Path(name), clip, seconds)
+        opened = _opened(Path(name), clip, seconds, models)
         try:
             one_run(opened, size, 1)
             measured = [one_run(opened, size, seconds) for _ in range(runs)]
@@ -316,6 +321,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clip", type=Path, help="a video file")
+    parser.add_argument("--models", type=Path, help="fetched models, so that every examiner runs")
     parser.add_argument("--runs", type=int, default=3, help="of each size")
     parser.add_argument("--quick", action="store_true", help="480p and one run alone")
     parser.add_argument("--json", type=Path, help="write the figures here")
@@ -325,10 +331,11 @@ def main() -> int:
         clip = options.clip or _own_clip(
             Path(name) / "scene.mp4", SIZES["480p" if options.quick else "720p"], 2
         )
+        found["text in pictures"] = "read" if options.models else "not read"
         found["clip"] = f"sha256:{hashlib.sha256(clip.read_bytes()).hexdigest()}"
         found["fps"] = Recorded(clip, SECONDS).info.fps
         for label in ("480p",) if options.quick else SIZES:
-            rows = cost(clip, SIZES[label], SECONDS, 1 if options.quick else options.runs)
+            rows = cost(clip, SIZES[label], SECONDS, 1 if options.quick else options.runs, options.models)
             found["cost"][label] = rows
             show_rows(
                 f"processor seconds, {label}, {SECONDS} s of clip at {found['fps']} frames a second", rows

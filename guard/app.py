@@ -75,6 +75,10 @@ def _warm(state: State) -> None:
     """Load models before the first request needs them."""
     models = state.services.generators if state.worker == "here" else {}
     state.models = dict.fromkeys(state.services.generators, "loading" if models else "unused")
+    for name, fault in state.services.judge.load():
+        state.models[name] = fault or "ready"
+        if fault:
+            _log.warning("judge_not_loaded", judge=name, code=fault)
     for name in models:
         try:
             generator = state.services.generator(name)

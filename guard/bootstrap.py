@@ -10,7 +10,9 @@ from guard.store import tenants as tenant_rows
 DEFAULT_TENANT = "default"
 DEMONSTRATION = "demo"
 """Name of the key that the demonstration makes for itself and shows to nobody."""
-SCOPES = ("videos", "moderations", "verifications", "reviews", "admin")
+SEALED_SCOPE = "sealed"
+"""For the few who decide on sealed material; nobody gets it without asking."""
+SCOPES = ("videos", "moderations", "verifications", "reviews", "admin", SEALED_SCOPE)
 DEFAULT_SCOPES = ("videos", "moderations", "verifications")
 """What a client needs; whoever may also review could approve what the policy holds of his own."""
 
@@ -32,10 +34,11 @@ def default_tenant(installation: Installation) -> str:
 
 
 def first_key(installation: Installation) -> str | None:
-    """An API key with every scope, if nobody was shown one yet; it is stored nowhere, so show it at once."""
+    """An API key with every scope but that for sealed material, if nobody was shown one yet; show it at once."""
     tenant_id = default_tenant(installation)
     with installation.services.database.write() as session:
         if any(key.name != DEMONSTRATION for key in tenant_rows.list_api_keys(session, tenant_id)):
             return None
-        _, secret = tenant_rows.create_api_key(session, tenant_id, name="first", scopes=SCOPES, now=utc_now())
+        scopes = [scope for scope in SCOPES if scope != SEALED_SCOPE]
+        _, secret = tenant_rows.create_api_key(session, tenant_id, name="first", scopes=scopes, now=utc_now())
         return secret

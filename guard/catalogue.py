@@ -8,10 +8,13 @@ from typing import Protocol
 
 from generator import GeneratorError
 from generator.identity import Source, digest_of, find, loaded_files
+from guard.judge_settings import ConceptSettings, ModelJudge
 from guard.models import Model, ModelError, Problem, models
 from guard.models.fetching import fetch, fetch_pipeline, stored
 from guard.models.registry import sha256_of
 from guard.settings import DiffusersBackend, Settings
+from policies import PolicyError
+from policies.judges.chat import folder_digest, read_files
 
 
 @dataclass(frozen=True)
@@ -77,9 +80,14 @@ def catalogue(settings: Settings, store: Path) -> tuple[Listed, ...]:
         store: where fetched models lie.
     """
     configured = (backend for backend in settings.generators if isinstance(backend, DiffusersBackend))
+    examining = settings.examination
+    judges = (_Local.of_judge(one) for one in examining.judges if isinstance(one, ModelJudge))
+    concepts = () if examining.concepts is None else (_Local.of_concepts(examining.concepts),)
     return (
         *(_Registered(model, store) for model in models()),
         *(_Configured(backend, store) for backend in configured),
+        *judges,
+        *concepts,
     )
 
 
@@ -175,3 +183,62 @@ class _Configured:
     @staticmethod
     def _files(source: Source) -> dict[str, Path]:
         return {name: source.folder / name for name in loaded_files(source.folder)}
+
+
+@dataclass(frozen=True)
+class _Local:
+    """Weights of a further judge, at the operator's path."""
+
+    name: str
+    path: Path
+    licence: str
+    purpose: str
+    recorded: str | None
+
+    @classmethod
+    def of_judge(cls, judge: ModelJudge) -> _Local:
+        return cls(judge.name, judge.path, judge.licence, "Judges texts.", judge.digest)
+
+    @classmethod
+    def of_concepts(cls, concepts: ConceptSettings) -> _Local:
+        purpose = "Compares pictures with the policy's descriptions."
+        return cls(concepts.architecture, concepts.checkpoint, concepts.licence, purpose, concepts.digest)
+
+    def entry(self) -> Entry:
+        files = self._files()
+        return Entry(
+            name=self.name,
+            kind="folder" if self.path.is_dir() else "file",
+            source=str(self.path),
+            revision=None,
+            licence=self.licence,
+            purpose=self.purpose,
+            size=sum(path.stat().st_size for path in files),
+            state="present" if files else "missing",
+            recorded=self.recorded,
+        )
+
+    def digests(self) -> dict[str, str]:
+        return {path.name: sha256_of(path) for path in self._files()}
+
+    def digest(self) -> str | None:
+        if not self._files():
+            return None
+        return folder_digest(self.path) if self.path.is_dir() else f"sha256:{sha256_of(self.path)}"
+
+    def problems(self) -> tuple[Problem, ...]:
+        found = self.digest()
+        if found is None:
+            return (Problem(self.name, str(self.path), "missing"),)
+        return (Problem(self.name, str(self.path), "altered"),) if self.recorded not in (None, found) else ()
+
+    def fetch(self, folder: Path | None) -> Path:
+        raise ModelError("model_not_fetchable", f"{self.name} is read from {self.path}: put its files there.")
+
+    def _files(self) -> list[Path]:
+        if self.path.is_file():
+            return [self.path]
+        try:
+            return read_files(self.path)
+        except PolicyError:
+            return []

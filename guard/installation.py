@@ -20,19 +20,20 @@ from guard.backends import loader
 from guard.credentials import Identity, Software, Trust
 from guard.credentials.manifest import Use
 from guard.inspection import Inspector
+from guard.judging import examiner
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
 from guard.ledger.tables import entries
 from guard.marks.codecs import codec
 from guard.media import ReadLimits
 from guard.media.sandbox import Limits
 from guard.pipeline.engine import Engine
+from guard.pipeline.hook import Hook
 from guard.pipeline.jobs import VideoJobs, utc_now
 from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
-from guard.services import Encoding, Services
+from guard.services import Encoding, Placement, Services
 from guard.settings import Settings
-from guard.store import Database, Objects, StoreError, Vault, create_private, sign_log
-from policies import Judge
+from guard.store import Database, Objects, SealedFiles, StoreError, Vault, create_private, sign_log
 
 APPLICATION = "Guard"
 LOCK = "worker.lock"
@@ -92,6 +93,11 @@ class Paths:
     def work(self) -> Path:
         """Jobs under way."""
         return self.data / "work"
+
+    @property
+    def sealed(self) -> Path:
+        """Encrypted files of what is under seal; 0700."""
+        return self.data / "sealed"
 
     @property
     def uploads(self) -> Path:
@@ -199,7 +205,7 @@ def open_installation(settings: Settings) -> Installation:
     paths = Paths(settings.data.absolute())
     new = not paths.log_key.exists()
     try:
-        for folder in (paths.data, paths.keys, paths.work, paths.uploads):
+        for folder in (paths.data, paths.keys, paths.work, paths.uploads, paths.sealed):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
@@ -213,7 +219,7 @@ def open_installation(settings: Settings) -> Installation:
     vault = Vault(keyfiles.load_or_create(paths.prompts_key))
     mark_keys = keyfiles.mark_keys(paths.keys)
     Trust.from_files(settings.trust_lists)  # an unreadable list stops the start, not the first verification
-    encoder = settings.encoder
+    encoder, judge = settings.encoder, examiner(settings, paths.models)
     services = Services(
         application=Software(APPLICATION, __version__),
         database=database,
@@ -221,7 +227,11 @@ def open_installation(settings: Settings) -> Installation:
         registry=StoredRegistry(database),
         vault=vault,
         log=log,
-        judge=Judge.default(settings.policy),
+        judge=judge,
+        placement=Placement(settings.audience, settings.regions),
+        placements={name: Placement(own.audience, own.regions) for name, own in settings.tenants.items()},
+        sealed=SealedFiles(paths.sealed, vault),
+        hook=_hook(settings),
         generators={backend.model: loader(backend, paths.models) for backend in settings.generators},
         mark_keys=mark_keys,
         identity=_identity_of(paths.signing),
@@ -316,6 +326,12 @@ def _workflow_url(settings: Settings, paths: Paths) -> str:
         return settings.database_url.get_secret_value()
     create_private(str(paths.workflow))  # the engine itself would let others read it
     return f"sqlite:///{paths.workflow}"
+
+
+def _hook(settings: Settings) -> Hook:
+    sealed = settings.sealed
+    address = None if sealed.webhook is None else sealed.webhook.get_secret_value()
+    return Hook(sealed.command, address, sealed.timeout_seconds)
 
 
 def _log_key(path: Path, origin: str) -> LogKey:

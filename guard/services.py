@@ -16,9 +16,11 @@ from guard.marks import MarkKey
 from guard.marks.codecs import Codec
 from guard.media.writing import Encoder
 from guard.pipeline.errors import PipelineError
+from guard.pipeline.hook import Hook
 from guard.registry import StoredRegistry
-from guard.store import Database, Objects, Vault
-from policies import Judge
+from guard.store import Database, Objects, SealedFiles, Vault
+from guard.store import tenants as tenant_rows
+from policies import Audience, Context, Examiner, Medium, Region
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,14 @@ class Encoding:
     crf: int
     preset: str
     threads: int
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Whom a tenant serves, and where; see :class:`policies.Context`."""
+
+    audience: Audience | None = None
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +52,11 @@ class Services:
         registry: what was released, for lookups.
         vault: prompts, encrypted.
         log: the transparency log.
-        judge: the policy in force.
+        judge: the policy in force, and all who examine under it.
+        placement: of tenants that have none of their own.
+        placements: by the tenant's name.
+        sealed: encrypted files of what is under seal.
+        hook: who is told of seals.
         generators: what makes clips, by model name; loaded at first use.
         mark_keys: the current watermark key and retired ones.
         identity: the signing identity, read anew so that a rotation takes effect without a restart.
@@ -64,7 +78,11 @@ class Services:
     registry: StoredRegistry
     vault: Vault
     log: Log
-    judge: Judge
+    judge: Examiner
+    placement: Placement = Placement()
+    placements: Mapping[str, Placement] = field(default_factory=dict)
+    sealed: SealedFiles
+    hook: Hook
     generators: Mapping[str, Callable[[], Generator]]
     mark_keys: tuple[MarkKey, ...]
     identity: Callable[[], Identity]
@@ -78,6 +96,17 @@ class Services:
     encoding: Encoding
     model_aliases: Mapping[str, str]
     review_expires: timedelta
+
+    def context(self, tenant_id: str, *, medium: Medium = "video") -> Context:
+        """The circumstances of a tenant's requests, as far as the settings know them.
+
+        Raises:
+            StoreError: ``not_found``, ``database_unavailable``.
+        """
+        with self.database.read() as session:
+            name = tenant_rows.get_tenant(session, tenant_id).name
+        place = self.placements.get(name, self.placement)
+        return Context(audience=place.audience, regions=place.regions, tenant=name, medium=medium)
 
     def model_named(self, name: str) -> str:
         """The model that serves a request for ``name``, aliases resolved.

@@ -20,6 +20,8 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from guard.judge_settings import ExaminationSettings
+
 CONFIG_FILE = "guard.yaml"
 PICTURE_PRESET = "still"
 """Of the watermark in single pictures, whose one frame must carry all of it."""
@@ -162,6 +164,33 @@ class ReviewSettings(_Section):
     expires_hours: float = Field(default=72.0, gt=0)
 
 
+Audience = Literal["general", "adult_only", "under_18"]
+Region = Literal["EU", "US", "UK", "IN", "CN", "KR"]
+
+
+class TenantSettings(_Section):
+    """Whom one tenant serves, and where; the policy's overlays go by it."""
+
+    audience: Audience | None = None
+    regions: tuple[Region, ...] = ()
+
+
+class SealedSettings(_Section):
+    """Who is told when material is sealed; they get ids alone."""
+
+    command: tuple[str, ...] = ()
+    """Program and arguments; the ids are JSON on its standard input, and exit code 0 means taken."""
+    webhook: SecretStr | None = None
+    """Address that the ids are posted to as JSON."""
+    timeout_seconds: float = Field(default=30.0, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.command and self.webhook is not None:
+            raise ValueError("sealed: a command or a webhook, not both")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -183,6 +212,15 @@ class Settings(BaseSettings):
     """Name of the transparency log; choose a host name of yours and never change it."""
     policy: Path | None = None
     """Policy document; the embedded one if unset."""
+    examination: ExaminationSettings = ExaminationSettings()
+    """Who looks at a request beside the embedded judge."""
+    audience: Audience | None = None
+    """Whom the service is for; what the policy says if unset."""
+    regions: tuple[Region, ...] = ()
+    """Where what is made here is offered; the policy's overlays of these regions apply, the strictest counts."""
+    tenants: dict[str, TenantSettings] = {}
+    """Audience and regions of single tenants, by name, instead of the two above."""
+    sealed: SealedSettings = SealedSettings()
     generators: tuple[Backend, ...] = (EmbeddedBackend(),)
     model_aliases: dict[str, str] = dict.fromkeys(WIRE_MODELS, "guard-scenes-1")
     """Names that existing clients ask for, and what serves them here."""

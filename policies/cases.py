@@ -22,7 +22,7 @@ def run_cases(policy: Policy, judge: Judge) -> list[CaseResult]:
     """Judge every case of ``policy``. A case passes when action, and category where given, agree."""
     results = []
     for case in policy.cases:
-        decision = judge.judge_text(case.text)
+        decision = judge.judge_text(case.text, context=case.context)
         passed = decision.action is case.expect
         if case.category is not None:
             passed = passed and case.category in decision.categories

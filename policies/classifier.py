@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from policies.errors import PolicyError
 from policies.features import DIMENSIONS, features, windows
-from policies.normalise import Normalised
+from policies.normalise import Normalised, flatten
 from policies.taxonomy import CATEGORIES
 
+Floats = NDArray[np.float32]
 _WEIGHTS = "weights/prompts.npz"
 _DIGEST = "weights/prompts.sha256"
 
@@ -33,39 +34,32 @@ class TextClassifier(Protocol):
         """Probability, 0 to 1, for every category."""
 
 
-class NgramClassifier:
-    """Logistic regression over hashed character and word n-grams, calibrated per category.
+class Weights:
+    """The arrays of a trained classifier's file.
 
-    Args:
-        weights: (dimensions, categories) float.
-        bias: (categories,).
-        calibration: (2, categories): slope and offset of Platt's sigmoid.
-        categories: Column names.
-        model_id: Name and version.
-        digest: Digest of the file that the arrays came from.
+    Attributes:
+        arrays: By name; ``policies.training`` says which.
         metadata: What training recorded.
+        digest: ``sha256:`` digest of the file.
     """
 
-    def __init__(
-        self,
-        weights: NDArray[np.floating[Any]],
-        bias: NDArray[np.floating[Any]],
-        calibration: NDArray[np.floating[Any]],
-        categories: tuple[str, ...],
-        model_id: str,
-        digest: str,
-        metadata: dict[str, Any] | None = None,
-    ) -> None:
-        self.id = model_id
-        self.digest = digest
-        self.metadata = metadata or {}
-        self._categories = categories
-        self._weights = weights
-        self._bias = bias.astype(np.float32)
-        self._calibration = calibration.astype(np.float32)
+    def __init__(self, data: bytes, expected: str) -> None:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != expected:
+            raise PolicyError(
+                "weights_digest", "The classifier's weights do not have the recorded digest: reinstall."
+            )
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            self.arrays = {name: file[name] for name in file.files if name != "metadata"}
+            self.metadata: dict[str, Any] = json.loads(file["metadata"].tobytes())
+        self.digest = "sha256:" + digest
+        if self.arrays["weights"].shape != (DIMENSIONS, len(CATEGORIES)) or (
+            tuple(self.metadata["categories"]) != CATEGORIES
+        ):
+            raise PolicyError("weights_shape", "The classifier's weights belong to another version.")
 
     @classmethod
-    def embedded(cls) -> "NgramClassifier":
+    def embedded(cls) -> "Weights":
         """The weights that come with the package.
 
         Raises:
@@ -77,41 +71,51 @@ class NgramClassifier:
             expected = room.joinpath(_DIGEST).read_text().split()[0]
         except OSError:
             raise PolicyError("weights_missing", "policies/weights is incomplete: reinstall.") from None
-        return cls.from_bytes(data, expected)
+        return cls(data, expected)
+
+
+class NgramClassifier:
+    """Logistic regression over hashed character and word n-grams, calibrated per category.
+
+    Args:
+        weights: The trained arrays: ``weights`` (dimensions, categories), ``bias`` (categories,) and
+            ``calibration`` (2, categories), slope and offset of Platt's sigmoid.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.id: str = weights.metadata["id"]
+        self.digest = weights.digest
+        self.metadata = weights.metadata
+        self._weights = weights.arrays["weights"]
+        self._bias = weights.arrays["bias"].astype(np.float32)
+        self._calibration = weights.arrays["calibration"].astype(np.float32)
+
+    @classmethod
+    def embedded(cls) -> "NgramClassifier":
+        """The classifier that comes with the package; raises as ``Weights.embedded`` does."""
+        return cls(Weights.embedded())
 
     @classmethod
     def from_bytes(cls, data: bytes, expected: str) -> "NgramClassifier":
         """Read an npz file whose sha256 is ``expected`` (hex)."""
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != expected:
-            raise PolicyError(
-                "weights_digest", "The classifier's weights do not have the recorded digest: reinstall."
-            )
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            metadata = json.loads(arrays["metadata"].tobytes())
-            categories = tuple(metadata["categories"])
-            if arrays["weights"].shape != (DIMENSIONS, len(categories)) or set(categories) != set(CATEGORIES):
-                raise PolicyError("weights_shape", "The classifier's weights belong to another version.")
-            return cls(
-                arrays["weights"],
-                arrays["bias"],
-                arrays["calibration"],
-                categories,
-                metadata["id"],
-                "sha256:" + digest,
-                metadata,
-            )
+        return cls(Weights(data, expected))
 
     def scores(self, text: Normalised) -> dict[str, float]:
         """Probability per category; of a long text, the highest over its stretches."""
-        best = np.stack([self._margin(window) for window in windows(text.text)]).max(axis=0)
         slope, offset = self._calibration
-        probabilities = 1 / (1 + np.exp(-np.clip(slope * best + offset, -30, 30)))
-        return {
-            name: round(float(value), 6) for name, value in zip(self._categories, probabilities, strict=True)
-        }
+        return named(self.margins(windows(text.readable)).max(axis=0) * slope + offset)
 
-    def _margin(self, stretch: str) -> NDArray[np.float32]:
+    def margins(self, stretches: list[str]) -> Floats:
+        """Uncalibrated log-odds (n, categories) of readable stretches."""
+        return np.stack([self._margin(flatten(stretch)) for stretch in stretches])
+
+    def _margin(self, stretch: str) -> Floats:
         indices, values = features(stretch)
         rows = self._weights[indices].astype(np.float32)
         return np.asarray(values @ rows + self._bias, np.float32)
+
+
+def named(margins: Floats) -> dict[str, float]:
+    """Calibrated log-odds (categories,) as probabilities with their categories' names."""
+    probabilities = 1 / (1 + np.exp(-np.clip(margins, -30, 30)))
+    return {name: round(float(value), 6) for name, value in zip(CATEGORIES, probabilities, strict=True)}

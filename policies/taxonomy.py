@@ -32,3 +32,6 @@ FLOOR: frozenset[str] = frozenset(
     {Category.SEXUAL_MINORS, Category.NONCONSENSUAL_INTIMATE, Category.TERRORISM_EXTREMISM}
 )
 """Categories that no document may switch off or relax."""
+
+SEALED: frozenset[str] = frozenset({Category.SEXUAL_MINORS})
+"""Categories whose material is sealed: never previewed, in no general queue, kept for reports to authorities."""

@@ -31,13 +31,16 @@ from guard.registry import StoredRegistry
 from guard.settings import EncoderSettings, MarkSettings, Settings
 from guard.store import Database, NewRelease, StoreError, Video, find_release, get_video, review_of
 from guard.store.models import Release
-from policies import Judge, NgramClassifier, load_policy
+from policies import Examiner, Judge, NgramClassifier, load_policy
 from tests.stub_generator import PictureGenerator
 
 MODEL = "guard-scenes-1"
 ALLOWED = "a red ball rolls over green grass"
 HELD = "a glimmerfinch sits on a branch"
 BLOCKED = "a dreadnewt sits on a stone"
+SEALED_HELD = "a hushwren sits on a branch"
+SEALED_BLOCKED = "a mutelark sits on a stone"
+"""Held and blocked under the minors rule."""
 
 
 def write_policy(path: Path) -> Path:
@@ -46,15 +49,22 @@ def write_policy(path: Path) -> Path:
     document["lists"] |= {
         "test.held": {"about": "Made up.", "phrases": ["glimmerfinch"]},
         "test.blocked": {"about": "Made up.", "phrases": ["dreadnewt"]},
+        "test.sealed_held": {"about": "Made up.", "phrases": ["hushwren"]},
+        "test.sealed_blocked": {"about": "Made up.", "phrases": ["mutelark"]},
     }
-    for word, action in (("held", "review"), ("blocked", "block")):
+    for word, action, category in (
+        ("held", "review", "violence_gore"),
+        ("blocked", "block", "violence_gore"),
+        ("sealed_held", "review", "sexual_minors"),
+        ("sealed_blocked", "block", "sexual_minors"),
+    ):
         document["rules"].append(
             {
                 "id": f"test.{word}",
                 "about": "Made up.",
-                "category": "violence_gore",
+                "category": category,
                 "action": action,
-                "any": [f"test.{word}"],
+                "when": f"found.test.{word}",
             }
         )
     path.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
@@ -67,9 +77,10 @@ class SetScorer:
     id = "test-scorer"
     digest = "sha256:" + "0" * 63 + "2"
     score_now = 0.0
+    category_now = "sexual"
 
     def score(self, frames: Sequence[NDArray[np.uint8]]) -> list[dict[str, float]]:
-        return [{"sexual": self.score_now} for _ in frames]
+        return [{self.category_now: self.score_now} for _ in frames]
 
 
 class WatchedGenerator(PictureGenerator):
@@ -133,7 +144,7 @@ class House:
             registry=StoredRegistry(database),
             generators={MODEL: lambda: self.generator},
             identity=self._identity,
-            judge=Judge(load_policy(policy), NgramClassifier.embedded(), self.scorer),
+            judge=Examiner(Judge(load_policy(policy), NgramClassifier.embedded(), self.scorer)),
         )
         self.jobs = CommitFails(
             database,

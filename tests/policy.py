@@ -1,4 +1,4 @@
-"""A policy for tests: the default one, and two harmless words that are always blocked or held."""
+"""A policy for tests: the default one, and harmless words that are blocked or held, two under the minors rule."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import yaml
 
 BLOCKED_WORD = "quagga"
 HELD_WORD = "okapi"
+SEALED_WORD = "potoroo"
+SEALED_HELD_WORD = "numbat"
 BLOCKED_RULE = "test.blocked"
 HELD_RULE = "test.held"
 
@@ -16,15 +18,20 @@ HELD_RULE = "test.held"
 def write_policy(path: Path) -> Path:
     """Write the policy document; returns its path."""
     document = yaml.safe_load(files("policies").joinpath("default.yaml").read_text("utf-8"))
-    for rule, word, action in ((BLOCKED_RULE, BLOCKED_WORD, "block"), (HELD_RULE, HELD_WORD, "review")):
+    for rule, word, action, category in (
+        (BLOCKED_RULE, BLOCKED_WORD, "block", "ip_copyright"),
+        (HELD_RULE, HELD_WORD, "review", "ip_copyright"),
+        ("test.sealed", SEALED_WORD, "block", "sexual_minors"),
+        ("test.sealed_held", SEALED_HELD_WORD, "review", "sexual_minors"),
+    ):
         document["lists"][rule] = {"about": "A word of the tests.", "phrases": [word]}
         document["rules"].append(
             {
                 "id": rule,
                 "about": "A word of the tests.",
-                "category": "ip_copyright",
+                "category": category,
                 "action": action,
-                "any": [rule],
+                "when": f"found.{rule}",
             }
         )
     document["id"] = "test-policy"

@@ -21,6 +21,7 @@ from guard.media import VideoFile
 from guard.media.previews import spritesheet, thumbnail
 from guard.store import Release, Video
 from guard.store import releases as release_rows
+from guard.store import seals as seal_rows
 from guard.store.models import CLIP, STILLS
 
 router = APIRouter(prefix="/v1")
@@ -49,6 +50,7 @@ async def content(
         return Response(status_code=304, headers=headers)
     if variant == "video":
         return await run_in_threadpool(serve, guard, request, release, headers, CLIP)
+    await run_in_threadpool(_refuse_sealed, guard, release.video_id)
     media_type, draw = _PREVIEWS[variant]
     async with guard.examinations:
         picture = await run_in_threadpool(_preview, guard, release, draw)
@@ -75,6 +77,18 @@ def released(session: Session, video: Video) -> Release:
     if release.revoked_at is not None:
         raise ApiError(410, f"{kind}_revoked", f"This {kind} was revoked and is no longer served.")
     return release
+
+
+def _refuse_sealed(guard: State, video_id: str) -> None:
+    """What was ever under seal is not drawn small, whatever became of the seal.
+
+    Raises:
+        ApiError: ``preview_sealed``.
+    """
+    with guard.services.database.read() as session:
+        sealed = bool(seal_rows.seals_of(session, video_id))
+    if sealed:
+        raise ApiError(403, "preview_sealed", "There are no previews of a video that was sealed.")
 
 
 def serve(

@@ -91,6 +91,7 @@ VIDEO = _takes(
         "size": _TEXT,
         "seed": _SEED,
         "input_reference": _PICTURE,
+        "reference_is_person": {"type": "boolean", "default": False},
         **_WITHOUT_EFFECT,
     },
     "prompt",

@@ -55,6 +55,7 @@ _OUR_FAULT = (
     "log_inconsistent",
     "object_altered",
     "out_of_memory",
+    "sealed_unreadable",
     "weights_altered",
     "weights_missing",
 )

@@ -63,6 +63,19 @@ def whole(values: dict[str, Any], name: str, *, least: int = 0, most: int = _MAX
     return value
 
 
+def yes_or_no(values: dict[str, Any], name: str) -> bool:
+    """An optional truth, as JSON true or false or as that word in a form; no if it is left out.
+
+    Raises:
+        ApiError: ``invalid_type``.
+    """
+    value = values.get(name)
+    known: dict[object, bool] = {None: False, True: True, False: False, "true": True, "false": False}
+    if not isinstance(value, bool | str | None) or value not in known:
+        raise ApiError(400, "invalid_type", f"{name} must be true or false.", param=name)
+    return known[value]
+
+
 def only_known(values: dict[str, Any], known: Collection[str]) -> None:
     """Refuse what would otherwise be silently without effect.
 

@@ -91,6 +91,12 @@ def _models(guard: State) -> _Check:
     return {"status": "ok" if ready else "warning", "models": dict(guard.models)}
 
 
+def _examiners(guard: State) -> _Check:
+    """What looks at requests beside the embedded judge, and what is not there; none of it is needed to serve."""
+    parts = guard.services.judge.parts()
+    return {"status": "ok", "examiners": {part.examiner: part.code or "present" for part in parts}}
+
+
 def _disk(guard: State) -> _Check:
     free = shutil.disk_usage(guard.installation.paths.data).free
     status = "failed" if free < DISK_FAILS_BELOW else "warning" if free < DISK_WARNS_BELOW else "ok"
@@ -104,5 +110,6 @@ _CHECKS: dict[str, Callable[[State], _Check]] = {
     "sandbox": _sandbox,
     "worker": _worker,
     "models": _models,
+    "examiners": _examiners,
     "disk": _disk,
 }

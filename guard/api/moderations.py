@@ -15,7 +15,8 @@ from guard.api.errors import ApiError
 from guard.api.forms import declared_length, read_json
 from guard.api.pictures import MOST_BYTES, decode_data_url
 from guard.api.state import Guard, State
-from policies import Action, Decision, ModerationResult, PromptError, openai_map
+from policies import Context, Decision, ModerationResult, PromptError, openai_map
+from policies.combine import combine
 
 router = APIRouter(prefix="/v1")
 MOST_INPUTS = 32
@@ -31,11 +32,12 @@ async def create(
     length = declared_length(request)
     # Room for pictures is room in memory, and taken like that of other uploads.
     small = length is not None and length <= _SMALL_BODY
+    context = await run_in_threadpool(guard.services.context, caller.tenant_id, medium="text")
     with nullcontext() if small else guard.upload_slot(address=None):
-        return await _moderated(request, guard)
+        return await _moderated(request, guard, context)
 
 
-async def _moderated(request: Request, guard: State) -> dict[str, Any]:
+async def _moderated(request: Request, guard: State, context: Context) -> dict[str, Any]:
     values = await read_json(request, _MOST_BODY)
     fields.only_known(values, ("input", "model"))
     fields.text(values, "model", most=200)  # there is one judge here, whatever name a client knows it by
@@ -47,50 +49,72 @@ async def _moderated(request: Request, guard: State) -> dict[str, Any]:
     if len(given) > MOST_INPUTS:
         raise _invalid(f"input may have at most {MOST_INPUTS} entries.")
     if all(isinstance(entry, str) for entry in given):
-        judged = [[await run_in_threadpool(_judge_text, guard, text)] for text in given]
+        judged = [[await run_in_threadpool(_judge_text, guard, context, text)] for text in given]
     else:
-        judged = [[await _judge_part(guard, part) for part in given]]
+        judged = [await _judge_parts(guard, context, given)]
+    policy = guard.services.judge.policy
+    decided = [combine(policy, [decision for _, decision in parts]) for parts in judged]
     return {
         "id": f"modr-{secrets.token_hex(12)}",
-        "model": judged[0][0][1].model_id,
-        "results": [_result(parts) for parts in judged],
+        "model": decided[0].model_id,
+        "results": [_result(parts, decision) for parts, decision in zip(judged, decided, strict=True)],
     }
 
 
 _Judged = tuple[ModerationResult, Decision]
 
 
-async def _judge_part(guard: State, part: object) -> _Judged:
+async def _judge_parts(guard: State, context: Context, given: list[object]) -> list[_Judged]:
+    """Each part by itself; pictures first, since the texts are about them."""
+    parts = [_part(part) for part in given]
+    judged: dict[int, _Judged] = {}
+    for number, (kind, value) in enumerate(parts):
+        if kind == "image_url":
+            async with guard.examinations:
+                judged[number] = await run_in_threadpool(_judge_picture, guard, context, value)
+    faces = [decision.context.reference_has_face for _, decision in judged.values()]
+    if faces:
+        found = None if None in faces else any(faces)
+        context = context.model_copy(update={"has_reference": True, "reference_has_face": found})
+    for number, (kind, value) in enumerate(parts):
+        if kind == "text":
+            judged[number] = await run_in_threadpool(_judge_text, guard, context, value)
+    return [judged[number] for number in range(len(parts))]
+
+
+def _part(part: object) -> tuple[str, str]:
+    """Kind of a part, and its text or its address."""
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(part, dict) and kind == "text" and isinstance(part.get("text"), str):
-        return await run_in_threadpool(_judge_text, guard, part["text"])
+        return kind, part["text"]
     if isinstance(part, dict) and kind == "image_url" and isinstance(part.get("image_url"), dict):
         url = part["image_url"].get("url")
         if isinstance(url, str):
-            async with guard.examinations:
-                return await run_in_threadpool(_judge_picture, guard, url)
+            return kind, url
     raise _invalid(
         'A part reads {"type": "text", "text": …} or {"type": "image_url", "image_url": {"url": …}}.'
     )
 
 
-def _judge_text(guard: State, text: str) -> _Judged:
+def _judge_text(guard: State, context: Context, text: str) -> _Judged:
     try:
-        decision = guard.services.judge.judge_text(text)
+        decision = guard.services.judge.judge_text(text, context=context)
     except PromptError as error:
         raise ApiError(400, error.code, str(error), param="input") from None
     return openai_map(decision), decision
 
 
-def _judge_picture(guard: State, url: str) -> _Judged:
+def _judge_picture(guard: State, context: Context, url: str) -> _Judged:
     picture = decode_data_url(url, guard.installation.paths.uploads)
-    decision = guard.services.judge.judge_frames([picture], stage="input")
+    shown = guard.services.judge.shows_face(picture)
+    seen = context.model_copy(update={"medium": "image", "has_reference": True, "reference_has_face": shown})
+    decision = guard.services.judge.judge_frames([picture], stage="input", context=seen)
     return openai_map(decision, input_type="image"), decision
 
 
-def _result(parts: list[_Judged]) -> dict[str, Any]:
-    """Of several parts, the worst counts in each category."""
-    results, decisions = [result for result, _ in parts], [decision for _, decision in parts]
+def _result(parts: list[_Judged], decision: Decision) -> dict[str, Any]:
+    """Of several parts, the worst counts in each category; the decision is on all of them."""
+    results = [result for result, _ in parts]
     names = list(results[0].categories)
     applied = {
         name: sorted(
@@ -98,26 +122,29 @@ def _result(parts: list[_Judged]) -> dict[str, Any]:
         )
         for name in names
     }
-    worst = max(decisions, key=lambda decision: decision.action.rank)
-    scores: dict[str, float] = {}
-    for decision in decisions:
-        for category, score in decision.scores.items():
-            scores[category] = max(score, scores.get(category, 0.0))
     return {
         "flagged": any(result.flagged for result in results),
         "categories": {name: any(result.categories[name] for result in results) for name in names},
         "category_scores": {name: max(result.category_scores[name] for result in results) for name in names},
         "category_applied_input_types": applied,
         "extended": {
-            "action": worst.action,
-            "reason": worst.reason,
-            "categories": sorted(
-                {name for d in decisions if d.action is not Action.ALLOW for name in d.categories}
-            ),
-            "scores": scores,
-            "policy": f"{worst.policy_id}@{worst.policy_version}",
-            "policy_digest": worst.policy_digest,
-            "user_text": worst.user_text,
+            "action": decision.action,
+            "reason": decision.reason,
+            "categories": sorted(decision.categories),
+            "scores": decision.scores,
+            "severities": decision.severities,
+            "matches": [
+                {"part": number, **match.model_dump(mode="json")}
+                for number, (_, part) in enumerate(parts)
+                for match in part.matches
+            ],
+            "policy": f"{decision.policy_id}@{decision.policy_version}",
+            "policy_digest": decision.policy_digest,
+            "model_digest": decision.model_digest,
+            "mode": decision.mode,
+            "user_text": decision.user_text,
+            "operator_text": decision.operator_text,
+            "evidence": [item.model_dump(mode="json") for item in decision.evidence],
         },
     }
 

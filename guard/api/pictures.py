@@ -19,8 +19,8 @@ from guard.media.sandbox import Limits
 
 MOST_BYTES = 20 * 1024 * 1024
 """Of one picture, decoded from base64."""
-SIDE = 448
-"""Longest side, in pixels, of what leaves the sandbox; picture scorers look at less."""
+SIDE = 960
+"""Longest side, in pixels, of what leaves the sandbox; text is read at no more, and scorers look at less."""
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
 _LIMITS = Limits(seconds=90, cpu_seconds=20)  # so that the work decides, not how busy the machine is
 _READING = ReadLimits(pixels=50_000_000)

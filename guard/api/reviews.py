@@ -10,11 +10,13 @@ from starlette.concurrency import run_in_threadpool
 
 from guard.api import description, fields
 from guard.api.auth import Caller, requires
+from guard.api.errors import ApiError
 from guard.api.forms import read_json
 from guard.api.state import Guard, State
-from guard.api.wire import MOST_LISTED, page, prompt_of, seconds
+from guard.api.wire import MOST_LISTED, page, readable_prompt, seconds
+from guard.bootstrap import SEALED_SCOPE
 from guard.pipeline import afterwards
-from guard.store import Decision, Review, StoreError
+from guard.store import Decision, Review, StoreError, Video
 from guard.store import decisions as decision_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
@@ -31,8 +33,14 @@ def list_all(
     state: Literal["open", "approved", "rejected", "expired", "all"] = "open",
     after: str | None = None,
     limit: Annotated[int, Query(ge=0, le=MOST_LISTED)] = 20,
+    sealed: bool = False,
 ) -> dict[str, Any]:
-    """Reviews of the caller's tenant (of every tenant with scope ``admin``), oldest first."""
+    """Reviews of the caller's tenant (of every tenant with scope ``admin``), oldest first.
+
+    With ``sealed``, those of sealed material instead, which takes the scope of that name.
+    """
+    if sealed and SEALED_SCOPE not in caller.scopes:
+        raise ApiError(403, "scope_missing", f"This API key lacks the scope {SEALED_SCOPE!r}.")
     if after is not None:
         fields.identifier(after, "review", param="after")
     with guard.services.database.read() as session:
@@ -42,6 +50,7 @@ def list_all(
             tenant_id=None if caller.admin else caller.tenant_id,
             after=after,
             limit=limit,
+            sealed=sealed,
         )
         decisions = decision_rows.get_decisions(session, [review.decision_id for review in found])
         return page([_review(review, decisions[review.decision_id]) for review in found], more=more)
@@ -55,8 +64,10 @@ def show(review_id: str, guard: Guard, caller: Reviewer) -> dict[str, Any]:
         video = video_rows.get_video(session, review.video_id)
         decision = decision_rows.get_decision(session, review.decision_id)
         return _review(review, decision) | {
-            "prompt": prompt_of(session, guard.services.vault, video),
+            "prompt": _prompt(session, guard, video),
             "scores": decision.scores,
+            "matches": decision.details.get("matches", []),
+            "operator_text": decision.details.get("operator_text"),
             "policy": f"{decision.policy_id}@{decision.policy_version}",
         }
 
@@ -80,12 +91,14 @@ def _decided(
     guard: State, caller: Caller, review_id: str, outcome: Literal["approve", "reject"], note: str | None
 ) -> dict[str, Any]:
     with guard.services.database.read() as session:
-        _own(session, review_id, caller)
+        sealed = _own(session, review_id, caller).sealed
     if outcome == "approve":
         engine = guard.installation.engine
-        afterwards.approve(guard.services, engine, review_id, reviewer=caller.key_id, note=note)
+        afterwards.approve(
+            guard.services, engine, review_id, reviewer=caller.key_id, note=note, sealed=sealed
+        )
     else:
-        afterwards.reject(guard.services, review_id, reviewer=caller.key_id, note=note)
+        afterwards.reject(guard.services, review_id, reviewer=caller.key_id, note=note, sealed=sealed)
     with guard.services.database.read() as session:
         review = review_rows.get_review(session, review_id)
         return _review(review, decision_rows.get_decision(session, review.decision_id))
@@ -93,9 +106,17 @@ def _decided(
 
 def _own(session: Session, review_id: str, caller: Caller) -> Review:
     review = review_rows.get_review(session, fields.identifier(review_id, "review"))
-    if not caller.admin and review.tenant_id != caller.tenant_id:
+    hidden = review.sealed and SEALED_SCOPE not in caller.scopes
+    if hidden or (not caller.admin and review.tenant_id != caller.tenant_id):
         raise StoreError("not_found", f"There is no review {review_id}.")
     return review
+
+
+def _prompt(session: Session, guard: State, video: Video) -> str | None:
+    """For whoever may see the review at all."""
+    return (
+        None if video.prompt_id is None else readable_prompt(session, guard.services.vault, video.prompt_id)
+    )
 
 
 def _review(review: Review, decision: Decision) -> dict[str, Any]:
@@ -105,6 +126,7 @@ def _review(review: Review, decision: Decision) -> dict[str, Any]:
         "state": review.state,
         "stage": review.stage,
         "reason": review.reason,
+        "sealed": review.sealed,
         "categories": decision.categories,
         "video_id": review.video_id,
         "created_at": seconds(review.created),

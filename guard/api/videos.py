@@ -34,7 +34,16 @@ DEFAULT_SECONDS = 4
 POLL_AFTER_MS = 2000
 
 _WITHOUT_EFFECT = ("metadata", "safety_identifier", "user")
-_CREATE = ("input_reference", "model", "prompt", "seconds", "seed", "size", *_WITHOUT_EFFECT)
+_CREATE = (
+    "input_reference",
+    "model",
+    "prompt",
+    "reference_is_person",
+    "seconds",
+    "seed",
+    "size",
+    *_WITHOUT_EFFECT,
+)
 _REMIX = ("prompt", "seed", *_WITHOUT_EFFECT)
 
 
@@ -72,6 +81,7 @@ async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any
         info = (await run_in_threadpool(guard.services.generator, model)).info
         sizes = [f"{width}x{height}" for width, height in info.sizes]
         seconds = fields.whole(values, "seconds")
+        is_person = fields.yes_or_no(values, "reference_is_person")
         async with reference_of(body, info, uploads) as (reference, named):
             submission = _submission(
                 request,
@@ -83,6 +93,7 @@ async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any
                 size=fields.text(values, "size", most=20) or _default(DEFAULT_SIZE, sizes),
                 seed=fields.whole(values, "seed"),
                 reference=reference,
+                reference_is_person=is_person,
             )
             if reference is None:
                 return await run_in_threadpool(_submitted, guard, submission)
@@ -187,6 +198,7 @@ def _submission(
     seed: int | None,
     remixed_from: str | None = None,
     reference: Reference | None = None,
+    reference_is_person: bool = False,
 ) -> Submission:
     repeat = repeat_of(request)
     return Submission(
@@ -198,6 +210,7 @@ def _submission(
         seed=seed,
         remixed_from=remixed_from,
         reference=reference,
+        reference_is_person=reference_is_person,
         idempotency_key=repeat.key,
         body_hash=body.digest(),
         retried=repeat.retried,

@@ -11,6 +11,7 @@ from guard.ledger import timestamp
 from guard.store import Release, StoreError, Vault, Video
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
+from guard.store import seals as seal_rows
 
 MOST_LISTED = 100
 """Entries of a page."""
@@ -137,11 +138,16 @@ def proof_url(release: Release) -> str:
 
 
 def prompt_of(session: Session, vault: Vault, video: Video) -> str | None:
-    """The prompt, for its owner; None once it is erased, or where the vault's key is not the one it was kept under."""
-    if video.prompt_id is None:
+    """The prompt, for its owner; None once it is erased or sealed, or where the vault's key is another one."""
+    if video.prompt_id is None or seal_rows.keeps_prompt(session, video.prompt_id):
         return None
+    return readable_prompt(session, vault, video.prompt_id)
+
+
+def readable_prompt(session: Session, vault: Vault, prompt_id: str) -> str | None:
+    """A prompt, sealed or not; None where nothing can be read any more."""
     try:
-        return vault.read(session, video.prompt_id)
+        return vault.read(session, prompt_id)
     except StoreError as error:
         if error.code in ("prompt_erased", "prompt_unreadable"):
             return None

@@ -12,6 +12,7 @@ from guard import __version__
 from guard.cli import (
     audit,
     generate,
+    hashes,
     keys,
     mark,
     models,
@@ -19,6 +20,7 @@ from guard.cli import (
     policy,
     prompts,
     reports,
+    sealed,
     serve,
     train,
     verify,
@@ -42,10 +44,12 @@ app.command("report")(reports.report)
 app.add_typer(videos.app, name="videos")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.release_app, name="release")
+app.add_typer(sealed.app, name="sealed")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
 app.add_typer(keys.keys_app, name="keys")
+app.add_typer(hashes.app, name="hashes")
 app.add_typer(mark.app, name="mark")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")

@@ -14,6 +14,12 @@ release_app = typer.Typer(help="Released files.", no_args_is_help=True)
 
 ReviewId = Annotated[str, typer.Argument(help="The review's id, see guard review list.")]
 ReviewerOption = Annotated[str, typer.Option(help="Who decides; the login name if not given.")]
+SealedFlag = Annotated[
+    bool,
+    typer.Option(
+        "--sealed", metavar="", help="Of the queue of sealed material instead; see guard sealed --help."
+    ),
+]
 NoteOption = Annotated[str, typer.Option(help="A word for the record.")]
 
 
@@ -24,9 +30,10 @@ def list_reviews(
     ] = "open",
     after: Annotated[str, typer.Option(help="Only those after this review.")] = "",
     limit: Annotated[int, typer.Option(help="How many, oldest first.", min=1)] = 100,
+    sealed: SealedFlag = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show what waits.
+    """Show what waits. Sealed material has a queue of its own, for the few who may decide on it.
 
     Example: `guard review list --state all`
     """
@@ -34,7 +41,11 @@ def list_reviews(
 
     with installation() as opened, opened.services.database.read() as session:
         found, more = reviews.list_reviews(
-            session, state=None if state == "all" else state, after=after or None, limit=limit
+            session,
+            state=None if state == "all" else state,
+            after=after or None,
+            limit=limit,
+            sealed=sealed,
         )
         rows = [_review(row) for row in found]
     if as_json:
@@ -57,10 +68,14 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
     Example: `guard review show review_01…`
     """
     from guard.pipeline.workfolder import FITTED_REFERENCE, RAW_CLIP
-    from guard.store import decisions, reviews, videos
+    from guard.store import StoreError, decisions, reviews, videos
 
     with installation() as opened, opened.services.database.read() as session:
         review = reviews.get_review(session, review_id)
+        if review.sealed:
+            raise StoreError(
+                "review_sealed", f"The review {review_id} is of sealed material; see guard sealed list."
+            )
         video = videos.get_video(session, review.video_id)
         decision = decisions.get_decision(session, review.decision_id)
         work = opened.paths.work / video.id
@@ -71,6 +86,7 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
             "categories": decision.categories,
             "scores": {name: round(score, 3) for name, score in decision.scores.items() if score >= 0.01},
             "policy": f"{decision.policy_id}@{decision.policy_version}",
+            "why": decision.details.get("operator_text"),
             "clip": str(raw) if raw.exists() else None,
             "reference": str(picture) if picture.exists() else None,
         }
@@ -83,7 +99,11 @@ def show_review(review_id: ReviewId, as_json: JsonFlag = False) -> None:
 
 @review_app.command("approve")
 def approve(
-    review_id: ReviewId, reviewer: ReviewerOption = "", note: NoteOption = "", as_json: JsonFlag = False
+    review_id: ReviewId,
+    reviewer: ReviewerOption = "",
+    note: NoteOption = "",
+    sealed: SealedFlag = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """Let a held video go on; the worker takes it up.
 
@@ -99,6 +119,7 @@ def approve(
                 review_id,
                 reviewer=reviewer or getpass.getuser(),
                 note=note or None,
+                sealed=sealed,
             ),
             as_json,
         )
@@ -106,7 +127,11 @@ def approve(
 
 @review_app.command("reject")
 def reject(
-    review_id: ReviewId, reviewer: ReviewerOption = "", note: NoteOption = "", as_json: JsonFlag = False
+    review_id: ReviewId,
+    reviewer: ReviewerOption = "",
+    note: NoteOption = "",
+    sealed: SealedFlag = False,
+    as_json: JsonFlag = False,
 ) -> None:
     """End a held video; what was made of it is destroyed.
 
@@ -117,7 +142,11 @@ def reject(
     with installation() as opened:
         _decided(
             afterwards.reject(
-                opened.services, review_id, reviewer=reviewer or getpass.getuser(), note=note or None
+                opened.services,
+                review_id,
+                reviewer=reviewer or getpass.getuser(),
+                note=note or None,
+                sealed=sealed,
             ),
             as_json,
         )

@@ -3,6 +3,7 @@
 from guard.media.errors import MediaError, SandboxError
 from guard.media.info import Chunk, ClipInfo, Frames, FrameSource, ReadLimits
 from guard.media.reading import VideoFile, probe
+from guard.media.sound import speech
 from guard.media.stills import write_still
 from guard.media.writing import encode, strip_metadata, write_lossless
 
@@ -17,6 +18,7 @@ __all__ = [
     "VideoFile",
     "encode",
     "probe",
+    "speech",
     "strip_metadata",
     "write_lossless",
     "write_still",

@@ -155,14 +155,14 @@ def record(registry: Path = REGISTRY) -> tuple[str, ...]:
     """Write the digests of the files that are there into the registry; returns the names of changed models.
 
     Only after training, and never on a machine whose files are in doubt: it declares what is there to be
-    right.
+    right. Files that are fetched out of others' wheels stay as they were recorded.
     """
     entries = _entries(registry)
     changed = []
     for entry in entries:
         model = Model(**entry)
         found = {name: sha256_of(path) for name, path in model.present().items()}
-        if found != model.files:
+        if model.requirement is None and found != model.files:
             entry["files"] = found
             changed.append(model.name)
     registry.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.orm import Session
 
+from guard.pipeline import sealing
 from guard.pipeline.engine import Engine
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import utc_now
@@ -17,6 +18,7 @@ from guard.store import decisions as decision_rows
 from guard.store import idempotency as idempotency_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
+from guard.store import seals as seal_rows
 from guard.store import videos as video_rows
 from guard.store.signing import sign_log
 
@@ -24,32 +26,65 @@ _log = structlog.get_logger(__name__)
 
 
 def approve(
-    services: Services, engine: Engine, review_id: str, *, reviewer: str, note: str | None = None
+    services: Services,
+    engine: Engine,
+    review_id: str,
+    *,
+    reviewer: str,
+    note: str | None = None,
+    sealed: bool = False,
 ) -> Review:
-    """Let a held video go on.
+    """Let a held video go on; what was sealed of it is restored.
+
+    Args:
+        services: of this installation.
+        engine: of the workflow.
+        review_id: the review.
+        reviewer: who decides.
+        note: a word for the record.
+        sealed: whether the reviewer is one of the few who decide on sealed material, and on that alone.
 
     Raises:
-        StoreError: ``not_found``, ``review_decided``.
+        StoreError: ``not_found``, ``review_decided``, ``sealed_unreadable``.
     """
-    with services.database.write() as session:
-        review = review_rows.decide_review(
-            session, review_id, "approved", reviewer=reviewer, note=note, now=utc_now()
-        )
+    review = _of_queue(services, review_id, sealed=sealed)
+    seals = sealing.restore(services, review.video_id) if sealed else []
+    try:
+        with services.database.write() as session:
+            review = review_rows.decide_review(
+                session, review_id, "approved", reviewer=reviewer, note=note, now=utc_now()
+            )
+            sealing.lift(services, session, seals)
+    except StoreError:
+        sealing.remove([services.work / review.video_id / name for found in seals for name in found.material])
+        raise
     engine.submit(review.video_id)
     return review
 
 
-def reject(services: Services, review_id: str, *, reviewer: str, note: str | None = None) -> Review:
-    """End a held video.
+def reject(
+    services: Services, review_id: str, *, reviewer: str, note: str | None = None, sealed: bool = False
+) -> Review:
+    """End a held video; what was sealed of it stays sealed.
 
     Raises:
         StoreError: ``not_found``, ``review_decided``.
     """
+    _of_queue(services, review_id, sealed=sealed)
     with services.database.write() as session:
         review = review_rows.decide_review(
             session, review_id, "rejected", reviewer=reviewer, note=note, now=utc_now()
         )
     shutil.rmtree(services.work / review.video_id, ignore_errors=True)
+    return review
+
+
+def _of_queue(services: Services, review_id: str, *, sealed: bool) -> Review:
+    """The review, if it is of the queue that the caller may see."""
+    with services.database.read() as session:
+        review = review_rows.get_review(session, review_id)
+    if review.sealed != sealed:
+        raise StoreError("not_found", f"There is no review {review_id} in this queue.")
     return review
 
 
@@ -102,7 +137,7 @@ def erase_prompt(services: Services, decision_id: str) -> None:
 
     Raises:
         PipelineError: ``video_in_progress`` while it is needed to make the video.
-        StoreError: ``not_found``.
+        StoreError: ``not_found``, ``prompt_sealed``.
     """
     with services.database.write() as session:
         decision = decision_rows.get_decision(session, decision_id)
@@ -117,6 +152,10 @@ def erase_prompt(services: Services, decision_id: str) -> None:
                     "video_in_progress",
                     "The video of this prompt is still being made; erase the prompt when it has finished.",
                 )
+        if seal_rows.keeps_prompt(session, decision.prompt_id):
+            raise StoreError(
+                "prompt_sealed", "This prompt is sealed; guard sealed destroy ends that, and erases it."
+            )
         _erase(services, session, decision.prompt_id, decision.video_id)
     _scrub(services)
 
@@ -132,7 +171,7 @@ def expire_prompts(services: Services, *, before: datetime) -> int:
 
 
 def _erase(services: Services, session: Session, prompt_id: str | None, video_id: str | None) -> None:
-    if prompt_id is not None:
+    if prompt_id is not None and not seal_rows.keeps_prompt(session, prompt_id):
         services.vault.erase(session, prompt_id, now=utc_now())
     if video_id is not None:
         # Their digests are of the prompt too, and whoever guesses it could tell.

@@ -19,7 +19,7 @@ from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
 from guard.store.signing import sign_log
-from policies import Decision
+from policies import Context, Decision
 
 STALL_FIRST = timedelta(seconds=30)
 STALL_LONGEST = timedelta(hours=1)
@@ -52,6 +52,7 @@ class Job:
     format: str
     compression: int | None
     still: bool
+    context: Context
 
 
 class VideoJobs:
@@ -107,6 +108,9 @@ class VideoJobs:
                 format=video.format,
                 compression=video.compression,
                 still=video.still,
+                context=Context.model_validate(
+                    decision.details.get("context") or {"has_reference": video.has_reference}
+                ),
             )
 
     def prompt(self, job: Job) -> str:
@@ -151,18 +155,19 @@ class VideoJobs:
             )
             return row.id
 
-    def hold(self, job: Job, stage: str, decision_id: str, reason: str) -> None:
-        """Hold the job for a reviewer."""
+    def hold(self, job: Job, decision: Decision, decision_id: str) -> None:
+        """Hold the job for a reviewer, for one of the few if what was decided on is sealed."""
         now = self._now()
         with self._database.write() as session:
             review_rows.open_review(
                 session,
                 job.id,
-                stage=stage,
+                stage=decision.stage,
                 decision_id=decision_id,
-                reason=reason,
+                reason=decision.reason,
                 expires_at=now + self._review_expires,
                 now=now,
+                sealed=decision.sealed,
             )
 
     def approved(self, video_id: str, stage: str) -> bool:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from generator import GenerationRequest
 from guard import credentials, fingerprints, marks
 from guard.inspection import Inspection, inspect_file
-from guard.media import ClipInfo, VideoFile, encode, write_lossless, write_still
-from guard.pipeline import references
+from guard.media import ClipInfo, VideoFile, encode, speech, write_lossless, write_still
+from guard.pipeline import references, sealing
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import Job, VideoJobs
 from guard.pipeline.workflow import Outcome
@@ -57,21 +57,42 @@ class VideoSteps:
         job = self._jobs.load(video_id)
         if not job.has_reference:
             return DONE
-        pixels = references.kept(self._folder(video_id))
         if job.hold == "input":  # by this step, whose end was not recorded
-            return {"state": "held", "code": f"held.{job.hold}"}
+            return self._held(job)
+        pixels = references.kept(self._folder(video_id))
         if self._jobs.approved(video_id, "input"):
             return DONE
-        return self._decided(job, self._services.judge.judge_frames([pixels], stage="input"))
+        judge = self._services.judge
+        return self._decided(job, judge.judge_frames([pixels], stage="input", context=job.context))
 
     def _decided(self, job: Job, decision: Decision) -> Outcome:
         decision_id = self._jobs.decide(job, decision)
+        if decision.sealed:
+            self._seal(job, decision, decision_id)
         if decision.action == "review":
-            self._jobs.hold(job, decision.stage, decision_id, decision.reason)
+            self._jobs.hold(job, decision, decision_id)
+            sealing.hide(self._services, job.id)
             return {"state": "held", "code": decision.reason}
         if decision.action == "block":
             return {"state": "failed", "code": "moderation_blocked", "message": decision.user_text["en"]}
         return DONE
+
+    def _held(self, job: Job) -> Outcome:
+        sealing.hide(self._services, job.id)
+        return {"state": "held", "code": f"held.{job.hold}"}
+
+    def _seal(self, job: Job, decision: Decision, decision_id: str) -> None:
+        with self._services.database.write() as session:
+            sealing.seal(
+                self._services,
+                session,
+                tenant_id=job.tenant_id,
+                decision_id=decision_id,
+                stage=decision.stage,
+                video_id=job.id,
+                prompt_id=job.prompt_id or None,
+                paths=sealing.media_of(self._folder(job.id)),
+            )
 
     def generate(self, video_id: str) -> Outcome:
         """Prompt to raw clip; a clip that an earlier run has finished is taken as it is."""
@@ -99,12 +120,12 @@ class VideoSteps:
         return DONE
 
     def examine_output(self, video_id: str) -> Outcome:
-        """The output policy on one frame a second; a reviewer's approval stands, for the clip that was held."""
+        """The output policy on a frame a second and on what is said; an approval stands, for the clip that was held."""
         job = self._jobs.load(video_id)
         folder = self._folder(video_id)
-        raw = require(folder.raw, folder.noted("raw"))
         if job.hold is not None:  # by this step, whose end was not recorded; only a person may take it back
-            return {"state": "held", "code": f"held.{job.hold}"}
+            return self._held(job)
+        raw = require(folder.raw, folder.noted("raw"))
         if self._jobs.approved(video_id, "output"):
             if folder.noted("held") == raw:
                 return DONE
@@ -113,7 +134,10 @@ class VideoSteps:
                 "code": "approved_clip_lost",
                 "message": "The clip that the reviewer approved is gone; ask for the video again.",
             }
-        decision = self._services.judge.judge_frames(_sampled(VideoFile(folder.raw)), stage="output")
+        judge = self._services.judge
+        sound = speech(folder.raw) if judge.listens else None
+        frames = _sampled(VideoFile(folder.raw))
+        decision = judge.judge_frames(frames, stage="output", context=job.context, sound=sound)
         if decision.action == "review":
             folder.note("held", raw)
         return self._decided(job, decision)
@@ -294,12 +318,13 @@ class VideoSteps:
         return DONE
 
     def upkeep(self) -> None:
-        """Sign the newest entries of the log; destroy what jobs left that ended elsewhere.
+        """Sign the newest entries of the log; tell of what was sealed; destroy what jobs left that ended elsewhere.
 
         Those are the ones that a person rejected, that were held for too long, or that ended just before a crash.
         """
         self._jobs.sign_log()
         self._jobs.forget_requests()
+        sealing.tell(self._services)
         for root in self._services.work.glob("*_*"):
             if self._jobs.over(root.name):
                 if not self._jobs.released(root.name):

@@ -6,14 +6,18 @@ import shutil
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from generator import GeneratorInfo
 from guard.media import MediaError
+from guard.pipeline import sealing
 from guard.pipeline.engine import Engine
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import random_seed, utc_now
 from guard.pipeline.references import Picture, Reference, fit, keep
 from guard.pipeline.workfolder import WorkFolder
 from guard.services import Services
+from guard.store import Decision as DecisionRow
 from guard.store import Video
 from guard.store import decisions as decision_rows
 from guard.store import idempotency as idempotency_rows
@@ -21,7 +25,7 @@ from guard.store import reviews as review_rows
 from guard.store import videos as video_rows
 from guard.store.models import CLIP
 from guard.store.videos import new_job_id
-from policies import Action, Decision
+from policies import Action, Context, Decision
 
 RETRY_WINDOW = timedelta(minutes=15)
 """A retried request without an idempotency key counts as the same within this time: longer than the official clients'
@@ -43,6 +47,7 @@ class Submission:
         compression: quality of a picture that is compressed with losses, 0 to 100; the best if None.
         remixed_from: the video that this one varies.
         reference: picture to begin from.
+        reference_is_person: whether the user says that it shows a real person.
         idempotency_key: the caller's, or None.
         body_hash: hex sha256 of the request's body, for idempotency.
         retried: whether the client says that it sends the request again.
@@ -58,6 +63,7 @@ class Submission:
     compression: int | None = None
     remixed_from: str | None = None
     reference: Reference | None = None
+    reference_is_person: bool = False
     idempotency_key: str | None = None
     body_hash: str = ""
     retried: bool = False
@@ -98,10 +104,12 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
     model = check(services, submission)
     if (known := _known(services, submission)) is not None:
         return known
-    decision = services.judge.judge_text(submission.prompt)
+    fitted = _fitted(submission)
+    decision = services.judge.judge_text(
+        submission.prompt, context=_circumstances(services, submission, fitted)
+    )
     now = utc_now()
     video_id = None if decision.action is Action.BLOCK else new_job_id(submission.format, now)
-    fitted = None if video_id is None else _fitted(submission)
     try:
         if video_id is not None and submission.reference is not None and fitted is not None:
             # Before the job is there to be worked on; a process that dies in between leaves files of no job, which
@@ -182,6 +190,19 @@ def _fitted(submission: Submission) -> Picture | None:
         raise PipelineError(error.code, str(error), param="input_reference") from None
 
 
+def _circumstances(services: Services, submission: Submission, fitted: Picture | None) -> Context:
+    context = services.context(submission.tenant_id, medium="image" if submission.still else "video")
+    if fitted is None:
+        return context
+    return context.model_copy(
+        update={
+            "has_reference": True,
+            "reference_has_face": services.judge.shows_face(fitted),
+            "reference_is_person": submission.reference_is_person,
+        }
+    )
+
+
 def _known(services: Services, submission: Submission) -> Video | None:
     """The job that an earlier sending of this request made."""
     with services.database.read() as session:
@@ -211,6 +232,8 @@ def _record(
         row = decision_rows.record_decision(
             session, submission.tenant_id, decision, now=now, video_id=video_id, prompt=prompt
         )
+        if decision.sealed:
+            _seal(services, session, submission, row, video_id)
         if video_id is None:
             return None, row.id
         video = video_rows.create_video(
@@ -243,5 +266,34 @@ def _record(
                 reason=decision.reason,
                 expires_at=now + services.review_expires,
                 now=now,
+                sealed=decision.sealed,
             )
         return video, row.id
+
+
+def _seal(
+    services: Services,
+    session: Session,
+    submission: Submission,
+    decision: DecisionRow,
+    video_id: str | None,
+) -> None:
+    """Seal the prompt, and the picture that came with it as far as it is here."""
+    if video_id is not None:
+        paths = sealing.media_of(WorkFolder(services.work / video_id))
+    else:
+        paths = [] if submission.reference is None else [submission.reference.path]
+    sealing.seal(
+        services,
+        session,
+        tenant_id=submission.tenant_id,
+        decision_id=decision.id,
+        stage=decision.stage,
+        video_id=video_id,
+        prompt_id=decision.prompt_id,
+        paths=paths,
+    )
+    if video_id is not None:
+        # Before the commit: if it fails, so does the request, and the plain files are gone all the same. What the
+        # caller handed in is the caller's to remove.
+        sealing.remove(paths)

@@ -144,6 +144,8 @@ def _figures(session: Session, start: datetime, end: datetime, tenant_id: str | 
         _figure("blocked", found.blocked),
         # One decision may count under several categories, so the parts do not add up.
         _figure("blocked_categories", len(found.blocked_categories), found.blocked_categories),
+        # As above: several may have been absent at once.
+        _figure("absent", len(found.absent), found.absent),
         _figure("reviewed", found.reviewed),
         _figure("released", found.released),
         _figure("revoked", found.revoked),

@@ -16,6 +16,7 @@ from guard.store.models import (
     Prompt,
     Release,
     Review,
+    Seal,
     Tenant,
     Verification,
     Video,
@@ -38,6 +39,7 @@ from guard.store.reviews import (
     open_review,
     review_of,
 )
+from guard.store.seals import SealedFiles
 from guard.store.signing import sign_log
 from guard.store.tenants import (
     authenticate,
@@ -76,6 +78,8 @@ __all__ = [
     "Prompt",
     "Release",
     "Review",
+    "Seal",
+    "SealedFiles",
     "StoreError",
     "Stored",
     "Tenant",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ class Counts:
         generated: those that a generator finished, counted when they were judged, by medium.
         blocked: decisions to block, by stage (``prompt``, ``input``, ``output``).
         blocked_categories: the same decisions, by category; one decision may count under several.
+        absent: decisions on pictures, by examiner that was not there: ``written``, ``spoken`` and the like.
         reviewed: reviews that ended, by outcome (``approved``, ``rejected``, ``expired``).
         released: releases, by medium.
         revoked: releases withdrawn in the period, whenever they were made.
@@ -35,6 +37,7 @@ class Counts:
     generated: dict[str, int]
     blocked: dict[str, int]
     blocked_categories: dict[str, int]
+    absent: dict[str, int]
     reviewed: dict[str, int]
     released: dict[str, int]
     revoked: int
@@ -73,6 +76,13 @@ def count(session: Session, start: datetime, end: datetime, *, tenant_id: str | 
     for names in session.scalars(select(Decision.categories).where(*blocked)):
         for name in names:
             categories[name] = categories.get(name, 0) + 1
+    shown = within(Decision.created, Decision.tenant_id, Decision.stage.in_(("input", "output")))
+    absent = Counter(
+        seen["examiner"]
+        for details in session.scalars(select(Decision.details).where(*shown))
+        for seen in details.get("evidence", ())
+        if seen["state"] == "absent"
+    )
     return Counts(
         requested=by_medium(Video.id, *within(Video.created, Video.tenant_id)),
         generated=by_medium(
@@ -80,6 +90,7 @@ def count(session: Session, start: datetime, end: datetime, *, tenant_id: str | 
         ),
         blocked=by(Decision.stage, *blocked),
         blocked_categories=dict(sorted(categories.items())),
+        absent=dict(sorted(absent.items())),
         reviewed=by(Review.state, *within(Review.decided_at, Review.tenant_id)),
         released=by_medium(Release.video_id, *within(Release.created, Release.tenant_id)),
         revoked=total(Release.id, *within(Release.revoked_at, Release.tenant_id)),

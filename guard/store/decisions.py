@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from guard import ledger
 from guard.store.errors import StoreError
 from guard.store.ids import new_id
-from guard.store.models import Decision, Prompt
+from guard.store.models import Decision, Prompt, Seal
 
 
 class Judged(Protocol):
@@ -38,6 +38,8 @@ class Judged(Protocol):
     def model_id(self) -> str: ...  # noqa: D102
     @property
     def model_digest(self) -> str: ...  # noqa: D102
+    @property
+    def details(self) -> Mapping[str, Any]: ...  # noqa: D102
 
 
 def record_decision(
@@ -54,7 +56,7 @@ def record_decision(
     Args:
         session: a write transaction.
         tenant_id: whose request it was.
-        judged: the decision; none of its texts are kept.
+        judged: the decision; what it says for people is kept too, and holds nothing of the prompt.
         now: when.
         video_id: the job that it belongs to, which need not exist yet.
         prompt: the stored prompt that it speaks of; its commitment goes into the log.
@@ -90,6 +92,7 @@ def record_decision(
         policy_digest=entry.policy_digest,
         model_id=judged.model_id,
         model_digest=judged.model_digest,
+        details=dict(judged.details),
         created=now,
         ledger_index=ledger.append(conn, entry, now=now),
     )
@@ -117,7 +120,7 @@ def get_decisions(session: Session, decision_ids: Iterable[str]) -> dict[str, De
 
 
 def blocked_prompts(session: Session, *, before: datetime) -> list[str]:
-    """Ids of prompts not yet erased whose requests were blocked before a time; they belong to no video."""
+    """Ids of prompts not yet erased or sealed whose requests were blocked before a time; they belong to no video."""
     found = session.scalars(
         select(Prompt.id)
         .join(Decision, Decision.prompt_id == Prompt.id)
@@ -126,10 +129,45 @@ def blocked_prompts(session: Session, *, before: datetime) -> list[str]:
             Decision.video_id.is_(None),
             Decision.created < before,
             Prompt.wrapped_key.is_not(None),
+            Prompt.id.not_in(
+                select(Seal.prompt_id).where(
+                    Seal.prompt_id.is_not(None), Seal.lifted_at.is_(None), Seal.destroyed_at.is_(None)
+                )
+            ),
         )
         .order_by(Prompt.id)
     )
     return list(found)
+
+
+def prompt_decisions(
+    session: Session,
+    *,
+    since: datetime,
+    until: datetime | None = None,
+    after: str | None = None,
+    limit: int = 200,
+) -> Sequence[Decision]:
+    """A page of the decisions on prompts, oldest first.
+
+    Args:
+        session: a transaction.
+        since: made at that moment or later.
+        until: made before that moment.
+        after: the last id of the page before.
+        limit: most of a page.
+    """
+    query = (
+        select(Decision)
+        .where(Decision.stage == "prompt", Decision.prompt_id.is_not(None), Decision.created >= since)
+        .order_by(Decision.id)
+        .limit(limit)
+    )
+    if until is not None:
+        query = query.where(Decision.created < until)
+    if after is not None:
+        query = query.where(Decision.id > after)
+    return session.scalars(query).all()
 
 
 def decisions_of(session: Session, video_id: str) -> Sequence[Decision]:

@@ -116,6 +116,7 @@ class Decision(Base):
     policy_digest: Mapped[Digest]
     model_id: Mapped[Name]
     model_digest: Mapped[Digest]
+    details: Mapped[JsonObject] = mapped_column(server_default="{}")
     created: Mapped[datetime] = mapped_column(index=True)
     ledger_index: Mapped[Big] = mapped_column(unique=True)
 
@@ -178,12 +179,34 @@ class Review(Base):
     stage: Mapped[Code]
     state: Mapped[str] = mapped_column(String(16), index=True)
     reason: Mapped[Code]
+    sealed: Mapped[bool] = mapped_column(server_default=false())
     reviewer: Mapped[Name | None]
     note: Mapped[LongText | None]
     created: Mapped[datetime]
     decided_at: Mapped[datetime | None] = mapped_column(index=True)
     expires_at: Mapped[datetime]
     ledger_index: Mapped[Big | None] = mapped_column(unique=True)
+
+
+class Seal(Base):
+    """That what a decision is about is sealed; ``material`` names its encrypted files, ``wrapped_key`` opens them."""
+
+    __tablename__ = "seals"
+
+    id: Mapped[Key]
+    tenant_id: Mapped[Ref] = mapped_column(ForeignKey("tenants.id"), index=True)
+    decision_id: Mapped[Ref] = mapped_column(ForeignKey("decisions.id"), unique=True)
+    video_id: Mapped[Ref | None] = mapped_column(index=True)
+    prompt_id: Mapped[Ref | None] = mapped_column(ForeignKey("prompts.id"), index=True)
+    stage: Mapped[Code]
+    material: Mapped[list[str]]
+    wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created: Mapped[datetime]
+    notified_at: Mapped[datetime | None] = mapped_column(index=True)
+    attempts: Mapped[int]
+    retry_at: Mapped[datetime | None]
+    lifted_at: Mapped[datetime | None]
+    destroyed_at: Mapped[datetime | None]
 
 
 class Release(Base):

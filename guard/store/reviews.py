@@ -30,8 +30,11 @@ def open_review(
     reason: str,
     expires_at: datetime,
     now: datetime,
+    sealed: bool = False,
 ) -> Review:
     """Hold a video for review; a video is held once a stage, so doing it again gives the same review.
+
+    One that is ``sealed`` is no general reviewer's to see.
 
     Raises:
         StoreError: ``not_found``; ``status_invalid`` if the video is over.
@@ -51,6 +54,7 @@ def open_review(
         stage=stage,
         state="open",
         reason=reason,
+        sealed=sealed,
         created=now,
         expires_at=expires_at,
     )
@@ -78,13 +82,14 @@ def list_reviews(
     tenant_id: str | None = None,
     after: str | None = None,
     limit: int = 20,
+    sealed: bool = False,
 ) -> tuple[Sequence[Review], bool]:
-    """A page of reviews, oldest first; by default of those that wait.
+    """A page of reviews, oldest first; by default of those that wait. Sealed ones are a queue of their own.
 
     Returns:
         The reviews, and whether there are more behind them.
     """
-    query = select(Review).order_by(Review.id).limit(limit + 1)
+    query = select(Review).where(Review.sealed.is_(sealed)).order_by(Review.id).limit(limit + 1)
     if state is not None:
         query = query.where(Review.state == state)
     if tenant_id is not None:

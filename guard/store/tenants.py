@@ -36,6 +36,18 @@ def find_tenant(session: Session, name: str) -> Tenant | None:
     return session.scalars(select(Tenant).where(Tenant.name == name)).one_or_none()
 
 
+def get_tenant(session: Session, tenant_id: str) -> Tenant:
+    """A tenant by id.
+
+    Raises:
+        StoreError: ``not_found``.
+    """
+    tenant = session.get(Tenant, tenant_id)
+    if tenant is None:
+        raise StoreError("not_found", f"There is no tenant {tenant_id}.")
+    return tenant
+
+
 def _hash(key: str) -> str:
     # A key has 256 random bits: nobody can try them out, so a fast hash hides it as well as a slow one would.
     return hashlib.sha256(key.encode()).hexdigest()

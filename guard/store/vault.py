@@ -94,6 +94,23 @@ class Vault:
                 f"master key than {self.key_id}.",
             ) from None
 
+    def new_key(self, bound: bytes) -> tuple[bytes, bytes]:
+        """A random data key for something else than a prompt: itself, and wrapped.
+
+        Args:
+            bound: what it is for; only who says the same can open it.
+        """
+        key, nonce = secrets.token_bytes(_KEY_SIZE), secrets.token_bytes(_NONCE_SIZE)
+        return key, nonce + self._master.encrypt(nonce, key, bound)
+
+    def open_key(self, wrapped: bytes, bound: bytes) -> bytes:
+        """Unwrap such a key.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: it is bound to something else, or wrapped under another master key.
+        """
+        return self._master.decrypt(wrapped[:_NONCE_SIZE], wrapped[_NONCE_SIZE:], bound)
+
     def erase(self, session: Session, prompt_id: str, *, now: datetime) -> None:
         """Destroy a prompt, its key and the salt of its commitment; doing it again changes nothing.
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +17,9 @@ from httpx import Response
 from guard.api.state import State
 from guard.app import create_app
 from guard.bootstrap import first_key
+from guard.fingerprints import FrameHash
 from guard.pipeline.jobs import utc_now
-from guard.store import tenants
+from guard.store import NewRelease, Release, find_release, record_release, sign_log, start_video, tenants
 from tests.serve_stub import open_stubbed, stub_settings
 
 
@@ -41,6 +45,28 @@ class Api:
         response = self(method, path, **more)
         assert set(response.json()["error"]) >= {"message", "type", "param", "code"}
         return response.status_code, response.json()["error"]["code"]
+
+
+def release(api: Api, video_id: str, content: bytes) -> Release:
+    """Release a job as it stands, with a file of this content."""
+    services, digest = api.state.services, "sha256:" + "ab" * 32
+    new = NewRelease(
+        asset_digest=f"sha256:{hashlib.sha256(content).hexdigest()}", size=len(content),
+        manifest_id=f"urn:c2pa:{video_id}", manifest_digest=digest, mark_algorithm="lattice", mark_preset="robust",
+        mark_key_id="mark-1", model_name="m", model_revision="1", model_digest=digest, policy_digest=digest,
+    )  # fmt: skip
+    with services.database.write() as session:
+        start_video(session, video_id)
+        record_release(session, video_id, new, [FrameHash(0.0, "ab" * 32, 100)], now=utc_now())
+        sign_log(session, services.log, now=utc_now())
+    with services.database.read() as session:
+        made = find_release(session, video_id=video_id)
+    assert made is not None
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        services.objects.put(made.object_key, Path(file.name))
+    return made
 
 
 @pytest.fixture(scope="module")

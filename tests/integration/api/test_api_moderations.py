@@ -13,7 +13,7 @@ from guard.api.state import UPLOADS_PER_EXAMINATION
 from guard.media import sandbox
 from guard.media.errors import SandboxError
 from guard.media.sandbox import Limits
-from policies import OPENAI_CATEGORIES
+from policies import OPENAI_CATEGORIES, load_policy
 from tests.integration.api.conftest import Api
 from tests.policy import BLOCKED_RULE, BLOCKED_WORD
 
@@ -35,7 +35,7 @@ def test_a_text(api: Api) -> None:
         assert list(result[part]) == list(OPENAI_CATEGORIES)
     assert set(result["category_applied_input_types"]["sexual"]) == {"text"}
     assert result["extended"]["action"] == "allow"
-    assert result["extended"]["policy"] == "test-policy@1"
+    assert result["extended"]["policy"] == f"test-policy@{load_policy().version}"
 
 
 def test_a_list_of_texts_gives_one_result_each(api: Api) -> None:
@@ -46,7 +46,7 @@ def test_a_list_of_texts_gives_one_result_each(api: Api) -> None:
         False
     ] * 3  # the wire has no name for protected works
     assert results[1]["extended"]["reason"] == f"rule.{BLOCKED_RULE}"
-    assert results[1]["extended"]["categories"] == ["ip_copyright"]
+    assert results[1]["extended"]["categories"][0] == "ip_copyright"
 
 
 def test_parts_give_one_result_together(api: Api, picture_png: Path) -> None:

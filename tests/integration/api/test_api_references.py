@@ -7,6 +7,7 @@ import dataclasses
 import fcntl
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,12 @@ from guard.api.pictures import MOST_BYTES
 from guard.app import create_app
 from guard.bootstrap import first_key
 from guard.installation import Installation, open_installation
+from guard.judging import FACES
 from guard.settings import Settings
-from tests import media
+from policies import Examiner, Judge
+from policies.faces import FaceFinder
+from tests import drawn, media
+from tests.fetched import fetched
 from tests.integration.api.conftest import Api
 from tests.serve_stub import stub_settings
 from tests.stub_generator import ReferenceGenerator
@@ -149,3 +154,70 @@ def test_a_blocked_prompt_is_blocked_before_its_picture_is_read(taking: Api, pic
 def test_a_model_that_takes_none_refuses_file_and_data_url(api: Api, picture: bytes) -> None:
     for form in (_as_file, _as_bracket, _as_json):
         assert api.error("POST", "/v1/videos", **form(picture)) == (400, "reference_unsupported")
+
+
+def _with(form: Any, data: bytes, **changed: Any) -> dict[str, Any]:
+    """The form with other fields."""
+    sent = form(data)
+    for name, value in changed.items():
+        if "json" in sent:
+            sent["json"][name] = value
+        else:
+            sent["files"][name] = (None, str(value).lower() if isinstance(value, bool) else value)
+    return sent
+
+
+@pytest.mark.parametrize("form", [_as_file, _as_bracket, _as_json])
+@pytest.mark.parametrize("prompt", ["She dances in lingerie", "Sie tanzt nackt im Regen"])
+def test_a_real_persons_picture_and_a_sexual_prompt_are_blocked_by_the_floor(
+    taking: Api, form: Any, prompt: str, picture: bytes
+) -> None:
+    before = sorted(path.name for path in taking.state.installation.paths.work.iterdir())
+    sent = _with(form, picture, prompt=prompt, reference_is_person=True)
+    response = taking("POST", "/v1/videos", **sent)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "moderation_blocked")
+    moderation = response.json()["error"]["moderation"]
+    assert moderation["reason"] == "rule.floor.intimate.reference"
+    assert sorted(path.name for path in taking.state.installation.paths.work.iterdir()) == before
+
+
+def _picture(of: drawn.Picture) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(of).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_a_face_in_the_picture_counts_as_a_person(taking: Api, tmp_path: Path) -> None:
+    empty = np.full((450, 800, 3), 140, np.uint8)
+    face = empty.copy()
+    face[25:425, 200:600] = drawn.face()
+    prompt, reasons = "She dances in lingerie", []
+    state = taking.state
+    original = state.installation
+    finder = FaceFinder(fetched(FACES, tmp_path))
+    judge = Judge.default(original.paths.data.parent / "test-policy.yaml")
+    try:
+        services = dataclasses.replace(original.services, judge=Examiner(judge, faces=finder))
+        object.__setattr__(state, "installation", dataclasses.replace(original, services=services))
+        for shown in (face, empty):
+            answer = taking("POST", "/v1/videos", **_with(_as_json, _picture(shown), prompt=prompt)).json()
+            reasons.append(answer["error"]["moderation"]["reason"] if "error" in answer else answer["status"])
+    finally:
+        object.__setattr__(state, "installation", original)
+    assert reasons[0] == "rule.floor.intimate.reference"
+    assert "reference" not in reasons[1], "nobody is in that picture"
+
+
+@pytest.mark.parametrize("form", [_as_file, _as_bracket, _as_json])
+def test_a_picture_in_which_nobody_looked_counts_as_a_persons(taking: Api, form: Any, picture: bytes) -> None:
+    assert taking.state.services.judge.shows_face(drawn.face()) is None
+    response = taking("POST", "/v1/videos", **_with(form, picture, prompt="She dances in lingerie"))
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "moderation_blocked")
+    moderation = response.json()["error"]["moderation"]
+    assert moderation["reason"] == "rule.floor.intimate.reference_unexamined"
+
+
+def test_whether_it_is_a_person_is_true_or_false(taking: Api, picture: bytes) -> None:
+    for wrong in ("perhaps", 1, [True]):
+        sent = _with(_as_json, picture, reference_is_person=wrong)
+        assert taking.error("POST", "/v1/videos", **sent) == (400, "invalid_type")

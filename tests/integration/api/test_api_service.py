@@ -14,7 +14,22 @@ def test_alive_and_ready(api: Api) -> None:
     response = api("GET", "/readyz", key=None)
     checks = response.json()["checks"]
     assert response.status_code == 200
-    assert set(checks) == {"database", "objects", "signer", "sandbox", "worker", "models", "disk"}
+    assert set(checks) == {
+        "database",
+        "objects",
+        "signer",
+        "sandbox",
+        "worker",
+        "models",
+        "examiners",
+        "disk",
+    }
+    assert checks["examiners"]["examiners"] == {
+        "faces": "model_missing",
+        "written": "model_missing",
+        "hash-lists": "not_configured",
+        "spoken": "not_configured",
+    }
     assert checks["worker"] == {"status": "ok", "worker": "elsewhere"}
     assert checks["signer"]["days_left"] > 300
 

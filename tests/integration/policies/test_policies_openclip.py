@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from policies import Judge, NgramClassifier, OpenClipScorer, PolicyError, load_policy
-from policies.openclip import import_open_clip
+from policies._torchvision import prepare
 
 TINY: dict[str, Any] = {
     "embed_dim": 16,
@@ -20,7 +20,9 @@ def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random open_clip model of a few thousand weights, built here."""
     import torch
 
-    open_clip = import_open_clip()
+    prepare()
+    import open_clip
+
     folder = tmp_path_factory.mktemp("clip")
     (folder / "tiny-guard.json").write_text(json.dumps(TINY))
     open_clip.add_model_config(folder / "tiny-guard.json")

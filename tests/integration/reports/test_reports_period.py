@@ -57,6 +57,14 @@ class Judged:
     policy_digest: str = DIGEST
     model_id: str = "classifier-1"
     model_digest: str = DIGEST
+    details: dict[str, object] = field(
+        default_factory=lambda: {
+            "evidence": [
+                {"examiner": "spoken", "state": "absent"},
+                {"examiner": "faces", "state": "examined"},
+            ]
+        }
+    )
 
 
 @dataclass(frozen=True)
@@ -198,12 +206,14 @@ def test_counts_what_happened_in_the_period_and_nothing_else(full: House) -> Non
         "generated": 7,
         "blocked": 3,
         "blocked_categories": 3,
+        "absent": 1,
         "reviewed": 3,
         "released": 3,
         "revoked": 1,
         "failed": 3,
         "verified": 2,
     }
+    assert parts["absent"] == {"spoken": 7}  # of the decisions on pictures alone
     assert parts["blocked"] == {"output": 1, "prompt": 2}
     assert parts["blocked_categories"] == {"hate": 2, "sexual": 1, "violence": 2}
     assert parts["reviewed"] == {"approved": 1, "expired": 1, "rejected": 1}

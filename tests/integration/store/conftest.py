@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -95,6 +96,7 @@ class Judged:
     policy_digest: str = DIGEST
     model_id: str = "classifier-1"
     model_digest: str = DIGEST
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 @pytest.fixture

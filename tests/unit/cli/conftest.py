@@ -138,6 +138,7 @@ class Judged:
     policy_digest: str = "sha256:" + "ab" * 32
     model_id: str = "classifier-1"
     model_digest: str = "sha256:" + "cd" * 32
+    details: dict[str, object] = field(default_factory=dict)
 
 
 @pytest.fixture

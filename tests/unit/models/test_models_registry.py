@@ -10,6 +10,7 @@ import pytest
 
 from guard.models import ModelError, Problem, locate, models, record, verify
 from policies import NgramClassifier, OpenNsfwScorer
+from policies.faces import WEIGHTS, FaceFinder
 
 
 @pytest.fixture
@@ -89,6 +90,7 @@ def test_unknown_models_and_missing_packages_are_named(registry: Path) -> None:
 def test_the_judge_checks_the_files_that_the_registry_records() -> None:
     recorded = {model.name: model.files for model in models()}
     assert OpenNsfwScorer.digest == f"sha256:{recorded['open-nsfw']['open-nsfw.onnx']}"
+    assert FaceFinder.digest == f"sha256:{recorded['face-detector'][WEIGHTS]}"
     assert NgramClassifier.embedded().digest == f"sha256:{recorded['prompt-classifier']['prompts.npz']}"
 
 
@@ -100,3 +102,11 @@ def test_every_weight_file_that_we_ship_is_recorded_and_unaltered() -> None:
         assert model.files
         assert model.licence
         assert model.source
+
+
+def test_what_is_fetched_stays_as_recorded(registry: Path) -> None:
+    (entry,) = json.loads(registry.read_text())
+    registry.write_text(json.dumps([{**entry, "requirement": "toy==1", "files": {"a.npz": "0" * 64}}]))
+    recorded = registry.read_text()
+    assert record(registry) == ()
+    assert json.loads(registry.read_text()) == json.loads(recorded)

@@ -24,7 +24,7 @@ from guard.pipeline.submit import Submission, submit
 from guard.settings import Settings
 from guard.store import NewRelease, Objects, StoreError, find_release, get_video, review_of
 from guard.store.models import Decision, IdempotencyKey, object_key
-from policies import Judge, NgramClassifier, load_policy
+from policies import Examiner, Judge, NgramClassifier, load_policy
 from tests.house import ALLOWED, HELD, MODEL, SetScorer, write_policy
 from tests.stub_generator import PictureGenerator
 
@@ -51,7 +51,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory, scorer: SetScorer) -> Itera
     services = dataclasses.replace(
         found.services,
         generators={MODEL: PictureGenerator},
-        judge=Judge(load_policy(policy), NgramClassifier.embedded(), scorer),
+        judge=Examiner(Judge(load_policy(policy), NgramClassifier.embedded(), scorer)),
     )
     with (folder / "data" / "worker.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -74,7 +74,7 @@ def looked_at(opened: Installation, video_id: str, score: float = 0.0) -> str:
     job = opened.jobs.load(video_id)
     decision_id = opened.jobs.decide(job, decision)
     if decision.action == "review":
-        opened.jobs.hold(job, "output", decision_id, decision.reason)
+        opened.jobs.hold(job, decision, decision_id)
     return str(decision.action)
 
 

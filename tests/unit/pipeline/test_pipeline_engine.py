@@ -242,3 +242,4 @@ class Judged:
     policy_digest = "sha256:" + "ab" * 32
     model_id = "classifier-1"
     model_digest = "sha256:" + "cd" * 32
+    details = {}  # noqa: RUF012 - only read

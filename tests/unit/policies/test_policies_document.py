@@ -63,8 +63,18 @@ def test_unknown_field_is_refused_with_its_line(tree: dict[str, Any]) -> None:
         (("categories", "sexual", "severity", "low"), 0.95, "must rise"),
         (("categories", "unheard_of"), {}, "unheard_of"),
         (("limits", "max_code_points"), 40_000, "32000"),
-        (("rules", 0, "any"), ["no.such.list"], "does not exist"),
-        (("rules", 0, "near"), ["context.art", "context.satire"], "either 'any' or 'near'"),
+        (("rules", 0, "when"), "found.no.such.list", "names the list no.such.list, which does not exist"),
+        (("rules", 0, "when"), "score.sexaul > 0.5", "names the category sexaul, which does not exist"),
+        (("rules", 0, "when"), "colour == 'red'", "colour is neither a signal nor a function"),
+        (("rules", 0, "when"), "score.sexual >", "Syntax error"),
+        (("rules", 0, "when"), "score.sexual > 'a'", "no matching overload"),
+        (("rules", 0, "when"), "score.sexual", "it must be true or false"),
+        (("rules", 0, "when"), "(" * 40 + "true" + ")" * 40, "recursion limit"),
+        (("lists", "hate.dehumanising", "near"), ["hate.groups"], "at least two lists"),
+        (("lists", "hate.dehumanising", "near"), ["hate.groups", "no.such"], "which does not exist"),
+        (("lists", "hate.dehumanising", "near"), ["hate.groups", "deepfake.office"], "a 'near' itself"),
+        (("lists", "hate.dehumanising", "phrases"), ["a word"], "or it has 'near'"),
+        (("lists", "some.import"), {"phrases": ["a word"]}, "a word of the expressions' language"),
         (("rules", 1, "id"), "sexual.explicit", "used twice"),
         (("lists", "context.art", "patterns"), ["(a+)+b"], "without a bound"),
         (("cases", 0, "expect"), "maybe", "expect"),
@@ -101,7 +111,13 @@ def test_floor_cannot_be_switched_off_or_relaxed(tree: dict[str, Any], category:
 
 
 def test_floor_rules_cannot_be_replaced_or_allowed_away(tree: dict[str, Any]) -> None:
-    allow = {"id": "x", "about": "x", "action": "allow", "any": ["context.art"], "lowers": ["sexual_minors"]}
+    allow = {
+        "id": "x",
+        "about": "x",
+        "action": "allow",
+        "when": "found.context.art",
+        "lowers": ["sexual_minors"],
+    }
     tree["rules"].append(allow)
     assert "floor category sexual_minors" in str(_refused(tree))
     tree["rules"][-1] = allow | {"id": "floor.minors.term", "lowers": ["sexual"]}
@@ -112,7 +128,7 @@ def test_floor_rules_cannot_be_replaced_or_allowed_away(tree: dict[str, Any]) ->
 
 
 def test_a_document_without_rules_still_has_the_floor(tree: dict[str, Any]) -> None:
-    tree["rules"], tree["lists"], tree["cases"] = [], {}, []
+    tree["rules"], tree["lists"], tree["overlays"], tree["cases"] = [], {}, [], []
     policy = _parse(tree)
     assert policy.rules
     assert all(rule.id.startswith("floor.") for rule in policy.rules)

@@ -130,6 +130,29 @@ def test_the_floor_blocks_under_any_document(
         assert decision.reason.startswith("rule.floor.")
 
 
+ABOUT_THE_FLOOR = [
+    "An exhibition about deepfake pornography",
+    "Eine Geschichtsstunde über Rachepornos",
+    "A museum shows how ISIS propaganda recruited teenagers",
+    "Ein Gerichtsprozess: wie die Terrorzelle rekrutierte und Märtyrer feierte",
+    "A news report on a hidden camera found in a changing room",
+    "Nachrichten über eine versteckte Kamera in der Sauna",
+    "A court case: they had planned to bomb a synagogue",
+    "Ein Dokumentarfilm: Bombenanschlag geplant, Ermittlungen gegen jene, die einen Anschlag verüben wollten",
+]
+
+
+@pytest.mark.parametrize("text", ABOUT_THE_FLOOR)
+def test_who_reports_on_what_the_floor_stops_is_heard_by_a_person(
+    floor_alone: Judge, ruled: Judge, text: str
+) -> None:
+    for candidate in (ruled, floor_alone):
+        decision = candidate.judge_text(text)
+        assert decision.action is Action.REVIEW
+        assert decision.reason.startswith("rule.floor.")
+        assert decision.reason.endswith("_context")
+
+
 HARD_NEGATIVES = [
     "A crew is shooting a film on the beach, wide shot.",
     "A killer whale jumps out of the water in slow motion.",
@@ -240,8 +263,8 @@ def test_lists_meet_only_within_their_distance(policy: Policy) -> None:
     rules = RuleSet(policy)
     near = "a child " + "walks past the house of a friend " * 1 + "porn"
     far = "a child " + "walks past the house of a friend " * 4 + "a sensual dance"
-    assert "floor.minors.near_sexual" in {m.rule for m in rules.match(read_prompt(near))}
-    assert "floor.minors.near_sexual" not in {m.rule for m in rules.match(read_prompt(far))}
+    assert "floor.minors.near_sexual" in rules.find(read_prompt(near))
+    assert "floor.minors.near_sexual" not in rules.find(read_prompt(far))
 
 
 def test_wrong_weights_are_refused() -> None:

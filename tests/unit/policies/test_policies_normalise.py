@@ -1,12 +1,16 @@
+import gc
 import time
 import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.errors import PromptError
-from policies.normalise import normalise, read_prompt, words_of
+from policies.normalise import flatten, normalise, read_prompt, words_of
+from policies.obfuscate import KINDS, obfuscate
+from policies.prompts import Prompt, read_prompts
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,15 @@ from policies.normalise import normalise, read_prompt, words_of
         ("fuuuuck", "fuck"),
         ("k1ll k!ll ki11er$", "kill kill killers"),
         ("νακεd", "vaked"),
+        ("ѕех", "sex"),  # Cyrillic alone, in a text that is not
+        ("a nekaw namow", "a nekaw woman"),
+        ("bmFrZWQgd29tYW4=", "naked woman"),
+        ("show c2V4IHNjZW5l now", "show sex scene now"),
+        ("n a k e d w o m a n", "naked woman"),
+        ("a g\u200bu🌶n", "a gun"),
+        ("a man with a 🔪", "a man with a  knife "),
+        ("🅱omb", "bomb"),
+        ("p1zza and pi22a", "pizza and pizza"),
     ],
 )
 def test_tricks_are_undone(written: str, meant: str) -> None:
@@ -37,6 +50,62 @@ def test_tricks_are_undone(written: str, meant: str) -> None:
 )
 def test_ordinary_numbers_and_signs_stay(plain: str) -> None:
     assert normalise(plain).text == plain
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "дом и рост",
+        "ein mp4 in 4k, 1st take",
+        "straw, desserts and a live show",
+        "the princess of wales",
+        "internationalization",
+    ],
+)
+def test_what_hides_nothing_stays(plain: str) -> None:
+    assert normalise(plain).text == plain
+
+
+def test_a_reversed_text_is_read_in_both_orders() -> None:
+    assert normalise("namow dekan gnicnad").text == "woman naked dancing . dancing naked woman"
+
+
+def test_models_read_the_text_as_written_unless_something_was_hidden() -> None:
+    assert normalise("Ein Mädchen in Köln, 2026.").readable == "Ein Mädchen in Köln, 2026."
+    assert normalise("Ein M4dchen").readable != "Ein M4dchen"
+    assert normalise("EIN MÄDCHEN IN KÖLN").readable == "ein mädchen in köln"
+
+
+@given(st.text(max_size=120))
+def test_flatten_is_what_normalise_ends_with(text: str) -> None:
+    result = normalise(text)
+    assert flatten(result.readable) == result.text or result.readable == text
+
+
+_TRICKS = st.sampled_from(sorted(KINDS))
+
+
+@given(st.sampled_from(read_prompts("train")), _TRICKS, st.integers(0, 9))
+def test_spans_of_obfuscated_prompts_cover_what_was_hidden(prompt: Prompt, kind: str, seed: int) -> None:
+    hidden = obfuscate(prompt.text, kind, seed)
+    result = normalise(hidden)
+    ordered = sorted(result.starts)
+    assert list(result.starts) == ordered
+    assert all(0 <= a < b <= len(hidden) for a, b in zip(result.starts, result.ends, strict=True))
+    for word in result.words:
+        assert hidden[word.start : word.end].strip()
+        assert 0 <= word.start < word.end <= len(hidden)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_most_words_come_back(kind: str) -> None:
+    prompts = read_prompts("train")[::9]
+    back = total = 0
+    for prompt in prompts:
+        plain = Counter(word.text for word in normalise(prompt.text).words)
+        found = Counter(word.text for word in normalise(obfuscate(prompt.text, kind)).words)
+        back, total = back + (plain & found).total(), total + plain.total()
+    assert back / total > 0.8, (kind, back / total)
 
 
 def test_german_spellings_meet() -> None:
@@ -101,6 +170,10 @@ HOSTILE = {
     "stretched": "aaab",
     "expanding": "\ufdfa",
     "hidden": "\u200ba",
+    "base64": "YWJj",
+    "reversed": "namow ",
+    "pictographs": "🔪",
+    "scripts": "аb ",
 }
 
 
@@ -117,9 +190,13 @@ def test_time_is_linear_in_length() -> None:
 
 
 def _seconds(text: str) -> float:
-    started = time.process_time()
-    normalise(text)
-    return time.process_time() - started
+    gc.disable()  # what other tests left behind is not to be swept now
+    try:
+        started = time.process_time()
+        normalise(text)
+        return time.process_time() - started
+    finally:
+        gc.enable()
 
 
 def test_one_letter_with_thousands_of_marks() -> None:

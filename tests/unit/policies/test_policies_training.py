@@ -1,17 +1,23 @@
 import gzip
 import json
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from policies import CATEGORIES, PolicyError
+from policies.embedding import SIZE, Floats
 from policies.features import DIMENSIONS, WINDOW, features, windows
-from policies.metrics import auroc, average_precision, bootstrap, platt, recall_at, threshold_at
+from policies.fitting import calibrate
+from policies.metrics import auroc, average_precision, bootstrap, calibration_error, recall_at, threshold_at
 from policies.normalise import normalise
+from policies.prepared import MOST, composed, prepare, sample
 from policies.sources import HELD_OUT, read_rows
 from policies.templates import DATA, FILES, read_authored, render
-from policies.training import save, thresholds, train_rows
+from policies.training import RATES, fit, save, thresholds
 
 
 def test_authored_prompts_come_from_their_templates() -> None:
@@ -48,12 +54,18 @@ def test_features_are_stable_and_bounded() -> None:
 
 
 def test_windows_cover_the_whole_text() -> None:
-    text = "".join(chr(97 + i % 26) for i in range(5 * WINDOW + 17))
+    words = [f"w{i}" for i in range(900)]
+    text = " ".join(words)
     parts = windows(text)
     assert all(len(part) <= WINDOW for part in parts)
-    assert parts[0] == text[:WINDOW]
-    assert parts[-1] == text[-len(parts[-1]) :]
+    assert {word for part in parts for word in part.split()} >= set(words)
+    assert all(part.split()[0] in words for part in parts)
+    assert parts[-1].endswith(words[-1])
+    # A phrase of a hundred characters is whole in one of them, wherever it stands.
+    assert all(any(text[i : i + 100] in part for part in parts) for i in range(len(text) - 100))
     assert windows("short") == ["short"]
+    unbroken = "x" * (3 * WINDOW)
+    assert sum(map(len, windows(unbroken))) > len(unbroken)
 
 
 def test_metrics_on_known_values() -> None:
@@ -71,23 +83,41 @@ def test_metrics_on_known_values() -> None:
     assert interval.low < 0.5 < interval.high
 
 
-def test_platt_recovers_a_sigmoid() -> None:
+def test_calibration_recovers_a_sigmoid_of_two_models() -> None:
     rng = np.random.default_rng(0)
-    margins = rng.normal(0, 3, 20_000)
-    truth = rng.random(20_000) < 1 / (1 + np.exp(-(0.7 * margins - 1)))
-    slope, offset = platt(truth, margins, np.ones(20_000))
-    assert slope == pytest.approx(0.7, abs=0.05)
-    assert offset == pytest.approx(-1, abs=0.08)
+    margins = rng.normal(0, 3, (20_000, 2))
+    truth = rng.random(20_000) < 1 / (1 + np.exp(-(0.7 * margins[:, 0] + 0.2 * margins[:, 1] - 1)))
+    found = calibrate(truth, margins, np.ones(20_000))
+    assert found == pytest.approx([0.7, 0.2, -1], abs=0.08)
+    scores = 1 / (1 + np.exp(-(margins @ found[:2] + found[2])))
+    assert calibration_error(truth, scores) < 0.02 < calibration_error(truth, scores**3)
 
 
 def test_thresholds_keep_the_rates_together() -> None:
-    benign = np.random.default_rng(1).beta(0.5, 6, (5000, len(CATEGORIES)))
-    chosen = thresholds(benign)
-    block = np.array([chosen[c]["block"] for c in CATEGORIES])
-    review = np.array([chosen[c]["review"] for c in CATEGORIES])
-    assert (benign >= block + 0.001).any(axis=1).mean() <= 0.002
-    assert (benign >= review + 0.001).any(axis=1).mean() <= 0.01
-    assert (review <= block).all()
+    rng = np.random.default_rng(1)
+    plain, near = rng.beta(0.5, 6, (5000, len(CATEGORIES))), rng.beta(1, 3, (2000, len(CATEGORIES)))
+    chosen = thresholds(plain, near)
+    for action, rates in RATES.items():
+        limits = np.array([chosen[c][action] for c in CATEGORIES])
+        assert (plain >= limits + 0.001).any(axis=1).mean() <= rates["plain"]
+        assert (near >= limits + 0.001).any(axis=1).mean() <= rates["near"]
+    assert all(limit["review"] <= limit["block"] for limit in chosen.values())
+
+
+class Letters:
+    """A small encoder of the tests: how often each pair of letters occurs."""
+
+    id = "letters"
+    digest = "sha256:" + "1" * 64
+    asked = 0
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        self.asked += len(texts)
+        out = np.zeros((len(texts), SIZE), np.float32)
+        for row, text in zip(out, texts, strict=True):
+            for a, b in pairwise(text):
+                row[(31 * ord(a) + ord(b)) % SIZE] += 1
+        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
 
 
 def test_training_learns_and_repeats(tmp_path: Path) -> None:
@@ -106,16 +136,37 @@ def test_training_learns_and_repeats(tmp_path: Path) -> None:
             file.write(json.dumps(row) + "\n")
     lines: list[str] = []
     rows = [row for i, row in enumerate(read_rows(folder)) if row.source == "toy" or i % 60 == 0]
-    first, second = (
-        train_rows(rows, seed=3, penalty=1e-5, iterations=8, progress=lines.append) for _ in range(2)
+    encoder = Letters()
+    first = fit(
+        prepare(rows, encoder, tmp_path / "work"), encoder, [], seed=3, iterations=8, progress=lines.append
+    )
+    again = Letters()
+    second = fit(
+        prepare(rows, again, tmp_path / "work"), again, [], seed=3, iterations=8, progress=lines.append
     )
     assert first.data == second.data
-    scores = first.classifier.scores(normalise("tree boat grumblefax lamp"))
-    harmless = first.classifier.scores(normalise("tree boat pleasant lamp"))
-    assert scores["violence_gore"] > 5 * harmless["violence_gore"]
+    assert again.asked == 0, "embeddings of an earlier run are used again"
+    for classifier in (first.ngrams(), first.combined(encoder)):
+        scores = classifier.scores(normalise("tree boat grumblefax lamp"))
+        harmless = classifier.scores(normalise("tree boat pleasant lamp"))
+        assert scores["violence_gore"] > 5 * harmless["violence_gore"]
     save(first, tmp_path / "out")
-    assert (tmp_path / "out" / "prompts.sha256").read_text().split()[0] in first.classifier.digest
+    assert (tmp_path / "out" / "prompts.sha256").read_text().split()[0] in first.ngrams().digest
     assert not any("grumblefax" in line for line in lines)
+
+
+def test_the_sample_is_fair_and_composed_of_training_rows_alone() -> None:
+    rows = read_rows(None)
+    chosen = sample(rows, seed=1)
+    assert chosen == sample(rows, seed=1)
+    groups = Counter((row.source, row.unsafe, row.split) for row in chosen if row.source != "composed")
+    assert max(groups.values()) <= MOST
+    assert not {row.source for row in chosen} & HELD_OUT
+    learnt = [row for row in rows if row.split == "train"]
+    made = composed(learnt[:400] + learnt[-400:], seed=1)
+    assert {row.unsafe for row in made} == {True, False}
+    unsafe = {row.text.strip().rstrip(".") for row in learnt if row.unsafe}
+    assert all(any(text in row.text for text in unsafe) == row.unsafe for row in made[:50])
 
 
 def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:

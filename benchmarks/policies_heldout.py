@@ -1,0 +1,115 @@
+"""Sources held out whole: train without a source, test on it, beside n-grams trained without it.
+
+What a classifier owes to a source's style rather than its content shows as the gap to training with it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.policies_measures import Report, text
+from policies.embedding import SentenceEncoder
+from policies.metrics import (
+    auroc,
+    average_precision,
+    bootstrap,
+    bootstrap_precision,
+    recall_at,
+    threshold_at,
+)
+from policies.prepared import Prepared, prepare, sample
+from policies.sources import Row, read_rows
+from policies.taxonomy import CATEGORIES
+from policies.training import Trained, fit
+
+LEFT_OUT = {
+    "coprov2": ("coprov2",),
+    "jade_t2i": ("jade_t2i",),
+    "gahd (German)": ("gahd",),
+    "germeval2018 (German)": ("germeval2018",),
+    "hatecheck, both languages": ("hatecheck_en", "multilingual_hatecheck"),
+    "requests to chat models": (
+        "ailuminate_demo", "catqa", "do_not_answer", "figstep_safebench", "harmbench", "multijail",
+    ),
+}  # fmt: skip
+BENIGN = ("vbench", "chronomagic", "fetv", "coco_captions_10k")
+_HATE = ("gahd", "germeval2018", "hatecheck_en", "multilingual_hatecheck")
+_MOST = 1000  # rows of one source and label that are measured
+_ITERATIONS = 30  # the baseline changes by less than a point after so many steps
+Scores = NDArray[np.float64]
+
+
+def held_out_sources(
+    report: Report, folder: Path, encoder: SentenceEncoder, work: Path | None, progress: Callable[[str], None]
+) -> None:
+    """Fill the table ``sources held out whole`` and the goals that speak of CoProV2."""
+    rows = read_rows(folder)
+    learn = [row for row in sample(rows, seed=0) if row.source != "composed"]
+    everything = prepare(learn, encoder, work, progress)
+    benign = _few(rows, lambda row: row.source in BENIGN and row.split in ("test", "heldout"))
+    harmless = prepare(benign, encoder, work, progress)
+    for name, sources in LEFT_OUT.items():
+        mine = _few(read_rows(folder, frozenset(sources)), lambda row, s=sources: row.source in s)
+        test = prepare(mine, encoder, work, progress)
+        known = {_key(row) for row in mine}
+        kept = everything.pick(lambda row, s=sources, k=known: row.source not in s and _key(row) not in k)
+        model = fit(
+            kept, encoder, sorted(sources), seed=0, iterations=_ITERATIONS,
+            progress=lambda line, n=name: progress(f"without {n}: {line}"),
+        )  # fmt: skip
+        _report(report, name, sources, test, harmless, model)
+
+
+def _report(
+    report: Report, name: str, sources: tuple[str, ...], test: Prepared, harmless: Prepared, model: Trained
+) -> None:
+    hate = sources[0] in _HATE
+    heads = [CATEGORIES.index("hate_harassment")] if hate else list(range(len(CATEGORIES)))
+    unsafe = np.array([row.unsafe for row in test.rows])
+    ours, plain = (scores[:, heads].max(axis=1) for scores in _both(model, test))
+    clean, clean_plain = (scores[:, heads].max(axis=1) for scores in _both(model, harmless))
+    found: dict[str, object] = {"source": name, "unsafe": int(unsafe.sum()), "safe": int((~unsafe).sum())}
+    at_2 = bootstrap((ours[unsafe] >= threshold_at(clean, 0.02)).astype(float))
+    found |= {"at_2": text(at_2), "ngrams_2": round(recall_at(plain[unsafe], clean_plain, 0.02), 3)}
+    for rate in (0.01, 0.05):
+        found[f"at_{rate:.0%}"] = round(recall_at(ours[unsafe], clean, rate), 3)
+        found[f"ngrams_{rate:.0%}"] = round(recall_at(plain[unsafe], clean_plain, rate), 3)
+    inside = float("nan")
+    if not unsafe.all():
+        inside = auroc(unsafe, ours)
+        found |= {
+            "auprc": text(bootstrap_precision(unsafe, ours)),
+            "auroc": round(inside, 3),
+            "ngrams_auprc": round(average_precision(unsafe, plain), 3),
+            "ngrams_auroc": round(auroc(unsafe, plain), 3),
+        }
+    report.row("sources held out whole", **found)
+    if name == "coprov2":
+        report.goal("CoProV2 left out: recall at 2 % of harmless video prompts", ">= 0.85", at_2.value)
+        report.goal("CoProV2 left out: AUROC against its own safe twins", ">= 0.85", inside)
+
+
+def _both(model: Trained, part: Prepared) -> tuple[Scores, Scores]:
+    """Log-odds (n, categories) of the whole classifier and of n-grams alone."""
+    arrays = model.arrays
+    words = part.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
+    hidden = np.maximum(part.vectors @ arrays["hidden_weights"] + arrays["hidden_bias"], 0)
+    meaning = hidden @ arrays["out_weights"] + arrays["out_bias"]
+    of_words, of_meaning, offset = arrays["joint"]
+    slope, plain_offset = arrays["calibration"]
+    return words * of_words + meaning * of_meaning + offset, words * slope + plain_offset
+
+
+def _few(rows: list[Row], want: Callable[[Row], bool]) -> list[Row]:
+    """At most ``_MOST`` rows of each source and label, evenly spread."""
+    groups: dict[tuple[str, bool], list[Row]] = {}
+    for row in rows:
+        if want(row):
+            groups.setdefault((row.source, row.unsafe), []).append(row)
+    return [row for group in groups.values() for row in group[:: max(1, -(-len(group) // _MOST))]]
+
+
+def _key(row: Row) -> str:
+    return " ".join(row.text.casefold().split())

@@ -1,0 +1,173 @@
+"""Labelled prompts made ready to learn from: a fair sample, normalised, with features and embeddings."""
+
+import hashlib
+import random
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from policies.embedding import SentenceEncoder
+from policies.features import DIMENSIONS, WINDOW, features
+from policies.normalise import normalise
+from policies.sources import Row
+from policies.taxonomy import CATEGORIES
+
+Floats = NDArray[np.float64]
+MOST = 4000
+"""Rows of one set, label and split that are used: more of the same kind teach little."""
+MOST_VALIDATION = 800
+COMPOSED = 750
+"""Longer texts made of several rows, in each language: harm in one sentence is harm."""
+_CHUNK = 2048
+_LONGEST = 3 * WINDOW  # characters of a text that are learnt from
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows with what the two models see of them.
+
+    Attributes:
+        rows: The rows.
+        ngrams: Sparse matrix (n, dimensions).
+        vectors: Embeddings (n, 512), or None without an encoder.
+        targets: (n, categories), 0 or 1.
+        weights: (n, categories): how much each row says.
+    """
+
+    rows: list[Row]
+    ngrams: Any
+    vectors: NDArray[np.float32] | None
+    targets: Floats
+    weights: Floats
+
+    def pick(self, want: Callable[[Row], bool]) -> "Prepared":
+        """The part whose rows are wanted."""
+        index = np.array([i for i, row in enumerate(self.rows) if want(row)], np.int64)
+        return Prepared(
+            [self.rows[i] for i in index],
+            self.ngrams[index],
+            None if self.vectors is None else self.vectors[index],
+            self.targets[index],
+            self.weights[index],
+        )
+
+
+def sample(rows: Sequence[Row], seed: int) -> list[Row]:
+    """At most ``MOST`` rows of a set, label and split, and texts composed of training rows.
+
+    Rows of the splits that only measure all stay.
+    """
+    groups: dict[tuple[str, bool, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.split in ("train", "validation") and any(row.weights):
+            groups[row.source, row.unsafe, row.split].append(row)
+    kept: list[Row] = []
+    for (_, _, split), group in sorted(groups.items()):
+        most = MOST if split == "train" else MOST_VALIDATION
+        kept.extend(sorted(group, key=lambda row: _order(row.text, seed))[:most])
+    return [*kept, *composed([row for row in kept if row.split == "train"], seed)]
+
+
+def composed(rows: Sequence[Row], seed: int) -> list[Row]:
+    """Texts of a few harmless rows, every other one with an unsafe row somewhere among them."""
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    made = []
+    for lang in ("en", "de"):
+        short = [row for row in rows if row.lang == lang and len(row.text) <= WINDOW // 2]
+        safe = [row for row in short if not row.unsafe and all(row.weights)]
+        unsafe = [row for row in short if row.unsafe and row.categories]
+        if not safe or not unsafe:
+            continue
+        for turn in range(COMPOSED):
+            parts = [rng.choice(safe) for _ in range(rng.randint(1, 3))]
+            core = rng.choice(unsafe if turn % 2 else safe)
+            parts.insert(rng.randint(0, len(parts)), core)
+            text = " ".join(part.text.strip().rstrip(".") + "." for part in parts)
+            made.append(replace(core, text=text, source="composed", near="", topic=""))
+    return made
+
+
+def prepare(
+    rows: Sequence[Row],
+    encoder: SentenceEncoder | None,
+    work: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Prepared:
+    """Compute features and embeddings.
+
+    Args:
+        rows: The rows.
+        encoder: Makes the embeddings; None leaves them out.
+        work: Folder that keeps embeddings, so that an interrupted run goes on from them.
+        progress: Receives one line at a time.
+    """
+    from scipy.sparse import csr_matrix
+
+    normalised = [normalise(row.text[:_LONGEST]) for row in rows]
+    found = [features(text.text) for text in normalised]
+    pointers = np.concatenate(([0], np.cumsum([len(indices) for indices, _ in found])))
+    matrix = csr_matrix(
+        (
+            np.concatenate([values for _, values in found]),
+            np.concatenate([indices for indices, _ in found]),
+            pointers,
+        ),
+        shape=(len(rows), DIMENSIONS),
+    )
+    progress(f"{len(rows)} prompts normalised")
+    return Prepared(
+        list(rows),
+        matrix,
+        None if encoder is None else _embed([text.readable for text in normalised], encoder, work, progress),
+        np.array([[category in row.categories for category in CATEGORIES] for row in rows], np.float64),
+        np.array([row.weights for row in rows], np.float64),
+    )
+
+
+def _embed(
+    texts: list[str], encoder: SentenceEncoder, work: Path | None, progress: Callable[[str], None]
+) -> NDArray[np.float32]:
+    keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+    known = _Store(work, encoder.digest)
+    missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known.vectors}
+    order = sorted(missing, key=lambda key: len(missing[key]))
+    for start in range(0, len(order), _CHUNK):
+        chunk = order[start : start + _CHUNK]
+        known.add(chunk, encoder.encode([missing[key] for key in chunk]))
+        progress(f"{start + len(chunk)} of {len(order)} prompts embedded")
+    return np.stack([known.vectors[key] for key in keys]).astype(np.float32)
+
+
+class _Store:
+    """Embeddings by digest of their text; holds no text. On disk where there is a folder."""
+
+    def __init__(self, folder: Path | None, encoder: str) -> None:
+        self._folder = None if folder is None else folder / f"vectors-{encoder.removeprefix('sha256:')[:16]}"
+        self.vectors: dict[bytes, NDArray[np.float16]] = {}
+        if self._folder is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for path in sorted(self._folder.glob("*.npz")):
+            with np.load(path, allow_pickle=False) as file:
+                self.vectors.update(zip(map(bytes, file["keys"]), file["vectors"], strict=True))
+
+    def add(self, keys: list[bytes], vectors: NDArray[np.float32]) -> None:
+        halves = vectors.astype(np.float16)
+        self.vectors.update(zip(keys, halves, strict=True))
+        if self._folder is not None:
+            path = self._folder / f"{len(self.vectors):08d}.npz"
+            part = path.with_suffix(".part")
+            with part.open("wb") as file:
+                np.savez(
+                    file, keys=np.array([list(k) for k in keys], np.uint8).reshape(-1, 32), vectors=halves
+                )
+            part.replace(path)
+
+
+def _order(text: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}/{text}".encode()).digest()
