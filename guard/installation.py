@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from guard import __version__, credentials, keyfiles, ledger
 from guard.backends import loader
-from guard.credentials import Identity, Software, Trust
+from guard.credentials import Software, Trust
 from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
@@ -153,11 +153,7 @@ class Installation:
             policy: say which policy is in force; left out where a key was changed and nothing will be decided.
         """
         services = self.services
-        wanted = [
-            entry
-            for entry in _in_use(services, self.paths.signing)
-            if policy or not isinstance(entry, PolicyEntry)
-        ]
+        wanted = [entry for entry in _in_use(services) if policy or not isinstance(entry, PolicyEntry)]
         with services.database.read() as session:
             if all(_in_force(session, entry) for entry in wanted):
                 return
@@ -224,7 +220,8 @@ def open_installation(settings: Settings) -> Installation:
         judge=Judge.default(settings.policy),
         generators={backend.model: loader(backend, paths.models) for backend in settings.generators},
         mark_keys=mark_keys,
-        identity=_identity_of(paths.signing),
+        identity=lambda: credentials.load_identity(paths.signing),
+        key_status=lambda: credentials.status(paths.signing),
         inspector=Inspector(
             trust=lambda: Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists),
             mark_keys=mark_keys,
@@ -334,23 +331,19 @@ def _log_key(path: Path, origin: str) -> LogKey:
     return key
 
 
-def _identity_of(folder: Path) -> Callable[[], Identity]:
-    return lambda: credentials.load_identity(folder)
-
-
 def _mining(use: Literal["allowed", "notAllowed", "unset"]) -> Mapping[str, Use]:
     if use == "unset":
         return {}
     return {"cawg.ai_generative_training": use, "cawg.ai_training": use, "cawg.data_mining": use}
 
 
-def _in_use(services: Services, signing: Path) -> list[Entry]:
+def _in_use(services: Services) -> list[Entry]:
     policy = services.judge.policy
     chain = services.identity().chain_pem
     return [
         PolicyEntry(policy_id=policy.id, policy_version=policy.version, policy_digest=policy.digest),
         KeyEntry(
-            key_id=credentials.status(signing).id,
+            key_id=services.key_status().id,
             purpose="manifest",
             event="activated",
             public_digest=f"sha256:{hashlib.sha256(chain).hexdigest()}",

@@ -6,6 +6,7 @@ from guard.credentials.detector import CredentialsDetector, evidence_of
 from guard.credentials.errors import CredentialsError
 from guard.credentials.identity import Identity
 from guard.credentials.keyring import (
+    WARN_DAYS,
     KeyPaths,
     KeyStatus,
     create_development_ca,
@@ -18,11 +19,15 @@ from guard.credentials.keyring import (
 from guard.credentials.manifest import Ingredient, ManifestSpec, Model, SoftBinding, Software
 from guard.credentials.reading import read
 from guard.credentials.report import CredentialsReport
+from guard.credentials.requests import Algorithm, CertificateRequest, Subject, request_certificate
 from guard.credentials.signing import Signed, sign
 from guard.credentials.trust import AnchorList, Trust
 
 __all__ = [
+    "WARN_DAYS",
+    "Algorithm",
     "AnchorList",
+    "CertificateRequest",
     "CredentialsDetector",
     "CredentialsError",
     "CredentialsReport",
@@ -35,6 +40,7 @@ __all__ = [
     "Signed",
     "SoftBinding",
     "Software",
+    "Subject",
     "Trust",
     "create_development_ca",
     "evidence_of",
@@ -42,6 +48,7 @@ __all__ = [
     "initialise",
     "load_identity",
     "read",
+    "request_certificate",
     "rotate",
     "sign",
     "status",
