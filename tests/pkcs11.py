@@ -62,6 +62,16 @@ def make_token(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Token:
     configuration.write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
     monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
     monkeypatch.setenv("GUARD_PKCS11_PIN", PIN)
-    command = [program, "--init-token", "--free", "--label", "guard tests", "--so-pin", "so", "--pin", PIN]
+    command = [
+        program,
+        "--init-token",
+        "--free",
+        "--label",
+        "guard tests",
+        "--so-pin",
+        "another pin",
+        "--pin",
+        PIN,
+    ]
     subprocess.run([*command, "--module", module], check=True, capture_output=True, env=os.environ)
     return Token(module, "guard tests")
