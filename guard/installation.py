@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from guard import __version__, credentials, keyfiles, ledger
 from guard.backends import loader
-from guard.credentials import Software, Trust
+from guard.credentials import Software, TimeStamping, Trust
 from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
@@ -30,7 +30,7 @@ from guard.pipeline.jobs import VideoJobs, utc_now
 from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
 from guard.services import Encoding, Services
-from guard.settings import Settings
+from guard.settings import Settings, TimeStampSettings
 from guard.store import Database, Objects, StoreError, Vault, create_private, sign_log
 from policies import Judge
 
@@ -221,6 +221,7 @@ def open_installation(settings: Settings) -> Installation:
         generators={backend.model: loader(backend, paths.models) for backend in settings.generators},
         mark_keys=mark_keys,
         identity=lambda: credentials.load_identity(paths.signing),
+        time_stamps=_time_stamps(settings.time_stamps),
         key_status=lambda: credentials.status(paths.signing),
         inspector=Inspector(
             trust=lambda: Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists),
@@ -329,6 +330,12 @@ def _log_key(path: Path, origin: str) -> LogKey:
             " name. Set log_origin back, or begin with a new data folder: --data or GUARD_DATA.",
         )
     return key
+
+
+def _time_stamps(wanted: TimeStampSettings) -> TimeStamping | None:
+    if wanted.url is None:
+        return None
+    return TimeStamping(wanted.url, wanted.timeout_seconds, wanted.attempts, wanted.when_down)
 
 
 def _mining(use: Literal["allowed", "notAllowed", "unset"]) -> Mapping[str, Use]:

@@ -21,6 +21,7 @@ from guard.credentials.reading import read
 from guard.credentials.report import CredentialsReport
 from guard.credentials.requests import Algorithm, CertificateRequest, Subject, request_certificate
 from guard.credentials.signing import Signed, sign
+from guard.credentials.timestamps import TimeStamping
 from guard.credentials.trust import AnchorList, Trust
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "SoftBinding",
     "Software",
     "Subject",
+    "TimeStamping",
     "Trust",
     "create_development_ca",
     "evidence_of",

@@ -28,6 +28,9 @@ Kind = Literal["text_to_video", "image_to_video", "edit", "picture"]
 Use = Literal["allowed", "notAllowed"]
 MINING_ENTRIES = ("cawg.data_mining", "cawg.ai_inference", "cawg.ai_generative_training", "cawg.ai_training")
 
+UNSTAMPED = "io.github.generation-guard.time-stamp"
+"""Assertion of a file that was to be stamped and was signed without, since nobody answered."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ALGORITHM = re.compile(r"[a-z0-9]+([.-][A-Za-z0-9-]+)+")
 
@@ -135,11 +138,16 @@ class ManifestSpec:
         return (self.watermark,) if self.fingerprint is None else (self.watermark, self.fingerprint)
 
 
-def definition(spec: ManifestSpec, media_type: str) -> dict[str, JsonValue]:
+def definition(spec: ManifestSpec, media_type: str, *, unstamped: bool = False) -> dict[str, JsonValue]:
     """The manifest definition for `c2pa.Builder`.
 
     Ingredients are referred to as "ingredient-0", "ingredient-1" and so on, in the order of
     `spec.ingredients`.
+
+    Args:
+        spec: what to say.
+        media_type: of the file.
+        unstamped: say that no time-stamp authority could be reached.
     """
     assertions: list[JsonValue] = [
         _created("c2pa.actions.v2", {"allActionsIncluded": True, "actions": _actions(spec)}),
@@ -151,6 +159,8 @@ def definition(spec: ManifestSpec, media_type: str) -> dict[str, JsonValue]:
             name: {"use": use} for name, use in sorted(spec.training_mining.items())
         }
         assertions.append({"label": "cawg.training-mining", "data": {"entries": entries}})
+    if unstamped:
+        assertions.append(_created(UNSTAMPED, {"status": "authority_unavailable"}))
     return {
         "claim_generator_info": [{**_software(spec.application), "specVersion": SPEC_VERSION}],
         "title": spec.title,

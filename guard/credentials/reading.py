@@ -27,6 +27,7 @@ from guard.credentials.claims import (
 from guard.credentials.context import context_for
 from guard.credentials.errors import CredentialsError
 from guard.credentials.ingredients import Tree
+from guard.credentials.manifest import UNSTAMPED
 from guard.credentials.report import CredentialsReport, ProtectionFinding, State
 from guard.credentials.trust import AnchorList, Trust
 
@@ -140,6 +141,7 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
         ingredient_failures=tree.failures,
         warnings=tuple(code for code in codes.informational if code not in _SILENT)
         + _exclusion_warnings(manifest or {})
+        + _stamp_warnings(manifest or {})
         + (("identity_not_examined",) if failing & UNEXAMINED else ()),
         ingredients=ingredients,
         truncated=tree.truncated,
@@ -210,3 +212,9 @@ def _exclusion_warnings(manifest: dict[str, Any]) -> tuple[str, ...]:
         if any(path.endswith(("/stco", "/co64", "/trun")) for path in paths):
             return ("sample_tables_unhashed",)
     return ()
+
+
+def _stamp_warnings(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """Our own mark of a file that was signed while no time-stamp authority answered."""
+    labels = (str(entry.get("label", "")) for entry in manifest.get("assertions", []))
+    return ("time_stamp_unavailable",) if UNSTAMPED in labels else ()

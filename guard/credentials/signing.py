@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import c2pa
+from pydantic import JsonValue
 
 from guard.credentials import bmff
 from guard.credentials.claims import clean
@@ -23,6 +24,7 @@ from guard.credentials.identity import Identity
 from guard.credentials.manifest import Ingredient, ManifestSpec, definition, ingredient_label
 from guard.credentials.media_type import media_type
 from guard.credentials.reading import read
+from guard.credentials.timestamps import Relay, TimeStamping
 from guard.credentials.trust import Trust, anchors_of
 
 if TYPE_CHECKING:
@@ -38,15 +40,24 @@ class Signed:
         manifest_digest: "sha256:…" of the manifest store's bytes.
         size: bytes of the signed file.
         manifest: the manifest store, for keeping: it can be found again by the soft bindings.
+        stamped: whether an authority stamped the time of the signature.
     """
 
     manifest_id: str
     manifest_digest: str
     size: int
     manifest: bytes = field(repr=False)
+    stamped: bool = False
 
 
-def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Signed:
+def sign(
+    source: Path,
+    out: Path,
+    spec: ManifestSpec,
+    identity: Identity,
+    *,
+    time_stamps: TimeStamping | None = None,
+) -> Signed:
     """Write `source` with its manifest to `out`.
 
     `out` appears complete and verified, by one rename, or not at all; it may be `source` itself. Its mode is
@@ -57,15 +68,16 @@ def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Sig
         out: where the signed file goes.
         spec: what the manifest says.
         identity: who signs.
+        time_stamps: who stamps the time, and what to do if nobody does; no stamp if omitted.
 
     Returns:
-        The manifest's id, digest and bytes.
+        The manifest's id, digest and bytes, and whether it is stamped.
 
     Raises:
         CredentialsError: `format_unsupported`; `not_fully_protected`, `bmff_malformed` or `bmff_too_complex`
             if a signature would not cover all media; `credentials_would_be_lost` if the source carries a
             manifest that the spec does not keep as an ingredient; `signer_failed`, `signer_mismatch`;
-            `signing_failed`; `self_check_failed`; `storage_failed`.
+            `time_stamp_unavailable`; `signing_failed`; `self_check_failed`; `storage_failed`.
     """
     kind = _checked_type(source)
     if source not in [entry.path for entry in spec.ingredients] and has_manifest(source):
@@ -80,7 +92,7 @@ def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Sig
         temporary = Path(name)
         try:
             with _Draft(io.FileIO(descriptor, "r+b")) as destination:  # the library reads back what it wrote
-                manifest = _embed(source, kind, destination, spec, identity)
+                manifest, stamped = _stamped(source, kind, destination, spec, identity, time_stamps)
                 destination.flush()
                 os.fsync(destination.fileno())
             manifest_id = _self_check(temporary, identity)
@@ -93,7 +105,7 @@ def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Sig
         raise CredentialsError(
             "storage_failed", f"The signed file could not be written to {out.parent}: {error.strerror}."
         ) from None
-    return Signed(manifest_id, "sha256:" + sha256(manifest).hexdigest(), size, manifest)
+    return Signed(manifest_id, "sha256:" + sha256(manifest).hexdigest(), size, manifest, stamped)
 
 
 class _Draft(io.BufferedRandom):
@@ -145,7 +157,37 @@ def _checked_type(path: Path) -> str:
     return kind
 
 
-def _embed(source: Path, kind: str, destination: _Draft, spec: ManifestSpec, identity: Identity) -> bytes:
+def _stamped(
+    source: Path,
+    kind: str,
+    destination: _Draft,
+    spec: ManifestSpec,
+    identity: Identity,
+    time_stamps: TimeStamping | None,
+) -> tuple[bytes, bool]:
+    """The manifest's bytes, and whether they hold a stamp."""
+    if time_stamps is None:
+        return _embed(source, definition(spec, kind), destination, spec, identity), False
+    with Relay(time_stamps).running() as relay:
+        try:
+            return _embed(source, definition(spec, kind), destination, spec, identity, relay), True
+        except CredentialsError as error:
+            if error.code != "time_stamp_unavailable" or time_stamps.when_down == "hold":
+                raise
+    destination.seek(0)
+    destination.truncate()
+    return _embed(source, definition(spec, kind, unstamped=True), destination, spec, identity), False
+
+
+def _embed(
+    source: Path,
+    content: dict[str, JsonValue],
+    destination: _Draft,
+    spec: ManifestSpec,
+    identity: Identity,
+    relay: Relay | None = None,
+) -> bytes:
+    kind = str(content["format"])
     failures: list[CredentialsError] = []
 
     def answer(data: bytes) -> bytes:
@@ -166,10 +208,11 @@ def _embed(source: Path, kind: str, destination: _Draft, spec: ManifestSpec, ide
         return b""
 
     algorithm = c2pa.C2paSigningAlg[identity.alg.upper()]
+    url = None if relay is None else relay.url
     try:
         with (
-            c2pa.Signer.from_callback(answer, algorithm, identity.chain_pem.decode("ascii")) as signer,
-            c2pa.Builder(definition(spec, kind), context=context_for(Trust())) as builder,
+            c2pa.Signer.from_callback(answer, algorithm, identity.chain_pem.decode("ascii"), url) as signer,
+            c2pa.Builder(content, context=context_for(Trust())) as builder,
             source.open("rb") as stream,
         ):
             _add_ingredients(builder, spec.ingredients)
@@ -180,6 +223,8 @@ def _embed(source: Path, kind: str, destination: _Draft, spec: ManifestSpec, ide
         raise failures[0]
     if destination.fault is not None:
         raise destination.fault
+    if relay is not None and relay.asked:
+        raise relay.unavailable()
     raise CredentialsError("signing_failed", f"The C2PA library could not sign {source.name}: {detail[:200]}")
 
 

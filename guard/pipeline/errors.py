@@ -34,6 +34,7 @@ PASSING_CODES = frozenset(
         "signer_failed",
         "signer_mismatch",
         "storage_failed",
+        "time_stamp_unavailable",
         "work_folder_unwritable",
     }
 )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from generator import GenerationRequest
@@ -28,6 +29,8 @@ from guard.store import StoreError
 from guard.store.models import object_key
 from guard.store.releases import NewRelease
 from policies import Decision
+
+_log = structlog.get_logger(__name__)
 
 Transform = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -183,7 +186,10 @@ class VideoSteps:
             training_mining=self._services.training_mining,
             human_validated=self._jobs.approved(video_id, "output"),
         )
-        signed = credentials.sign(folder.marked, folder.signed, spec, self._identity())
+        stamps = self._services.time_stamps
+        signed = credentials.sign(folder.marked, folder.signed, spec, self._identity(), time_stamps=stamps)
+        if stamps is not None and not signed.stamped:
+            _log.warning("signed_without_time_stamp", video_id=video_id)
         folder.note(
             "signed",
             {
@@ -191,6 +197,7 @@ class VideoSteps:
                 "manifest_digest": signed.manifest_digest,
                 "digest": digest_of(folder.signed),
                 "size": folder.signed.stat().st_size,
+                "stamped": signed.stamped,
             },
         )
         self._jobs.progress(video_id, 92)
