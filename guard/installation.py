@@ -69,6 +69,11 @@ class Paths:
         return self.keys / "signing"
 
     @property
+    def trust(self) -> Path:
+        """Trust lists that were fetched."""
+        return self.data / "trust"
+
+    @property
     def log_key(self) -> Path:
         """The log's private key."""
         return self.keys / "log.key"
@@ -208,7 +213,7 @@ def open_installation(settings: Settings) -> Installation:
     log = Log(_log_key(paths.log_key, settings.log_origin), paths.log_checkpoint)
     vault = Vault(keyfiles.load_or_create(paths.prompts_key))
     mark_keys = keyfiles.mark_keys(paths.keys)
-    Trust.from_files(settings.trust_lists)  # an unreadable list stops the start, not the first verification
+    _trust(settings, paths)  # an unreadable list stops the start, not the first verification
     encoder = settings.encoder
     services = Services(
         application=Software(APPLICATION, __version__),
@@ -224,7 +229,7 @@ def open_installation(settings: Settings) -> Installation:
         time_stamps=_time_stamps(settings.time_stamps),
         key_status=lambda: credentials.status(paths.signing),
         inspector=Inspector(
-            trust=lambda: Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists),
+            trust=lambda: _trust(settings, paths),
             mark_keys=mark_keys,
             mark_codec=settings.mark.codec,
             mark_weights=settings.mark.weights,
@@ -330,6 +335,15 @@ def _log_key(path: Path, origin: str) -> LogKey:
             " name. Set log_origin back, or begin with a new data folder: --data or GUARD_DATA.",
         )
     return key
+
+
+def _trust(settings: Settings, paths: Paths) -> Trust:
+    """Our own anchors, the operator's files, and the lists that were fetched."""
+    return (
+        Trust.from_folder(paths.signing)
+        + Trust.from_files(settings.trust_lists)
+        + credentials.trust_of(paths.trust)
+    )
 
 
 def _time_stamps(wanted: TimeStampSettings) -> TimeStamping | None:

@@ -21,6 +21,7 @@ from guard.cli import (
     reports,
     serve,
     train,
+    trust,
     verify,
     videos,
 )
@@ -46,6 +47,7 @@ app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
 app.add_typer(keys.keys_app, name="keys")
+app.add_typer(trust.app, name="trust")
 app.add_typer(mark.app, name="mark")
 app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")

@@ -23,6 +23,7 @@ from guard.credentials.requests import Algorithm, CertificateRequest, Subject, r
 from guard.credentials.signing import Signed, sign
 from guard.credentials.timestamps import TimeStamping
 from guard.credentials.trust import AnchorList, Trust
+from guard.credentials.trust_store import trust_of
 
 __all__ = [
     "WARN_DAYS",
@@ -54,4 +55,5 @@ __all__ = [
     "rotate",
     "sign",
     "status",
+    "trust_of",
 ]

@@ -28,8 +28,8 @@ from guard.credentials.context import context_for
 from guard.credentials.errors import CredentialsError
 from guard.credentials.ingredients import Tree
 from guard.credentials.manifest import UNSTAMPED
-from guard.credentials.report import CredentialsReport, ProtectionFinding, State
-from guard.credentials.trust import AnchorList, Trust
+from guard.credentials.report import ConsultedList, CredentialsReport, ProtectionFinding, State
+from guard.credentials.trust import AnchorList, Kind, Trust
 
 _MAX_JSON = 32 << 20
 _SILENT = {
@@ -53,6 +53,12 @@ def read(path: Path, trust: Trust) -> CredentialsReport:
     Raises:
         CredentialsError: `file_unreadable` if the file cannot be opened.
     """
+    report = _read(path, trust)
+    lists = tuple(ConsultedList(name=e.name, kind=e.kind, dated=e.dated.isoformat()) for e in trust.lists)
+    return report.model_copy(update={"trust_lists": lists})
+
+
+def _read(path: Path, trust: Trust) -> CredentialsReport:
     try:
         store = _store(path, trust)
     except OSError:
@@ -121,7 +127,8 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
     if failing & UNEXAMINED and failing <= UNEXAMINED | {"signingCredential.untrusted"}:
         # The library calls such a file Invalid; what it says of all the rest is what it says without identities.
         store = _store(path, trust, identities=False) or store
-    believed = _signer_list(path, store, trust)
+    believed = _signer_list(path, store, trust, "manifest")
+    retired = None if believed else _signer_list(path, store, trust, "retired")
     state: State = "invalid"
     if store.get("validation_state") in ("Trusted", "Valid"):
         state = "trusted" if believed else "valid"
@@ -129,7 +136,7 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
     if reason is not None:
         state = "not_fully_protected"
     elif state == "valid":
-        reason = "signer_unknown"
+        reason = "signer_on_retired_list" if retired else "signer_unknown"
     claims = None
     if manifest is not None:
         claims = manifest_claims(label, manifest, time_trusted=_time_trusted(path, codes, trust))
@@ -148,23 +155,35 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
         protection=protection,
         trust_list=believed.name if believed else None,
         trust_list_date=believed.dated.isoformat() if believed else None,
+        retired_list=retired.name if retired else None,
+        retired_list_date=retired.dated.isoformat() if retired else None,
         library=library(),
     )
 
 
-def _signer_list(path: Path, store: dict[str, Any], trust: Trust) -> AnchorList | None:
-    """The manifest list that vouches for the signer.
+def _signer_list(path: Path, store: dict[str, Any], trust: Trust, kind: Kind) -> AnchorList | None:
+    """The list of that kind that vouches for the signer.
 
-    Where a chain ends in lists of both kinds (root in one, intermediate in the other), the library names either,
-    at random. So when it names the wrong kind, it is asked again with the right kind alone.
+    Where a chain ends in lists of several kinds (root in one, intermediate in the other), the library names one of
+    them, at random; and none if a list holds the signer's own certificate. So when it does not name the right kind, it
+    is asked again with that kind alone.
     """
     if store.get("validation_state") != "Trusted":
         return None
-    believed = trust.vouching(_matched(store), "manifest")
-    if believed is not None or not (only := trust.only("manifest")).lists:
+    believed = trust.vouching(_matched(store), kind)
+    if believed is not None or not (only := trust.only(kind)).lists:
         return believed
     again = _store(path, only, identities=False)
-    return only.vouching(_matched(again), "manifest") if again else None
+    if again is None or again.get("validation_state") != "Trusted":
+        return None
+    return only.vouching(_matched(again), kind) or next(
+        (entry for entry in only.signers if _trusts(path, Trust(lists=(entry,)))), None
+    )
+
+
+def _trusts(path: Path, trust: Trust) -> bool:
+    store = _store(path, trust, identities=False)
+    return store is not None and store.get("validation_state") == "Trusted"
 
 
 def _matched(store: dict[str, Any]) -> str | None:
