@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 import structlog
 from sqlalchemy import select
@@ -18,7 +17,6 @@ from sqlalchemy.orm import Session
 from guard import __version__, credentials, keyfiles, ledger
 from guard.backends import loader
 from guard.credentials import Software, TimeStamping, Trust
-from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
 from guard.ledger.tables import entries
@@ -241,7 +239,7 @@ def open_installation(settings: Settings) -> Installation:
             reading=ReadLimits(seconds=settings.uploads.max_seconds),
         ),
         work=paths.work,
-        training_mining=_mining(settings.training_mining),
+        training_mining=credentials.training_mining(settings.training_mining),
         mark_codec=codec(settings.mark.codec, settings.mark.weights),
         mark_preset=settings.mark.preset,
         picture_preset=settings.mark.picture_preset,
@@ -350,12 +348,6 @@ def _time_stamps(wanted: TimeStampSettings) -> TimeStamping | None:
     if wanted.url is None:
         return None
     return TimeStamping(wanted.url, wanted.timeout_seconds, wanted.attempts, wanted.when_down)
-
-
-def _mining(use: Literal["allowed", "notAllowed", "unset"]) -> Mapping[str, Use]:
-    if use == "unset":
-        return {}
-    return {"cawg.ai_generative_training": use, "cawg.ai_training": use, "cawg.data_mining": use}
 
 
 def _in_use(services: Services) -> list[Entry]:

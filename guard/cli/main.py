@@ -20,6 +20,7 @@ from guard.cli import (
     prompts,
     reports,
     serve,
+    tenants,
     train,
     trust,
     verify,
@@ -46,6 +47,7 @@ app.add_typer(people.release_app, name="release")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
+app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.keys_app, name="keys")
 app.add_typer(trust.app, name="trust")
 app.add_typer(mark.app, name="mark")

@@ -16,7 +16,7 @@ from guard.credentials.keyring import (
     rotate,
     status,
 )
-from guard.credentials.manifest import Ingredient, ManifestSpec, Model, SoftBinding, Software
+from guard.credentials.manifest import Ingredient, ManifestSpec, Model, SoftBinding, Software, training_mining
 from guard.credentials.reading import read
 from guard.credentials.report import CredentialsReport
 from guard.credentials.requests import Algorithm, CertificateRequest, Subject, request_certificate
@@ -55,5 +55,6 @@ __all__ = [
     "rotate",
     "sign",
     "status",
+    "training_mining",
     "trust_of",
 ]

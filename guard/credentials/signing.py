@@ -21,7 +21,7 @@ from guard.credentials.claims import clean
 from guard.credentials.context import context_for, presence_context
 from guard.credentials.errors import CredentialsError
 from guard.credentials.identity import Identity
-from guard.credentials.manifest import Ingredient, ManifestSpec, definition, ingredient_label
+from guard.credentials.manifest import PROMPT_LABEL, Ingredient, ManifestSpec, definition, ingredient_label
 from guard.credentials.media_type import media_type
 from guard.credentials.reading import read
 from guard.credentials.timestamps import Relay, TimeStamping
@@ -216,6 +216,8 @@ def _embed(
             source.open("rb") as stream,
         ):
             _add_ingredients(builder, spec.ingredients)
+            if spec.prompt is not None:
+                _add_prompt(builder, spec.prompt)
             return bytes(builder.sign(signer, kind, stream, destination))
     except c2pa.C2paError as error:
         detail = clean(str(error)) or type(error).__name__
@@ -238,6 +240,20 @@ def _add_ingredients(builder: c2pa.Builder, ingredients: Sequence[Ingredient]) -
         }
         with entry.path.open("rb") as stream:
             builder.add_ingredient(json.dumps(description), kind, stream)
+
+
+def _add_prompt(builder: c2pa.Builder, prompt: str) -> None:
+    """The prompt as an input of the generator, its text in the manifest."""
+    types: list[JsonValue] = [{"type": "c2pa.types.generator.prompt"}]
+    description = {
+        "title": "prompt",
+        "relationship": "inputTo",
+        "label": PROMPT_LABEL,
+        "data_types": types,
+        "data": {"format": "text/plain", "identifier": "prompt.txt", "data_types": types},
+    }
+    builder.add_resource("prompt.txt", io.BytesIO(prompt.encode()))
+    builder.add_ingredient(json.dumps(description), "text/plain", io.BytesIO(prompt.encode()))
 
 
 def _self_check(path: Path, identity: Identity) -> str:

@@ -174,6 +174,10 @@ class VideoSteps:
         model = noted_of(folder.noted("raw"))["model"]
         marked = require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
+        wanted = self._jobs.tenant_settings(job)
+        mining = self._services.training_mining
+        if wanted.training_mining is not None:
+            mining = credentials.training_mining(wanted.training_mining)
         spec = credentials.ManifestSpec(
             title=f"{video_id}.{job.format}",
             kind="picture" if job.still else "image_to_video" if job.has_reference else "text_to_video",
@@ -183,7 +187,8 @@ class VideoSteps:
             watermark=credentials.SoftBinding(marked["algorithm"], self._jobs.payload(job)),
             fingerprint=credentials.SoftBinding(fingerprints.ALGORITHM, found.to_bytes()),
             application=self._services.application,
-            training_mining=self._services.training_mining,
+            training_mining=mining,
+            prompt=self._jobs.prompt(job) if wanted.prompt_in_manifest else None,
             human_validated=self._jobs.approved(video_id, "output"),
         )
         stamps = self._services.time_stamps

@@ -61,9 +61,17 @@ def test_a_reader_learns_model_bindings_and_rights(signed: Path, trust: Trust) -
     assert claims.claim_generator == "Guard 0.1.0"
 
 
+@pytest.mark.parametrize("prompt", [None, "a red ball on green grass"])
 @pytest.mark.parametrize("kind", ["text_to_video", "image_to_video", "edit", "picture"])
 def test_every_kind_of_manifest_passes_the_rubric(
-    kind: Any, clip: Path, signed: Path, spec: ManifestSpec, identity: Identity, trust: Trust, tmp_path: Path
+    kind: Any,
+    prompt: str | None,
+    clip: Path,
+    signed: Path,
+    spec: ManifestSpec,
+    identity: Identity,
+    trust: Trust,
+    tmp_path: Path,
 ) -> None:
     ingredients = {
         "image_to_video": (Ingredient(signed, "input.mp4", "inputTo"),),
@@ -74,9 +82,33 @@ def test_every_kind_of_manifest_passes_the_rubric(
         source = tmp_path / "picture.png"
         Image.fromarray(next(media.scene(64, 48, 1))).save(source)
     out = tmp_path / f"out{source.suffix}"
-    result = sign(source, out, replace(spec, kind=kind, ingredients=ingredients), identity)
-    assert credentials_rubric.failures(crjson(out, trust), result.manifest_id) == []
-    assert len(read(out, trust).ingredients) == len(ingredients)
+    result = sign(source, out, replace(spec, kind=kind, ingredients=ingredients, prompt=prompt), identity)
+    found = crjson(out, trust)
+    assert credentials_rubric.failures(found, result.manifest_id) == []
+    inputs = [entry for entry in read(out, trust).ingredients if entry.title != "prompt"]
+    assert [entry.relationship for entry in inputs] == [entry.relationship for entry in ingredients]
+    if ingredients:
+        assert inputs[0].state == "trusted"  # its own credentials went along
+        assert inputs[0].claims is not None
+    manifest = next(entry for entry in found["manifests"] if entry["label"] == result.manifest_id)
+    actions = manifest["assertions"]["c2pa.actions.v2"]["actions"]
+    made = actions[1 if kind == "edit" else 0]
+    assert made["softwareAgent"]["io.github.generation-guard.digest"] == spec.model.digest
+    named = made.get("parameters", {}).get("ingredients", [])
+    assert len(named) == sum(e.relationship == "inputTo" for e in ingredients) + (prompt is not None)
+
+
+def test_a_prompt_is_in_the_file_only_if_asked_for(
+    clip: Path, spec: ManifestSpec, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    asked = replace(spec, prompt="a purple zeppelin")
+    assert "zeppelin" not in repr(asked)
+    sign(clip, tmp_path / "with.mp4", asked, identity)
+    sign(clip, tmp_path / "without.mp4", spec, identity)
+    assert b"a purple zeppelin" in (tmp_path / "with.mp4").read_bytes()
+    assert b"zeppelin" not in (tmp_path / "without.mp4").read_bytes()
+    (node,) = read(tmp_path / "with.mp4", trust).ingredients
+    assert (node.title, node.relationship, node.state) == ("prompt", "inputTo", "absent")
 
 
 def test_the_rubric_can_fail(
