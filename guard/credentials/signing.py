@@ -151,7 +151,8 @@ def _checked_type(path: Path) -> str:
     if kind is None:
         raise CredentialsError(
             "format_unsupported",
-            f"{path.name} is of no format that can carry a C2PA manifest; convert it to mp4 first.",
+            f"{path.name} is of no format that can carry a C2PA manifest; convert it to mp4 first, for example with "
+            "guard.media.strip_metadata, which copies pictures and sound as they are.",
         )
     bmff.require_protected(path)
     return kind
