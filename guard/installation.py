@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from guard import __version__, credentials, keyfiles, ledger
 from guard.backends import loader
-from guard.credentials import Software, TimeStamping, Trust
+from guard.credentials import Software, TimeStamping, Trust, budget
 from guard.inspection import Inspector
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
 from guard.ledger.tables import entries
@@ -212,6 +212,7 @@ def open_installation(settings: Settings) -> Installation:
     vault = Vault(keyfiles.load_or_create(paths.prompts_key))
     mark_keys = keyfiles.mark_keys(paths.keys)
     _trust(settings, paths)  # an unreadable list stops the start, not the first verification
+    budget.MEMORY.total = settings.signing_memory_bytes
     encoder = settings.encoder
     services = Services(
         application=Software(APPLICATION, __version__),

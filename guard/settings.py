@@ -204,6 +204,9 @@ class Settings(BaseSettings):
     rate: RateLimits = RateLimits()
     review: ReviewSettings = ReviewSettings()
     time_stamps: TimeStampSettings = TimeStampSettings()
+    signing_memory_bytes: int = Field(default=1280 * 1024**2, ge=64 * 1024**2)
+    """All signing and reading of credentials in this process together; what does not fit in waits. The default is
+    enough for two long files at once."""
     trust_lists: tuple[Path, ...] = ()
     """PEM bundles of claim-signing anchors to trust beside our own."""
     training_mining: Literal["notAllowed", "allowed", "unset"] = "notAllowed"

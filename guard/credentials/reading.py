@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import c2pa
 
 from guard.credentials import bmff
+from guard.credentials.budget import MEMORY
 from guard.credentials.claims import (
     UNEXAMINED,
     Codes,
@@ -79,7 +80,11 @@ def _read(path: Path, trust: Trust) -> CredentialsReport:
 def _store(path: Path, trust: Trust, *, identities: bool = True) -> dict[str, Any] | None:
     """The library's JSON of all manifests, or None if it is too large."""
     context = context_for(trust, identities=identities)
-    with path.open("rb") as file, c2pa.Reader(_hint(file), file, context=context) as reader:
+    with (
+        path.open("rb") as file,
+        MEMORY.claim(path.stat().st_size),
+        c2pa.Reader(_hint(file), file, context=context) as reader,
+    ):
         text = reader.json()
     store: dict[str, Any] | None = json.loads(text) if len(text) <= _MAX_JSON else None
     return store

@@ -17,6 +17,7 @@ import c2pa
 from pydantic import JsonValue
 
 from guard.credentials import bmff
+from guard.credentials.budget import MEMORY
 from guard.credentials.claims import clean
 from guard.credentials.context import context_for, presence_context
 from guard.credentials.errors import CredentialsError
@@ -215,6 +216,7 @@ def _embed(
             c2pa.Signer.from_callback(answer, algorithm, identity.chain_pem.decode("ascii"), url) as signer,
             c2pa.Builder(content, context=context_for(Trust())) as builder,
             source.open("rb") as stream,
+            MEMORY.claim(max(path.stat().st_size for path in (source, *(e.path for e in spec.ingredients)))),
         ):
             _add_ingredients(builder, spec.ingredients)
             if spec.prompt is not None:

@@ -25,7 +25,9 @@ _OURS = frozenset({"detectors", "generator", "guard", "policies"})
 PASSING_CODES = frozenset(
     {
         "database_unavailable",
+        "extra_missing",
         "kept_invalid",
+        "key_uri_invalid",
         "log_inconsistent",
         "media_crashed",
         "media_timeout",

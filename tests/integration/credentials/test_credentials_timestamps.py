@@ -6,12 +6,13 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import c2pa
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from guard.credentials import (
     AnchorList,
@@ -20,6 +21,7 @@ from guard.credentials import (
     ManifestSpec,
     TimeStamping,
     Trust,
+    development,
     read,
     sign,
 )
@@ -157,3 +159,26 @@ def test_an_address_that_cannot_be_asked_is_refused() -> None:
         with pytest.raises(CredentialsError) as error:
             TimeStamping(url)
         assert error.value.code == "time_stamp_url_invalid"
+
+
+def test_a_stamped_file_outlives_its_certificate(
+    clock: Clock, clip: Path, spec: ManifestSpec, tmp_path: Path
+) -> None:
+    root, issuer = development.make_authority()
+    leaf = development.issue_leaf(
+        issuer, lifetime=timedelta(minutes=5, seconds=8)
+    )  # five minutes ago it began
+    ours = Trust.of(
+        AnchorList(name="ours", pem=root.public_bytes(Encoding.PEM).decode(), dated=date(2026, 1, 1))
+    )
+    identity = Identity.from_pem(leaf.certificate_pem + issuer.certificate_pem, leaf.key_pem)
+    stamped, plain = tmp_path / "stamped.mp4", tmp_path / "plain.mp4"
+    sign(clip, stamped, spec, identity, time_stamps=TimeStamping(clock.url))
+    sign(clip, plain, spec, identity)
+    wait = (leaf.certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds() + 1.5
+    time.sleep(max(0.0, wait))
+    assert signed_at(stamped, ours + anchors(clock)) is not None
+    for path, trust in ((stamped, ours), (plain, ours + anchors(clock))):
+        report = read(path, trust)
+        assert report.state == "invalid"
+        assert "signingCredential.expired" in report.failures
