@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -90,6 +91,7 @@ def _store(path: Path, trust: Trust, *, identities: bool = True) -> dict[str, An
     return store
 
 
+@cache
 def library() -> str:
     """Name and versions of what reads."""
     return f"c2pa-python {version('c2pa-python')} (c2pa-rs {c2pa.sdk_version()})"
