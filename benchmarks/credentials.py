@@ -18,6 +18,7 @@ import resource
 import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -41,11 +42,13 @@ from guard.credentials import (
     read,
     sign,
 )
+from guard.credentials.budget import DEFAULT
 from guard.credentials.context import context_for
 from guard.credentials.manifest import definition
 
 STATES = {"trusted": "Trusted", "valid": "Valid", "invalid": "Invalid", "absent": "none"}
 READ_LIMIT = 10.0  # seconds a single read may take before it counts as a hang
+CROWD = 5  # more than the budget of memory lets work at once
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -189,39 +192,71 @@ def bare(source: Path, out: Path, keys: Path, what: str) -> None:
     bare(source, out, keys, "read")
 
 
-def measured(way: str, what: str, source: str, out: str, keys: str, runs: int) -> tuple[float, float]:
-    """Median seconds, and MB above the idle process; runs in a child of its own."""
-    run = {"ours": ours, "bare": bare}[way]
-    small = Path(source).with_name("warm.mov")
+RUN = {"ours": ours, "bare": bare}
+
+
+def warmed(way: str, folder: str, keys: str) -> int:
+    """KB of the idle process, once it has signed and read something small; the first call in a child."""
+    small = Path(folder) / f"warm-{way}.mov"
     make_clip(small, 1)
-    for warm in ("sign", "read"):
-        run(small, small.with_name(f"warm-{way}.mov"), Path(keys), warm)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        run(Path(source), Path(out), Path(keys), what)
-        seconds.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return statistics.median(seconds), (peak - before) / 1024
+    for what in ("sign", "read"):
+        RUN[way](small, small.with_name(f"warmed-{way}.mov"), Path(keys), what)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def once(way: str, what: str, source: str, out: str, keys: str) -> tuple[float, int]:
+    """Seconds, and KB at the child's peak so far."""
+    start = time.perf_counter()
+    RUN[way](Path(source), Path(out), Path(keys), what)
+    return time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def compared(folder: Path, keys: Path, what: str, runs: int) -> dict[str, Any]:
+    """Both ways in turn, so that what else the machine does falls on both; the overhead is the median of the pairs'."""
+    seconds: dict[str, list[float]] = {"bare": [], "ours": []}
+    memory = {}
+    with SPAWN.Pool(1) as first, SPAWN.Pool(1) as second:
+        pools = {"bare": first, "ours": second}
+        idle = {way: pool.apply(warmed, (way, str(folder), str(keys))) for way, pool in pools.items()}
+        for number in range(runs):
+            for way in ("bare", "ours") if number % 2 else ("ours", "bare"):
+                out = folder / f"signed-{way}.mov"
+                arguments = (way, what, str(folder / "source.mov"), str(out), str(keys))
+                took, peak = pools[way].apply(once, arguments)
+                seconds[way].append(took)
+                memory[way] = (peak - idle[way]) / 1024
+    row: dict[str, Any] = {}
+    for way in ("bare", "ours"):
+        row[f"{way} s"] = round(statistics.median(seconds[way]), 4)
+        row[f"{way} MB above idle"] = round(memory[way])
+    pairs = [mine / theirs - 1 for mine, theirs in zip(seconds["ours"], seconds["bare"], strict=True)]
+    return {**row, "overhead": round(statistics.median(pairs), 3), "pairs": len(pairs)}
 
 
 def cost(folder: Path, keys: Path, sizes: list[int]) -> list[dict[str, Any]]:
     table = []
     for size in sizes:
-        source, out = folder / "source.mov", folder / "signed.mov"
-        make_clip(source, size)
+        make_clip(folder / "source.mov", size)
         for what in ("sign", "read"):
-            row: dict[str, Any] = {"MB": size, "what": what}
-            for way in ("bare", "ours"):
-                runs = 20 if size == 1 else 3
-                with SPAWN.Pool(1) as pool:
-                    arguments = (way, what, str(source), str(out), str(keys), runs)
-                    seconds, memory = pool.apply(measured, arguments)
-                row[f"{way} s"], row[f"{way} MB above idle"] = round(seconds, 4), round(memory)
-            row["overhead"] = round(row["ours s"] / row["bare s"] - 1, 3)
-            table.append(row)
+            table.append({"MB": size, "what": what, **compared(folder, keys, what, 20 if size == 1 else 7)})
     return table
+
+
+def crowd(source: str, folder: str, keys: str, jobs: int) -> float:
+    """MB above the idle process at the peak of so many signatures at once; runs in a child of its own."""
+    small = Path(folder) / "warm.mov"
+    make_clip(small, 1)
+    ours(small, small.with_name("warm-crowd.mov"), Path(keys), "sign")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    def work(number: int) -> None:
+        out = Path(folder) / f"crowd-{number}.mov"
+        ours(Path(source), out, Path(keys), "sign")
+        out.unlink()
+
+    with ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(work, range(jobs)))
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
 def leak(folder: Path, keys: Path, cycles: int) -> float:
@@ -254,9 +289,12 @@ def goals(found: dict[str, Any]) -> list[Goal]:
     lines.append(goal("slowest public file, s", f"<= {READ_LIMIT:g}", slowest))
     largest = max(row["MB"] for row in found["cost"])
     overhead = max(row["overhead"] for row in found["cost"] if row["MB"] == largest)
+    if largest < 50:  # the fixed cost of a few milliseconds is most of it
+        overhead = None
     memory = max(row["ours MB above idle"] for row in found["cost"])
     lines.append(goal("overhead of our checks, largest file", "<= 0.2", overhead))
     lines.append(goal("memory of one operation, MB", "<= 1024", memory))
+    lines.append(goal(f"memory of {CROWD} signatures at once, MB", f"<= {DEFAULT >> 20}", found["crowd_mb"]))
     lines.append(goal("growth over all cycles, MB", "<= 5", found["growth_mb"]))
     return lines
 
@@ -277,6 +315,10 @@ def main() -> int:
         folder, keys = Path(name), Path(name) / "keys"
         create_development_ca(keys)
         found["cost"] = cost(folder, keys, [1, 20] if arguments.quick else [1, 50, 500])
+        found["crowd"] = CROWD
+        with SPAWN.Pool(1) as pool:
+            together = (str(folder / "source.mov"), str(folder), str(keys), CROWD)
+            found["crowd_mb"] = round(pool.apply(crowd, together))
         found["cycles"] = 60 if arguments.quick else 1000
         found["growth_mb"] = round(leak(folder, keys, found["cycles"]), 2)
     for name, entry in found.get("agreement", {}).get("lists", {}).items():

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
 
 import structlog
 from sqlalchemy import select
@@ -17,8 +16,7 @@ from sqlalchemy.orm import Session
 
 from guard import __version__, credentials, keyfiles, ledger
 from guard.backends import loader
-from guard.credentials import Identity, Software, Trust
-from guard.credentials.manifest import Use
+from guard.credentials import Software, TimeStamping, Trust, budget
 from guard.inspection import Inspector
 from guard.judging import examiner
 from guard.ledger import Entry, KeyEntry, Log, LogKey, PolicyEntry
@@ -32,7 +30,7 @@ from guard.pipeline.jobs import VideoJobs, utc_now
 from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
 from guard.services import Encoding, Placement, Services
-from guard.settings import Settings
+from guard.settings import Settings, TimeStampSettings
 from guard.store import Database, Objects, SealedFiles, StoreError, Vault, create_private, sign_log
 
 APPLICATION = "Guard"
@@ -68,6 +66,11 @@ class Paths:
     def signing(self) -> Path:
         """The signing identities."""
         return self.keys / "signing"
+
+    @property
+    def trust(self) -> Path:
+        """Trust lists that were fetched."""
+        return self.data / "trust"
 
     @property
     def log_key(self) -> Path:
@@ -159,11 +162,7 @@ class Installation:
             policy: say which policy is in force; left out where a key was changed and nothing will be decided.
         """
         services = self.services
-        wanted = [
-            entry
-            for entry in _in_use(services, self.paths.signing)
-            if policy or not isinstance(entry, PolicyEntry)
-        ]
+        wanted = [entry for entry in _in_use(services) if policy or not isinstance(entry, PolicyEntry)]
         with services.database.read() as session:
             if all(_in_force(session, entry) for entry in wanted):
                 return
@@ -218,7 +217,8 @@ def open_installation(settings: Settings) -> Installation:
     log = Log(_log_key(paths.log_key, settings.log_origin), paths.log_checkpoint)
     vault = Vault(keyfiles.load_or_create(paths.prompts_key))
     mark_keys = keyfiles.mark_keys(paths.keys)
-    Trust.from_files(settings.trust_lists)  # an unreadable list stops the start, not the first verification
+    _trust(settings, paths)  # an unreadable list stops the start, not the first verification
+    budget.MEMORY.total = settings.signing_memory_bytes
     encoder, judge = settings.encoder, examiner(settings, paths.models)
     services = Services(
         application=Software(APPLICATION, __version__),
@@ -234,9 +234,11 @@ def open_installation(settings: Settings) -> Installation:
         hook=_hook(settings),
         generators={backend.model: loader(backend, paths.models) for backend in settings.generators},
         mark_keys=mark_keys,
-        identity=_identity_of(paths.signing),
+        identity=lambda: credentials.load_identity(paths.signing),
+        time_stamps=_time_stamps(settings.time_stamps),
+        key_status=lambda: credentials.status(paths.signing),
         inspector=Inspector(
-            trust=lambda: Trust.from_folder(paths.signing) + Trust.from_files(settings.trust_lists),
+            trust=lambda: _trust(settings, paths),
             mark_keys=mark_keys,
             mark_codec=settings.mark.codec,
             mark_weights=settings.mark.weights,
@@ -248,7 +250,7 @@ def open_installation(settings: Settings) -> Installation:
             reading=ReadLimits(seconds=settings.uploads.max_seconds),
         ),
         work=paths.work,
-        training_mining=_mining(settings.training_mining),
+        training_mining=credentials.training_mining(settings.training_mining),
         mark_codec=codec(settings.mark.codec, settings.mark.weights),
         mark_preset=settings.mark.preset,
         picture_preset=settings.mark.picture_preset,
@@ -350,23 +352,28 @@ def _log_key(path: Path, origin: str) -> LogKey:
     return key
 
 
-def _identity_of(folder: Path) -> Callable[[], Identity]:
-    return lambda: credentials.load_identity(folder)
+def _trust(settings: Settings, paths: Paths) -> Trust:
+    """Our own anchors, the operator's files, and the lists that were fetched."""
+    return (
+        Trust.from_folder(paths.signing)
+        + Trust.from_files(settings.trust_lists)
+        + credentials.trust_of(paths.trust)
+    )
 
 
-def _mining(use: Literal["allowed", "notAllowed", "unset"]) -> Mapping[str, Use]:
-    if use == "unset":
-        return {}
-    return {"cawg.ai_generative_training": use, "cawg.ai_training": use, "cawg.data_mining": use}
+def _time_stamps(wanted: TimeStampSettings) -> TimeStamping | None:
+    if wanted.url is None:
+        return None
+    return TimeStamping(wanted.url, wanted.timeout_seconds, wanted.attempts, wanted.when_down)
 
 
-def _in_use(services: Services, signing: Path) -> list[Entry]:
+def _in_use(services: Services) -> list[Entry]:
     policy = services.judge.policy
     chain = services.identity().chain_pem
     return [
         PolicyEntry(policy_id=policy.id, policy_version=policy.version, policy_digest=policy.digest),
         KeyEntry(
-            key_id=credentials.status(signing).id,
+            key_id=services.key_status().id,
             purpose="manifest",
             event="activated",
             public_digest=f"sha256:{hashlib.sha256(chain).hexdigest()}",

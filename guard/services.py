@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from generator import Generator
-from guard.credentials import Identity, Software
+from guard.credentials import Identity, KeyStatus, Software, TimeStamping
 from guard.credentials.manifest import Use
 from guard.inspection import Inspector
 from guard.ledger import Log
@@ -60,6 +60,8 @@ class Services:
         generators: what makes clips, by model name; loaded at first use.
         mark_keys: the current watermark key and retired ones.
         identity: the signing identity, read anew so that a rotation takes effect without a restart.
+        time_stamps: who stamps the time of signatures; None if nobody does.
+        key_status: what is known of that identity, expired or not.
         inspector: how files are read back.
         work: folder of jobs under way.
         training_mining: entries of the manifest's training and mining assertion.
@@ -86,6 +88,8 @@ class Services:
     generators: Mapping[str, Callable[[], Generator]]
     mark_keys: tuple[MarkKey, ...]
     identity: Callable[[], Identity]
+    time_stamps: TimeStamping | None
+    key_status: Callable[[], KeyStatus]
     inspector: Inspector
     work: Path
     training_mining: Mapping[str, Use]

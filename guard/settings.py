@@ -136,6 +136,18 @@ class EncoderSettings(_Section):
     threads: int = Field(default=1, ge=1)
 
 
+class TimeStampSettings(_Section):
+    """RFC 3161 time stamps on signatures: with one, a file stays verifiable after the certificate has expired."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://[^/]+")
+    """Of the authority; no stamps if unset."""
+    timeout_seconds: float = Field(default=10.0, gt=0, le=20)
+    """For one attempt; all attempts together end within 25 seconds."""
+    attempts: int = Field(default=3, ge=1, le=10)
+    when_down: Literal["hold", "sign"] = "hold"
+    """If nobody answers: let the job wait and try again later, or sign without a stamp and say so in the manifest."""
+
+
 class UploadLimits(_Section):
     """What a verification accepts."""
 
@@ -229,6 +241,10 @@ class Settings(BaseSettings):
     uploads: UploadLimits = UploadLimits()
     rate: RateLimits = RateLimits()
     review: ReviewSettings = ReviewSettings()
+    time_stamps: TimeStampSettings = TimeStampSettings()
+    signing_memory_bytes: int = Field(default=1280 * 1024**2, ge=64 * 1024**2)
+    """All signing and reading of credentials in this process together; what does not fit in waits. The default is
+    enough for two long files at once."""
     trust_lists: tuple[Path, ...] = ()
     """PEM bundles of claim-signing anchors to trust beside our own."""
     training_mining: Literal["notAllowed", "allowed", "unset"] = "notAllowed"

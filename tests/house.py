@@ -28,7 +28,7 @@ from guard.pipeline.jobs import Job, VideoJobs, utc_now
 from guard.pipeline.steps import VideoSteps
 from guard.pipeline.submit import Submission, submit
 from guard.registry import StoredRegistry
-from guard.settings import EncoderSettings, MarkSettings, Settings
+from guard.settings import EncoderSettings, MarkSettings, Settings, TimeStampSettings
 from guard.store import Database, NewRelease, StoreError, Video, find_release, get_video, review_of
 from guard.store.models import Release
 from policies import Examiner, Judge, NgramClassifier, load_policy
@@ -118,7 +118,11 @@ class House:
     """A working installation on `data`; close it at the end."""
 
     def __init__(
-        self, data: Path, steps: type[VideoSteps] = VideoSteps, mark: MarkSettings | None = None
+        self,
+        data: Path,
+        steps: type[VideoSteps] = VideoSteps,
+        mark: MarkSettings | None = None,
+        time_stamps: TimeStampSettings | None = None,
     ) -> None:
         data.mkdir(parents=True)
         self.data = data
@@ -133,6 +137,7 @@ class House:
                 policy=policy,
                 encoder=EncoderSettings(preset="ultrafast"),
                 mark=mark or MarkSettings(),
+                time_stamps=time_stamps or TimeStampSettings(),
             )
         )
         opened.services.database.close()

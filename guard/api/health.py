@@ -21,7 +21,6 @@ from guard.store import StoreError
 router = APIRouter()
 DISK_FAILS_BELOW = 256 * 1024**2
 DISK_WARNS_BELOW = 4 * 1024**3
-CERTIFICATE_WARNS_DAYS = 30
 
 _Check = dict[str, Any]
 
@@ -68,9 +67,15 @@ def _objects(guard: State) -> _Check:
 
 
 def _signer(guard: State) -> _Check:
-    days = (guard.services.identity().expires - utc_now()).days
-    status = "failed" if days < 0 else "warning" if days < CERTIFICATE_WARNS_DAYS else "ok"
-    return {"status": status, "days_left": days}
+    key = guard.services.key_status()
+    if key.expires > utc_now():
+        guard.services.identity()  # whether it can sign at all
+    status = "failed" if key.expires <= utc_now() else "warning" if key.due else "ok"
+    return {
+        "status": status,
+        "days_left": key.days_left,
+        "expires": key.expires.isoformat(timespec="seconds"),
+    }
 
 
 def _sandbox(guard: State) -> _Check:

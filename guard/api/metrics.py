@@ -12,6 +12,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from guard.credentials import CredentialsError
 from guard.installation import Installation
 from guard.pipeline.jobs import utc_now
 from guard.store import StoreError
@@ -102,9 +103,13 @@ class _Totals(Collector):
         yield verified
         yield CounterMetricFamily("guard_releases", "Releases made.", value=found.releases)
         yield CounterMetricFamily("guard_revocations", "Releases withdrawn.", value=found.revoked)
-        expires = services.identity().expires
+        try:
+            expires = services.key_status().expires
+        except CredentialsError as error:
+            _log.warning("metrics_incomplete", code=error.code)
+            return
         yield GaugeMetricFamily(
             "guard_certificate_days_left",
-            "Days until the signing certificate expires.",
+            "Days until the signing certificate expires; below zero once it has.",
             value=(expires - utc_now()).total_seconds() / 86_400,
         )

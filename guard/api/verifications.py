@@ -149,4 +149,6 @@ def _coarse_credentials(report: CredentialsReport) -> dict[str, Any]:
         "claim_generator": None if claims is None else claims.claim_generator,
         "digital_source_types": [] if claims is None else list(claims.digital_source_types),
         "trust_list": report.trust_list,
+        "trust_list_date": report.trust_list_date,
+        "retired_list": report.retired_list,
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from guard.cli.common import JsonFlag, filled, installation, out, show_json, show_table, when
+from guard.cli.common import JsonFlag, err, filled, installation, out, show_json, show_table, when
 
 api_keys_app = typer.Typer(help="Keys of API clients.", no_args_is_help=True)
 keys_app = typer.Typer(
@@ -172,28 +172,87 @@ def rotate_mark(
         out.print(f"{key} is not read any more", style="yellow", markup=False)
 
 
+@keys_app.command("csr")
+def csr(
+    common_name: Annotated[
+        str, typer.Option(help="Common name in the certificate, such as the product's.", callback=filled)
+    ],
+    organisation: Annotated[
+        str,
+        typer.Option(help="Organisation; verifiers show it as the issuer.", callback=filled),
+    ],
+    country: Annotated[str, typer.Option(help="Country, two letters.")] = "",
+    algorithm: Annotated[
+        str, typer.Option(help="Of the new key: ES256, ES384, ES512, PS256 or Ed25519.")
+    ] = "ES256",
+    key: Annotated[
+        str,
+        typer.Option(help="Use this key of a token or service, pkcs11:… or awskms:…, and make none here."),
+    ] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a key and print a certificate request for it, for the authority that is to certify it.
+
+    The current key goes on signing until the certificate is imported.
+
+    Examples: `guard keys csr --common-name "Studio video" --organisation "Studio GmbH" --country DE > request.pem`,
+    `guard keys csr --common-name S --organisation S
+    --key "pkcs11:token=guard;object=signer?module-path=/usr/lib/softhsm/libsofthsm2.so"`
+    """
+    from guard import credentials
+
+    if algorithm not in get_args(credentials.Algorithm):
+        raise typer.BadParameter(
+            f"use one of {', '.join(get_args(credentials.Algorithm))}", param_hint="--algorithm"
+        )
+    with installation() as opened:
+        made = credentials.request_certificate(
+            opened.paths.signing,
+            credentials.Subject(common_name, organisation, country),
+            algorithm=cast("credentials.Algorithm", algorithm),
+            key_uri=key,
+        )
+    if as_json:
+        show_json({"id": made.id, "file": str(made.path), "request": made.pem})
+    else:
+        out.print(made.pem, end="", markup=False, highlight=False)
+        err.print(f"Also in {made.path}. Then: guard keys import --chain CHAIN --anchor CA", markup=False)
+
+
 @keys_app.command("import")
 def import_keys(
     chain: Annotated[Path, typer.Option(help="PEM chain, leaf first.", exists=True, dir_okay=False)],
-    key: Annotated[Path, typer.Option(help="PEM private key.", exists=True, dir_okay=False)],
+    key: Annotated[
+        str,
+        typer.Option(
+            help="PEM private key, or pkcs11:… or awskms:… of one elsewhere; none after guard keys csr."
+        ),
+    ] = "",
     anchor: Annotated[
         Path | None,
         typer.Option(help="PEM of the authority that verifiers should trust.", exists=True, dir_okay=False),
     ] = None,
+    password_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the password of an encrypted key.", exists=True, dir_okay=False),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Sign with the organisation's own certificate from now on.
+    """Sign with the organisation's own certificate from now on; what was signed before stays valid.
 
-    Example: `guard keys import --chain chain.pem --key key.pem --anchor ca.pem`
+    Examples: `guard keys import --chain chain.pem --key key.pem --anchor ca.pem`,
+    `guard keys import --chain chain.pem --anchor ca.pem --key awskms:///alias/guard-signer`
     """
     from guard import credentials
+    from guard.credentials.external import is_uri
 
     with installation() as opened:
         credentials.import_pem(
             opened.paths.signing,
             chain.read_bytes(),
-            key.read_bytes(),
+            None if not key else key if is_uri(key) else Path(key).read_bytes(),
             anchor_pem=None if anchor is None else anchor.read_bytes(),
+            password=None if password_file is None else password_file.read_bytes().strip(),
         )
         opened.announce(policy=False)
         _show_status(opened.paths.signing, as_json)
@@ -213,6 +272,12 @@ def _show_status(folder: Path, as_json: bool) -> None:
         return
     out.print(f"{found.name} ({found.organisation}), {found.alg}", markup=False)
     out.print(f"expires {values['expires']} (in {found.days_left} days)", markup=False)
+    if found.due:
+        out.print("renew it now: guard keys rotate for development, guard keys csr for your own", style="red")
+    if found.key:
+        out.print(f"key: {found.key}", markup=False, highlight=False)
+    for request in found.requests:
+        out.print(f"waits for its certificate: request {request}", markup=False, highlight=False)
     out.print(f"anchor for those who verify: {values['anchor']}", markup=False, highlight=False)
     if found.development:
         out.print("for development only: bring your own with guard keys import", style="yellow")

@@ -22,7 +22,9 @@ from guard.cli import (
     reports,
     sealed,
     serve,
+    tenants,
     train,
+    trust,
     verify,
     videos,
 )
@@ -48,7 +50,9 @@ app.add_typer(sealed.app, name="sealed")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
+app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.keys_app, name="keys")
+app.add_typer(trust.app, name="trust")
 app.add_typer(hashes.app, name="hashes")
 app.add_typer(mark.app, name="mark")
 app.add_typer(models.app, name="models")

@@ -35,6 +35,14 @@ def verify(
             help="Public CA certificate(s) to trust, PEM. With --offline.", exists=True, dir_okay=False
         ),
     ] = None,
+    tsa_anchor: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="CA certificate(s) of time-stamp authorities to trust, PEM. With --offline.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     proof: Annotated[
         Path | None,
         typer.Option(help="The file's .tlog-proof. With --offline.", exists=True, dir_okay=False),
@@ -62,11 +70,11 @@ def verify(
         raise typer.BadParameter("begin with http:// or https://", param_hint="--url")
     if offline and url:
         raise typer.BadParameter("--offline asks no service: leave out one of the two", param_hint="--url")
-    public = {"--anchor": anchor, "--proof": proof, "--log-key": log_key}
+    public = {"--anchor": anchor, "--tsa-anchor": tsa_anchor, "--proof": proof, "--log-key": log_key}
     if not offline and (given := [name for name, value in public.items() if value]):
         raise typer.BadParameter("only --offline looks at it: add that", param_hint=" / ".join(given))
     if offline:
-        answer = _offline(file, anchor or [], proof, log_key)
+        answer = _offline(file, anchor or [], tsa_anchor or [], proof, log_key)
     elif url:
         from guard.cli.remote import verify_remotely
 
@@ -98,7 +106,9 @@ def _local(file: Path) -> dict[str, Any]:
     return found.verdict.model_dump(mode="json")
 
 
-def _offline(file: Path, anchors: list[Path], proof: Path | None, log_key: str) -> dict[str, Any]:
+def _offline(
+    file: Path, anchors: list[Path], clocks: list[Path], proof: Path | None, log_key: str
+) -> dict[str, Any]:
     from guard.credentials import Trust
     from guard.installation import stranger
     from guard.ledger import VerifyKey
@@ -109,5 +119,6 @@ def _offline(file: Path, anchors: list[Path], proof: Path | None, log_key: str) 
     shown = None
     if proof is not None:
         shown = LogProof(read_text(proof), VerifyKey.parse(log_key_text(log_key)))
-    verdict, _ = verify_offline(stranger(Trust.from_files(anchors)), file.absolute(), shown)
+    trust = Trust.from_files(anchors) + Trust.from_files(clocks, kind="tsa")
+    verdict, _ = verify_offline(stranger(trust), file.absolute(), shown)
     return verdict.model_dump(mode="json")

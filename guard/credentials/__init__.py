@@ -6,6 +6,7 @@ from guard.credentials.detector import CredentialsDetector, evidence_of
 from guard.credentials.errors import CredentialsError
 from guard.credentials.identity import Identity
 from guard.credentials.keyring import (
+    WARN_DAYS,
     KeyPaths,
     KeyStatus,
     create_development_ca,
@@ -15,14 +16,20 @@ from guard.credentials.keyring import (
     rotate,
     status,
 )
-from guard.credentials.manifest import Ingredient, ManifestSpec, Model, SoftBinding, Software
+from guard.credentials.manifest import Ingredient, ManifestSpec, Model, SoftBinding, Software, training_mining
 from guard.credentials.reading import read
 from guard.credentials.report import CredentialsReport
+from guard.credentials.requests import Algorithm, CertificateRequest, Subject, request_certificate
 from guard.credentials.signing import Signed, sign
+from guard.credentials.timestamps import TimeStamping
 from guard.credentials.trust import AnchorList, Trust
+from guard.credentials.trust_store import trust_of
 
 __all__ = [
+    "WARN_DAYS",
+    "Algorithm",
     "AnchorList",
+    "CertificateRequest",
     "CredentialsDetector",
     "CredentialsError",
     "CredentialsReport",
@@ -35,6 +42,8 @@ __all__ = [
     "Signed",
     "SoftBinding",
     "Software",
+    "Subject",
+    "TimeStamping",
     "Trust",
     "create_development_ca",
     "evidence_of",
@@ -42,7 +51,10 @@ __all__ = [
     "initialise",
     "load_identity",
     "read",
+    "request_certificate",
     "rotate",
     "sign",
     "status",
+    "training_mining",
+    "trust_of",
 ]

@@ -188,6 +188,9 @@ def _details(report: CredentialsReport) -> dict[str, JsonValue]:
         "warnings": list(report.warnings),
         "trust_list": report.trust_list,
         "trust_list_date": report.trust_list_date,
+        "retired_list": report.retired_list,
+        "retired_list_date": report.retired_list_date,
+        "trust_lists": [f"{entry.name} ({entry.kind}, {entry.dated})" for entry in report.trust_lists],
         "remote_url": report.remote_url,
     }
     if report.claims is not None:

@@ -12,24 +12,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from guard.credentials import profile
 from guard.credentials.errors import CredentialsError
+from guard.credentials.signatures import EC_HASHES, PSS, to_cose
 
 DEVELOPMENT_ORGANISATION = "Guard development (not for production)"
 """Organisation in the subject of every certificate made by `guard.credentials.development`."""
-
-_EC_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "secp256r1": hashes.SHA256(),
-    "secp384r1": hashes.SHA384(),
-    "secp521r1": hashes.SHA512(),
-}
-_PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
 
 
 @dataclass(frozen=True)
@@ -96,6 +89,15 @@ class Identity:
         return cls._of(chain, sign)
 
     @classmethod
+    def unchecked(cls, chain_pem: bytes) -> Identity:
+        """An identity to be looked at, whatever its certificate lacks; it cannot sign.
+
+        Raises:
+            CredentialsError: `certificate_unreadable`, or `certificate_profile` for a kind of key that C2PA lacks.
+        """
+        return cls._of(load_chain(chain_pem), _cannot_sign)
+
+    @classmethod
     def _of(cls, chain: list[x509.Certificate], sign: Callable[[bytes], bytes]) -> Identity:
         leaf = chain[0]
         pem = b"".join(c.public_bytes(serialization.Encoding.PEM) for c in chain if c.issuer != c.subject)
@@ -122,7 +124,7 @@ class Identity:
             CredentialsError: `signer_mismatch` if the signature is not one of the certificate's key.
             Exception: whatever the signer raises.
         """
-        return _to_cose(self.sign(data), data, self.chain[0])
+        return to_cose(self.sign(data), data, self.chain[0])
 
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -168,36 +170,14 @@ def _attribute(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> str
     return str(values[0].value) if values else ""
 
 
+def _cannot_sign(_: bytes) -> bytes:
+    raise CredentialsError("no_keys", "This identity was opened without its key.")
+
+
 def _signer(key: PrivateKey) -> Callable[[bytes], bytes]:
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        digest = _EC_HASHES[key.curve.name]
+        digest = EC_HASHES[key.curve.name]
         return lambda data: key.sign(data, ec.ECDSA(digest))
     if isinstance(key, rsa.RSAPrivateKey):
-        return lambda data: key.sign(data, _PSS, hashes.SHA256())
+        return lambda data: key.sign(data, PSS, hashes.SHA256())
     return key.sign
-
-
-def _to_cose(signature: bytes, data: bytes, leaf: x509.Certificate) -> bytes:
-    """The signature in COSE form, once it is known to be the leaf's."""
-    key = leaf.public_key()
-    try:
-        if isinstance(key, ec.EllipticCurvePublicKey):
-            size = (key.curve.key_size + 7) // 8
-            if len(signature) == 2 * size:
-                r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-            else:
-                r, s = decode_dss_signature(signature)
-            key.verify(encode_dss_signature(r, s), data, ec.ECDSA(_EC_HASHES[key.curve.name]))
-            return r.to_bytes(size) + s.to_bytes(size)
-        if isinstance(key, rsa.RSAPublicKey):
-            key.verify(signature, data, _PSS, hashes.SHA256())
-            return signature
-        if isinstance(key, ed25519.Ed25519PublicKey):
-            key.verify(signature, data)
-            return signature
-    except (InvalidSignature, ValueError, OverflowError):
-        pass
-    raise CredentialsError(
-        "signer_mismatch",
-        "The signer's answer is not a signature by the certificate's key; check which key it uses.",
-    )

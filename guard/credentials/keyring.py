@@ -2,7 +2,8 @@
 
     ca.pem                     public root of the development authority, if one was made here
     authority/                 the development intermediate that issues new leaves (certificate and key)
-    identities/<id>/           chain.pem and key.pem of each identity that ever signed
+    identities/<id>/           chain.pem of each identity that ever signed, with key.pem, or key.uri for one elsewhere
+    requests/<id>/             keys whose certificate is asked for (`guard.credentials.requests`)
     anchors/<name>.pem         public anchors of keys that the operator brought
     current                    id of the identity that signs now
 
@@ -12,11 +13,7 @@ and never half of each. Old identities stay, since files signed with them must k
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +22,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from guard.credentials import development, profile
+from guard.credentials import development, external, profile
 from guard.credentials.errors import CredentialsError
 from guard.credentials.identity import Identity, load_chain, load_key
+from guard.credentials.keyfolder import locked, write
+from guard.credentials.requests import KEY_FILE, URI_FILE, forget_request, pending, requested_key
 
 WARN_DAYS = 30
 """An identity that expires sooner than this is reported as due for rotation."""
@@ -37,7 +36,10 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class KeyPaths:
-    """Where the current identity lies; `anchor` is what verifiers get."""
+    """Where the current identity lies; `anchor` is what verifiers get.
+
+    `key` is a PEM file, or holds the URI of a key in a token or service (`guard.credentials.external`).
+    """
 
     anchor: Path
     chain: Path
@@ -51,6 +53,8 @@ class KeyStatus:
     Attributes:
         profile: what the certificate lacks of C2PA's profile; empty if it conforms.
         due: whether it expires within `WARN_DAYS` days or has expired.
+        key: URI of the key where it is in a token or service, else empty.
+        requests: ids of certificate requests that wait for their certificate.
     """
 
     id: str
@@ -62,6 +66,8 @@ class KeyStatus:
     development: bool
     profile: tuple[str, ...]
     due: bool
+    key: str = ""
+    requests: tuple[str, ...] = ()
 
 
 def create_development_ca(folder: Path, *, now: datetime | None = None) -> KeyPaths:
@@ -70,7 +76,7 @@ def create_development_ca(folder: Path, *, now: datetime | None = None) -> KeyPa
     Raises:
         CredentialsError: `keys_exist`.
     """
-    with _locked(folder):
+    with locked(folder):
         if (folder / "current").exists() or (folder / "ca.pem").exists():
             raise CredentialsError(
                 "keys_exist", f"{folder} already holds signing keys; use rotate or import."
@@ -78,9 +84,9 @@ def create_development_ca(folder: Path, *, now: datetime | None = None) -> KeyPa
         root, intermediate = development.make_authority(now=now)
         authority = folder / "authority"
         authority.mkdir(mode=0o700, exist_ok=True)
-        _write(authority / "certificate.pem", intermediate.certificate_pem, 0o644)
-        _write(authority / "key.pem", intermediate.key_pem, 0o600)
-        _write(folder / "ca.pem", root.public_bytes(serialization.Encoding.PEM), 0o644)
+        write(authority / "certificate.pem", intermediate.certificate_pem, 0o644)
+        write(authority / "key.pem", intermediate.key_pem, 0o600)
+        write(folder / "ca.pem", root.public_bytes(serialization.Encoding.PEM), 0o644)
         return _install(folder, *_new_leaf(intermediate, now))
 
 
@@ -99,7 +105,7 @@ def initialise(folder: Path, *, now: datetime | None = None) -> KeyPaths:
 def import_pem(
     folder: Path,
     chain_pem: bytes,
-    key_pem: bytes,
+    key: bytes | str | None = None,
     *,
     anchor_pem: bytes | None = None,
     password: bytes | None = None,
@@ -110,20 +116,29 @@ def import_pem(
     Args:
         folder: the key folder.
         chain_pem: PEM chain, leaf first.
-        key_pem: PEM private key; stored unencrypted with mode 0600.
+        key: PEM private key, which is stored unencrypted with mode 0600; or the URI of one in a token or service; left
+            out if the certificate was requested from here (`guard.credentials.requests`).
         anchor_pem: certificate of the authority that verifiers should trust; kept in `anchors/`. May be left
             out if the chain ends with its self-signed root, or if an anchor kept before vouches for it.
         password: of the key, if it is encrypted.
         now: time at which the chain must be valid; the clock if omitted.
 
     Raises:
-        CredentialsError: `anchor_missing`, `anchor_mismatch`, or any of `Identity.from_pem`.
+        CredentialsError: `key_missing`, `anchor_missing`, `anchor_mismatch`, or any of `Identity.from_pem` and
+            `external.open_key`.
     """
-    Identity.from_pem(chain_pem, key_pem, password=password, now=now)
-    plain = load_key(key_pem, password).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    top = load_chain(chain_pem)[-1]
+    chain = load_chain(chain_pem)
+    leaf, top = chain[0], chain[-1]
+    key = requested_key(folder, leaf) if key is None else key
+    if key is None:
+        raise CredentialsError(
+            "key_missing", "This certificate was not requested from here, so its key must be given with it."
+        )
+    _check(chain_pem, key, password, now)
+    if isinstance(key, bytes):
+        key = load_key(key, password).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
     if anchor_pem is not None:
         anchors = load_chain(anchor_pem)
         if not any(_issued(anchor, top) for anchor in anchors):
@@ -132,7 +147,7 @@ def import_pem(
             )
     else:
         anchors = [top] if top.issuer == top.subject else []
-    with _locked(folder):
+    with locked(folder):
         if not anchors and _kept_anchor(folder, top) is None:
             raise CredentialsError(
                 "anchor_missing",
@@ -143,8 +158,26 @@ def import_pem(
             (folder / "anchors").mkdir(mode=0o700, exist_ok=True)
         for anchor in anchors:
             name = anchor.fingerprint(hashes.SHA256()).hex()[:16]
-            _write(folder / "anchors" / f"{name}.pem", anchor.public_bytes(serialization.Encoding.PEM), 0o644)
-        return _install(folder, chain_pem, plain)
+            write(folder / "anchors" / f"{name}.pem", anchor.public_bytes(serialization.Encoding.PEM), 0o644)
+        installed = _install(folder, chain_pem, key)
+        forget_request(folder, leaf)
+        return installed
+
+
+def _check(chain_pem: bytes, key: bytes | str, password: bytes | None, now: datetime | None) -> None:
+    """Refuse a chain that cannot sign, or a key that is not the certificate's."""
+    if isinstance(key, bytes):
+        Identity.from_pem(chain_pem, key, password=password, now=now)
+        return
+    identity = Identity.from_callback(chain_pem, external.signer(key), now=now)
+    try:
+        identity.cose_signature(b"is this the key of the certificate?")
+    except CredentialsError as error:
+        if error.code != "signer_mismatch":
+            raise
+        raise CredentialsError(
+            "key_mismatch", "The private key does not belong to the first certificate of the chain."
+        ) from None
 
 
 def rotate(folder: Path, *, now: datetime | None = None) -> KeyPaths:
@@ -154,13 +187,13 @@ def rotate(folder: Path, *, now: datetime | None = None) -> KeyPaths:
         CredentialsError: `no_authority` if the current identity was not issued here: import its successor
         instead.
     """
-    with _locked(folder):
+    with locked(folder):
         authority = folder / "authority"
-        if not (authority / "key.pem").exists() or not _load(folder, now=None, checked=False).development:
+        if not (authority / "key.pem").exists() or not status(folder).development:
             raise CredentialsError(
                 "no_authority",
-                "The current key was brought by the operator, so only its issuer can renew it: get a new "
-                "certificate and import it.",
+                "The current key was brought by the operator, so only its issuer can renew it: make a request with "
+                "guard keys csr, and import the certificate. The current key signs until then.",
             )
         certificate = x509.load_pem_x509_certificate((authority / "certificate.pem").read_bytes())
         key = load_key((authority / "key.pem").read_bytes())
@@ -190,7 +223,7 @@ def current(folder: Path) -> KeyPaths:
         raise CredentialsError(
             "no_keys", f"The current identity in {folder} cannot be read; check owner and mode of the folder."
         ) from None
-    return KeyPaths(anchor=anchor, chain=home / "chain.pem", key=home / "key.pem")
+    return KeyPaths(anchor=anchor, chain=home / "chain.pem", key=_key_file(home))
 
 
 def load_identity(folder: Path, *, now: datetime | None = None) -> Identity:
@@ -199,17 +232,21 @@ def load_identity(folder: Path, *, now: datetime | None = None) -> Identity:
     Raises:
         CredentialsError: `no_keys`, or any of `Identity.from_pem`.
     """
-    return _load(folder, now=now, checked=True)
+    paths = current(folder)
+    chain_pem, key = _read(folder, paths.chain), _read(folder, paths.key)
+    if paths.key.name == URI_FILE:
+        return Identity.from_callback(chain_pem, external.signer(key.decode().strip()), now=now)
+    return Identity.from_pem(chain_pem, key, now=now)
 
 
 def status(folder: Path, *, now: datetime | None = None) -> KeyStatus:
-    """What to show of the current identity; works for an expired one too.
+    """What to show of the current identity; works for an expired one and one that cannot sign, too.
 
     Raises:
-        CredentialsError: `no_keys`, `certificate_unreadable`.
+        CredentialsError: `no_keys`, `certificate_unreadable`, `certificate_profile` for a kind of key that C2PA lacks.
     """
     paths = current(folder)
-    identity = _load(folder, now=None, checked=False)
+    identity = Identity.unchecked(_read(folder, paths.chain))
     days = (identity.expires - (now or datetime.now(UTC))).days
     return KeyStatus(
         id=paths.chain.parent.name,
@@ -221,20 +258,22 @@ def status(folder: Path, *, now: datetime | None = None) -> KeyStatus:
         development=identity.development,
         profile=profile.problems(identity.chain[0]),
         due=days < WARN_DAYS,
+        key=paths.key.read_text("utf-8").strip() if paths.key.name == URI_FILE else "",
+        requests=pending(folder),
     )
 
 
-def _load(folder: Path, *, now: datetime | None, checked: bool) -> Identity:
-    paths = current(folder)
+def _read(folder: Path, path: Path) -> bytes:
     try:
-        chain_pem, key_pem = paths.chain.read_bytes(), paths.key.read_bytes()
+        return path.read_bytes()
     except OSError:
         raise CredentialsError(
             "no_keys", f"The current identity in {folder} cannot be read; check owner and mode of the folder."
         ) from None
-    if not checked:
-        now = max(certificate.not_valid_before_utc for certificate in load_chain(chain_pem))
-    return Identity.from_pem(chain_pem, key_pem, now=now)
+
+
+def _key_file(home: Path) -> Path:
+    return home / (URI_FILE if (home / URI_FILE).exists() else KEY_FILE)
 
 
 def _new_leaf(issuer: development.Issued, now: datetime | None) -> tuple[bytes, bytes]:
@@ -242,15 +281,19 @@ def _new_leaf(issuer: development.Issued, now: datetime | None) -> tuple[bytes, 
     return leaf.certificate_pem + issuer.certificate_pem, leaf.key_pem
 
 
-def _install(folder: Path, chain_pem: bytes, key_pem: bytes) -> KeyPaths:
+def _install(folder: Path, chain_pem: bytes, key: bytes | str) -> KeyPaths:
     leaf = load_chain(chain_pem)[0]
     name = leaf.fingerprint(hashes.SHA256()).hex()[:16]
     home = folder / "identities" / name
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "identities").chmod(0o700)
-    _write(home / "chain.pem", chain_pem, 0o644)
-    _write(home / "key.pem", key_pem, 0o600)
-    _write(folder / "current", name.encode("ascii") + b"\n", 0o644)
+    write(home / "chain.pem", chain_pem, 0o644)
+    if isinstance(key, str):
+        write(home / URI_FILE, key.encode() + b"\n", 0o600)
+    else:
+        write(home / KEY_FILE, key, 0o600)
+        (home / URI_FILE).unlink(missing_ok=True)
+    write(folder / "current", name.encode("ascii") + b"\n", 0o644)
     return current(folder)
 
 
@@ -275,29 +318,3 @@ def _issued(anchor: x509.Certificate, child: x509.Certificate) -> bool:
     except Exception:  # noqa: BLE001 - any failure means "not this one"
         return False
     return True
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Write a file as one rename, durable, with its mode from the first byte on."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, making the folder (0700) first."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -2,7 +2,7 @@
 
 The shape follows C2PA 2.4 and passes the mandatory points of the official asset rubric: `specVersion` in the
 claim generator, one actions v2 assertion that is created (not gathered) and complete, a digital source type
-on the first action, nothing deprecated. The prompt is no part of it.
+on the first action, nothing deprecated. The prompt is no part of it, unless whoever gave it asks for that.
 """
 
 from __future__ import annotations
@@ -28,8 +28,23 @@ Kind = Literal["text_to_video", "image_to_video", "edit", "picture"]
 Use = Literal["allowed", "notAllowed"]
 MINING_ENTRIES = ("cawg.data_mining", "cawg.ai_inference", "cawg.ai_generative_training", "cawg.ai_training")
 
+UNSTAMPED = "io.github.generation-guard.time-stamp"
+"""Assertion of a file that was to be stamped and was signed without, since nobody answered."""
+
+MODEL_DIGEST = "io.github.generation-guard.digest"
+"""Field of the software agent that holds the digest of the model's weights."""
+PROMPT_LABEL = "prompt"
+"""What the actions call the prompt, where it is told."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ALGORITHM = re.compile(r"[a-z0-9]+([.-][A-Za-z0-9-]+)+")
+
+
+def training_mining(use: Literal["allowed", "notAllowed", "unset"]) -> Mapping[str, Use]:
+    """Entries of `cawg.training-mining` for training and mining together; none for "unset"."""
+    if use == "unset":
+        return {}
+    return {"cawg.ai_generative_training": use, "cawg.ai_training": use, "cawg.data_mining": use}
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,7 @@ class ManifestSpec:
         fingerprint: soft binding of the pictures' hash, if one was taken.
         ingredients: inputs; exactly one parent for an edit, one input or more for image-to-video, else none.
         training_mining: entry of `cawg.training-mining` to its use; no assertion if empty.
+        prompt: the prompt, which then anyone can read in the file; left out unless whoever gave it asked for that.
         human_validated: whether a person approved the result, rather than only a prompt guiding it.
         application: this software.
     """
@@ -104,6 +120,7 @@ class ManifestSpec:
     fingerprint: SoftBinding | None = None
     ingredients: tuple[Ingredient, ...] = ()
     training_mining: Mapping[str, Use] = field(default_factory=dict)
+    prompt: str | None = field(default=None, repr=False)
     human_validated: bool = False
 
     def __post_init__(self) -> None:
@@ -135,11 +152,16 @@ class ManifestSpec:
         return (self.watermark,) if self.fingerprint is None else (self.watermark, self.fingerprint)
 
 
-def definition(spec: ManifestSpec, media_type: str) -> dict[str, JsonValue]:
+def definition(spec: ManifestSpec, media_type: str, *, unstamped: bool = False) -> dict[str, JsonValue]:
     """The manifest definition for `c2pa.Builder`.
 
     Ingredients are referred to as "ingredient-0", "ingredient-1" and so on, in the order of
     `spec.ingredients`.
+
+    Args:
+        spec: what to say.
+        media_type: of the file.
+        unstamped: say that no time-stamp authority could be reached.
     """
     assertions: list[JsonValue] = [
         _created("c2pa.actions.v2", {"allActionsIncluded": True, "actions": _actions(spec)}),
@@ -151,6 +173,8 @@ def definition(spec: ManifestSpec, media_type: str) -> dict[str, JsonValue]:
             name: {"use": use} for name, use in sorted(spec.training_mining.items())
         }
         assertions.append({"label": "cawg.training-mining", "data": {"entries": entries}})
+    if unstamped:
+        assertions.append(_created(UNSTAMPED, {"status": "authority_unavailable"}))
     return {
         "claim_generator_info": [{**_software(spec.application), "specVersion": SPEC_VERSION}],
         "title": spec.title,
@@ -171,7 +195,13 @@ def _actions(spec: ManifestSpec) -> list[JsonValue]:
         ingredient_label(i) for i, entry in enumerate(spec.ingredients) if entry.relationship == "parentOf"
     ]
     inputs: list[JsonValue] = [label for label in labels if label not in parents]
-    agent: JsonValue = {"name": spec.model.name, "version": spec.model.revision}
+    if spec.prompt is not None:
+        inputs.append(PROMPT_LABEL)
+    agent: JsonValue = {
+        "name": spec.model.name,
+        "version": spec.model.revision,
+        MODEL_DIGEST: spec.model.digest,
+    }
     made: dict[str, JsonValue] = {"softwareAgent": agent, "when": when}
     if inputs:
         made["parameters"] = {"ingredientIds": inputs}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO
 import c2pa
 
 from guard.credentials import bmff
+from guard.credentials.budget import MEMORY
 from guard.credentials.claims import (
     UNEXAMINED,
     Codes,
@@ -27,8 +29,9 @@ from guard.credentials.claims import (
 from guard.credentials.context import context_for
 from guard.credentials.errors import CredentialsError
 from guard.credentials.ingredients import Tree
-from guard.credentials.report import CredentialsReport, ProtectionFinding, State
-from guard.credentials.trust import AnchorList, Trust
+from guard.credentials.manifest import UNSTAMPED
+from guard.credentials.report import ConsultedList, CredentialsReport, ProtectionFinding, State
+from guard.credentials.trust import AnchorList, Kind, Trust
 
 _MAX_JSON = 32 << 20
 _SILENT = {
@@ -52,6 +55,12 @@ def read(path: Path, trust: Trust) -> CredentialsReport:
     Raises:
         CredentialsError: `file_unreadable` if the file cannot be opened.
     """
+    report = _read(path, trust)
+    lists = tuple(ConsultedList(name=e.name, kind=e.kind, dated=e.dated.isoformat()) for e in trust.lists)
+    return report.model_copy(update={"trust_lists": lists})
+
+
+def _read(path: Path, trust: Trust) -> CredentialsReport:
     try:
         store = _store(path, trust)
     except OSError:
@@ -72,12 +81,17 @@ def read(path: Path, trust: Trust) -> CredentialsReport:
 def _store(path: Path, trust: Trust, *, identities: bool = True) -> dict[str, Any] | None:
     """The library's JSON of all manifests, or None if it is too large."""
     context = context_for(trust, identities=identities)
-    with path.open("rb") as file, c2pa.Reader(_hint(file), file, context=context) as reader:
+    with (
+        path.open("rb") as file,
+        MEMORY.claim(path.stat().st_size),
+        c2pa.Reader(_hint(file), file, context=context) as reader,
+    ):
         text = reader.json()
     store: dict[str, Any] | None = json.loads(text) if len(text) <= _MAX_JSON else None
     return store
 
 
+@cache
 def library() -> str:
     """Name and versions of what reads."""
     return f"c2pa-python {version('c2pa-python')} (c2pa-rs {c2pa.sdk_version()})"
@@ -120,7 +134,8 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
     if failing & UNEXAMINED and failing <= UNEXAMINED | {"signingCredential.untrusted"}:
         # The library calls such a file Invalid; what it says of all the rest is what it says without identities.
         store = _store(path, trust, identities=False) or store
-    believed = _signer_list(path, store, trust)
+    believed = _signer_list(path, store, trust, "manifest")
+    retired = None if believed else _signer_list(path, store, trust, "retired")
     state: State = "invalid"
     if store.get("validation_state") in ("Trusted", "Valid"):
         state = "trusted" if believed else "valid"
@@ -128,7 +143,7 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
     if reason is not None:
         state = "not_fully_protected"
     elif state == "valid":
-        reason = "signer_unknown"
+        reason = "signer_on_retired_list" if retired else "signer_unknown"
     claims = None
     if manifest is not None:
         claims = manifest_claims(label, manifest, time_trusted=_time_trusted(path, codes, trust))
@@ -140,29 +155,42 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
         ingredient_failures=tree.failures,
         warnings=tuple(code for code in codes.informational if code not in _SILENT)
         + _exclusion_warnings(manifest or {})
+        + _stamp_warnings(manifest or {})
         + (("identity_not_examined",) if failing & UNEXAMINED else ()),
         ingredients=ingredients,
         truncated=tree.truncated,
         protection=protection,
         trust_list=believed.name if believed else None,
         trust_list_date=believed.dated.isoformat() if believed else None,
+        retired_list=retired.name if retired else None,
+        retired_list_date=retired.dated.isoformat() if retired else None,
         library=library(),
     )
 
 
-def _signer_list(path: Path, store: dict[str, Any], trust: Trust) -> AnchorList | None:
-    """The manifest list that vouches for the signer.
+def _signer_list(path: Path, store: dict[str, Any], trust: Trust, kind: Kind) -> AnchorList | None:
+    """The list of that kind that vouches for the signer.
 
-    Where a chain ends in lists of both kinds (root in one, intermediate in the other), the library names either,
-    at random. So when it names the wrong kind, it is asked again with the right kind alone.
+    Where a chain ends in lists of several kinds (root in one, intermediate in the other), the library names one of
+    them, at random; and none if a list holds the signer's own certificate. So when it does not name the right kind, it
+    is asked again with that kind alone.
     """
     if store.get("validation_state") != "Trusted":
         return None
-    believed = trust.vouching(_matched(store), "manifest")
-    if believed is not None or not (only := trust.only("manifest")).lists:
+    believed = trust.vouching(_matched(store), kind)
+    if believed is not None or not (only := trust.only(kind)).lists:
         return believed
     again = _store(path, only, identities=False)
-    return only.vouching(_matched(again), "manifest") if again else None
+    if again is None or again.get("validation_state") != "Trusted":
+        return None
+    return only.vouching(_matched(again), kind) or next(
+        (entry for entry in only.signers if _trusts(path, Trust(lists=(entry,)))), None
+    )
+
+
+def _trusts(path: Path, trust: Trust) -> bool:
+    store = _store(path, trust, identities=False)
+    return store is not None and store.get("validation_state") == "Trusted"
 
 
 def _matched(store: dict[str, Any]) -> str | None:
@@ -210,3 +238,9 @@ def _exclusion_warnings(manifest: dict[str, Any]) -> tuple[str, ...]:
         if any(path.endswith(("/stco", "/co64", "/trun")) for path in paths):
             return ("sample_tables_unhashed",)
     return ()
+
+
+def _stamp_warnings(manifest: dict[str, Any]) -> tuple[str, ...]:
+    """Our own mark of a file that was signed while no time-stamp authority answered."""
+    labels = (str(entry.get("label", "")) for entry in manifest.get("assertions", []))
+    return ("time_stamp_unavailable",) if UNSTAMPED in labels else ()

@@ -114,6 +114,14 @@ class ProtectionFinding(_Model):
     size: int
 
 
+class ConsultedList(_Model):
+    """A trust list that was asked, with its day."""
+
+    name: str
+    kind: str
+    dated: str
+
+
 class CredentialsReport(_Model):
     """The credentials of one file.
 
@@ -128,6 +136,8 @@ class CredentialsReport(_Model):
         truncated: whether the tree was cut because of its size.
         protection: media outside the hash.
         trust_list: name of the list that vouches for the signer, with its date.
+        retired_list: name of a retired list that did, with its date, where no other list does.
+        trust_lists: all lists that were asked.
         remote_url: where the manifest is said to be; never fetched.
         library: what read it.
     """
@@ -143,6 +153,9 @@ class CredentialsReport(_Model):
     protection: tuple[ProtectionFinding, ...] = ()
     trust_list: str | None = None
     trust_list_date: str | None = None
+    retired_list: str | None = None
+    retired_list_date: str | None = None
+    trust_lists: tuple[ConsultedList, ...] = ()
     remote_url: str | None = None
     library: str
 

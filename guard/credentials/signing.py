@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import c2pa
+from pydantic import JsonValue
 
 from guard.credentials import bmff
+from guard.credentials.budget import MEMORY
 from guard.credentials.claims import clean
 from guard.credentials.context import context_for, presence_context
 from guard.credentials.errors import CredentialsError
 from guard.credentials.identity import Identity
-from guard.credentials.manifest import Ingredient, ManifestSpec, definition, ingredient_label
+from guard.credentials.manifest import PROMPT_LABEL, Ingredient, ManifestSpec, definition, ingredient_label
 from guard.credentials.media_type import media_type
 from guard.credentials.reading import read
+from guard.credentials.timestamps import Relay, TimeStamping
 from guard.credentials.trust import Trust, anchors_of
 
 if TYPE_CHECKING:
@@ -38,15 +41,24 @@ class Signed:
         manifest_digest: "sha256:…" of the manifest store's bytes.
         size: bytes of the signed file.
         manifest: the manifest store, for keeping: it can be found again by the soft bindings.
+        stamped: whether an authority stamped the time of the signature.
     """
 
     manifest_id: str
     manifest_digest: str
     size: int
     manifest: bytes = field(repr=False)
+    stamped: bool = False
 
 
-def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Signed:
+def sign(
+    source: Path,
+    out: Path,
+    spec: ManifestSpec,
+    identity: Identity,
+    *,
+    time_stamps: TimeStamping | None = None,
+) -> Signed:
     """Write `source` with its manifest to `out`.
 
     `out` appears complete and verified, by one rename, or not at all; it may be `source` itself. Its mode is
@@ -57,15 +69,16 @@ def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Sig
         out: where the signed file goes.
         spec: what the manifest says.
         identity: who signs.
+        time_stamps: who stamps the time, and what to do if nobody does; no stamp if omitted.
 
     Returns:
-        The manifest's id, digest and bytes.
+        The manifest's id, digest and bytes, and whether it is stamped.
 
     Raises:
         CredentialsError: `format_unsupported`; `not_fully_protected`, `bmff_malformed` or `bmff_too_complex`
             if a signature would not cover all media; `credentials_would_be_lost` if the source carries a
             manifest that the spec does not keep as an ingredient; `signer_failed`, `signer_mismatch`;
-            `signing_failed`; `self_check_failed`; `storage_failed`.
+            `time_stamp_unavailable`; `signing_failed`; `self_check_failed`; `storage_failed`.
     """
     kind = _checked_type(source)
     if source not in [entry.path for entry in spec.ingredients] and has_manifest(source):
@@ -80,7 +93,7 @@ def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Sig
         temporary = Path(name)
         try:
             with _Draft(io.FileIO(descriptor, "r+b")) as destination:  # the library reads back what it wrote
-                manifest = _embed(source, kind, destination, spec, identity)
+                manifest, stamped = _stamped(source, kind, destination, spec, identity, time_stamps)
                 destination.flush()
                 os.fsync(destination.fileno())
             manifest_id = _self_check(temporary, identity)
@@ -93,7 +106,7 @@ def sign(source: Path, out: Path, spec: ManifestSpec, identity: Identity) -> Sig
         raise CredentialsError(
             "storage_failed", f"The signed file could not be written to {out.parent}: {error.strerror}."
         ) from None
-    return Signed(manifest_id, "sha256:" + sha256(manifest).hexdigest(), size, manifest)
+    return Signed(manifest_id, "sha256:" + sha256(manifest).hexdigest(), size, manifest, stamped)
 
 
 class _Draft(io.BufferedRandom):
@@ -139,13 +152,44 @@ def _checked_type(path: Path) -> str:
     if kind is None:
         raise CredentialsError(
             "format_unsupported",
-            f"{path.name} is of no format that can carry a C2PA manifest; convert it to mp4 first.",
+            f"{path.name} is of no format that can carry a C2PA manifest; convert it to mp4 first, for example with "
+            "guard.media.strip_metadata, which copies pictures and sound as they are.",
         )
     bmff.require_protected(path)
     return kind
 
 
-def _embed(source: Path, kind: str, destination: _Draft, spec: ManifestSpec, identity: Identity) -> bytes:
+def _stamped(
+    source: Path,
+    kind: str,
+    destination: _Draft,
+    spec: ManifestSpec,
+    identity: Identity,
+    time_stamps: TimeStamping | None,
+) -> tuple[bytes, bool]:
+    """The manifest's bytes, and whether they hold a stamp."""
+    if time_stamps is None:
+        return _embed(source, definition(spec, kind), destination, spec, identity), False
+    with Relay(time_stamps).running() as relay:
+        try:
+            return _embed(source, definition(spec, kind), destination, spec, identity, relay), True
+        except CredentialsError as error:
+            if error.code != "time_stamp_unavailable" or time_stamps.when_down == "hold":
+                raise
+    destination.seek(0)
+    destination.truncate()
+    return _embed(source, definition(spec, kind, unstamped=True), destination, spec, identity), False
+
+
+def _embed(
+    source: Path,
+    content: dict[str, JsonValue],
+    destination: _Draft,
+    spec: ManifestSpec,
+    identity: Identity,
+    relay: Relay | None = None,
+) -> bytes:
+    kind = str(content["format"])
     failures: list[CredentialsError] = []
 
     def answer(data: bytes) -> bytes:
@@ -166,13 +210,17 @@ def _embed(source: Path, kind: str, destination: _Draft, spec: ManifestSpec, ide
         return b""
 
     algorithm = c2pa.C2paSigningAlg[identity.alg.upper()]
+    url = None if relay is None else relay.url
     try:
         with (
-            c2pa.Signer.from_callback(answer, algorithm, identity.chain_pem.decode("ascii")) as signer,
-            c2pa.Builder(definition(spec, kind), context=context_for(Trust())) as builder,
+            c2pa.Signer.from_callback(answer, algorithm, identity.chain_pem.decode("ascii"), url) as signer,
+            c2pa.Builder(content, context=context_for(Trust())) as builder,
             source.open("rb") as stream,
+            MEMORY.claim(max(path.stat().st_size for path in (source, *(e.path for e in spec.ingredients)))),
         ):
             _add_ingredients(builder, spec.ingredients)
+            if spec.prompt is not None:
+                _add_prompt(builder, spec.prompt)
             return bytes(builder.sign(signer, kind, stream, destination))
     except c2pa.C2paError as error:
         detail = clean(str(error)) or type(error).__name__
@@ -180,6 +228,8 @@ def _embed(source: Path, kind: str, destination: _Draft, spec: ManifestSpec, ide
         raise failures[0]
     if destination.fault is not None:
         raise destination.fault
+    if relay is not None and relay.asked:
+        raise relay.unavailable()
     raise CredentialsError("signing_failed", f"The C2PA library could not sign {source.name}: {detail[:200]}")
 
 
@@ -193,6 +243,20 @@ def _add_ingredients(builder: c2pa.Builder, ingredients: Sequence[Ingredient]) -
         }
         with entry.path.open("rb") as stream:
             builder.add_ingredient(json.dumps(description), kind, stream)
+
+
+def _add_prompt(builder: c2pa.Builder, prompt: str) -> None:
+    """The prompt as an input of the generator, its text in the manifest."""
+    types: list[JsonValue] = [{"type": "c2pa.types.generator.prompt"}]
+    description = {
+        "title": "prompt",
+        "relationship": "inputTo",
+        "label": PROMPT_LABEL,
+        "data_types": types,
+        "data": {"format": "text/plain", "identifier": "prompt.txt", "data_types": types},
+    }
+    builder.add_resource("prompt.txt", io.BytesIO(prompt.encode()))
+    builder.add_ingredient(json.dumps(description), "text/plain", io.BytesIO(prompt.encode()))
 
 
 def _self_check(path: Path, identity: Identity) -> str:

@@ -27,7 +27,8 @@ from guard.credentials.errors import CredentialsError
 from guard.credentials.identity import load_chain
 from guard.credentials.profile import SIGNING_USAGES
 
-Kind = Literal["manifest", "tsa"]
+Kind = Literal["manifest", "tsa", "retired"]
+"""What a list may vouch for: signers, times, or signers of the past, who are shown as such and not trusted."""
 
 BASE_SETTINGS: dict[str, JsonValue] = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
@@ -52,8 +53,8 @@ class AnchorList(BaseModel):
     """A named list of trust anchors.
 
     Attributes:
-        name: short name, shown in every result that rests on it.
-        pem: certificates.
+        name: short name, shown in every result.
+        pem: certificates of authorities; of signers themselves too, in a list that is not for time stamps.
         kind: what they may vouch for.
         dated: date of the list (for a downloaded list, when it was published).
     """
@@ -118,6 +119,11 @@ class Trust(BaseModel):
     def __add__(self, other: Trust) -> Trust:
         return Trust(lists=self.lists + other.lists)
 
+    @property
+    def signers(self) -> tuple[AnchorList, ...]:
+        """The lists that hold certificates of signers themselves."""
+        return tuple(dict.fromkeys(m for group in _groups(self) if group.signers for m in group.members))
+
     def only(self, kind: Kind) -> Trust:
         """The lists of one kind."""
         return Trust(lists=tuple(entry for entry in self.lists if entry.kind == kind))
@@ -143,7 +149,12 @@ class Trust(BaseModel):
         settings["trust"] = {
             "trust_config": TRUST_CONFIG,
             "anchors": [
-                {"trust_anchors": group.pem, "trust_kind": group.members[0].kind, "trust_uri": group.uri}
+                {
+                    "trust_anchors": group.anchors,
+                    "trust_kind": "tsa" if group.members[0].kind == "tsa" else "manifest",
+                    "trust_uri": group.uri,
+                    "allowed_list": group.signers,
+                }
                 for group in _groups(self)
             ],
         }
@@ -152,10 +163,14 @@ class Trust(BaseModel):
 
 @dataclass(frozen=True)
 class _Group:
-    """Certificates that are in exactly the same lists, and the URI by which the library knows them."""
+    """Certificates that are in exactly the same lists, and the URI by which the library knows them.
+
+    The library does not give a URI if a signer's own certificate matched.
+    """
 
     members: tuple[AnchorList, ...]
-    pem: str
+    anchors: str
+    signers: str
 
     @property
     def uri(self) -> str:
@@ -172,12 +187,25 @@ def _groups(trust: Trust) -> tuple[_Group, ...]:
     """
     owners: dict[str, list[AnchorList]] = {}
     for entry in trust.lists:
-        for block in dict.fromkeys(_CERTIFICATE.findall(entry.pem)):
-            owners.setdefault("".join(block.split()), []).append(entry)
-    grouped: dict[tuple[AnchorList, ...], list[str]] = {}
+        for block in dict.fromkeys("".join(block.split()) for block in _CERTIFICATE.findall(entry.pem)):
+            owners.setdefault(block, []).append(entry)
+    grouped: dict[tuple[AnchorList, ...], tuple[list[str], list[str]]] = {}
     for body, lists in owners.items():
-        grouped.setdefault(tuple(lists), []).append(_HEAD + "\n".join(textwrap.wrap(body, 64)) + _TAIL)
-    return tuple(_Group(members, "".join(blocks)) for members, blocks in grouped.items())
+        pem = _HEAD + "\n".join(textwrap.wrap(body, 64)) + _TAIL
+        signer = lists[0].kind != "tsa" and _signs_itself(pem)
+        grouped.setdefault(tuple(lists), ([], []))[signer].append(pem)
+    return tuple(
+        _Group(members, "".join(anchors), "".join(signers)) for members, (anchors, signers) in grouped.items()
+    )
+
+
+def _signs_itself(pem: str) -> bool:
+    """Whether this is a signer's certificate rather than an authority's."""
+    certificate = x509.load_pem_x509_certificate(pem.encode())
+    try:
+        return not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return certificate.issuer != certificate.subject
 
 
 def _from_file(path: Path, name: str, kind: Kind) -> AnchorList:

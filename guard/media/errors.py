@@ -7,7 +7,8 @@ class MediaError(Exception):
     Args:
         code: stable, snake_case. Reading: ``media_missing``, ``media_empty``, ``media_unreadable``,
             ``media_truncated``, ``media_no_video``, ``media_too_large``, ``media_bomb``. Writing:
-            ``media_write_failed``, ``media_size_unsupported``, ``media_encoder_missing``.
+            ``media_write_failed``, ``media_size_unsupported``, ``media_encoder_missing``,
+            ``media_codec_unsupported``.
             In the sandbox: ``media_timeout``, ``media_bomb``, ``media_crashed``.
         message: what happened and what to do about it; never contents of the file.
     """

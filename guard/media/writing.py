@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -153,7 +153,8 @@ def strip_metadata(path: str | Path, out: str | Path) -> ClipInfo:
     Credentials, tags, chapters and other tracks are left behind, as they are when platforms re-mux uploads.
 
     Raises:
-        MediaError: ``media_write_failed`` (also where MP4 cannot hold the streams), and what `probe` raises.
+        MediaError: ``media_codec_unsupported`` where MP4 cannot hold the streams, ``media_write_failed``, and what
+            `probe` raises.
     """
     if probe(path).kind != "video":
         raise MediaError("media_no_video", "Only clips can be copied without metadata.")
@@ -163,12 +164,44 @@ def strip_metadata(path: str | Path, out: str | Path) -> ClipInfo:
             av.open(str(draft), "w", format="mp4", container_options=_MP4) as output,
         ):
             kept = [*source.streams.video[:1], *source.streams.audio[:1]]
-            targets = {stream.index: output.add_stream_from_template(stream, opaque=True) for stream in kept}
-            for packet in source.demux(kept):
-                if packet.dts is not None:
-                    packet.stream = targets[packet.stream.index]
-                    output.mux(packet)
+            targets = {stream.index: _copied(output, stream) for stream in kept}
+            for packet in _timed(packet for packet in source.demux(kept) if packet.size):
+                packet.stream = targets[packet.stream.index]
+                output.mux(packet)
         return probe(draft)
+
+
+def _timed(packets: Iterable[Any]) -> Iterator[Any]:
+    """Packets with a decoding time each: Matroska stores none, and its reader knows none of the first pictures'."""
+    waiting: dict[int, list[Any]] = {}
+    for packet in packets:
+        held = waiting.setdefault(packet.stream.index, [])
+        if packet.dts is None:
+            held.append(packet)
+            continue
+        step = packet.duration or 1
+        for before, earlier in enumerate(reversed(held), start=1):
+            earlier.dts = packet.dts - before * step
+        yield from held
+        held.clear()
+        yield packet
+    for held in waiting.values():  # shorter than the reader's look ahead
+        shown = sorted(packet.pts for packet in held)
+        late = max((time - packet.pts for time, packet in zip(shown, held, strict=True)), default=0)
+        for time, packet in zip(shown, held, strict=True):
+            packet.dts = time - late
+        yield from held
+
+
+def _copied(output: Any, stream: Any) -> Any:
+    """A track for the same coded pictures or sound."""
+    try:
+        return output.add_stream_from_template(stream, opaque=True)
+    except ValueError:
+        raise MediaError(
+            "media_codec_unsupported",
+            f"MP4 does not hold {stream.codec_context.name}: encode the file anew, for example with H.264 and AAC.",
+        ) from None
 
 
 def _stream(

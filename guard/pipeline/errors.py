@@ -25,7 +25,9 @@ _OURS = frozenset({"detectors", "generator", "guard", "policies"})
 PASSING_CODES = frozenset(
     {
         "database_unavailable",
+        "extra_missing",
         "kept_invalid",
+        "key_uri_invalid",
         "log_inconsistent",
         "media_crashed",
         "media_timeout",
@@ -34,6 +36,7 @@ PASSING_CODES = frozenset(
         "signer_failed",
         "signer_mismatch",
         "storage_failed",
+        "time_stamp_unavailable",
         "work_folder_unwritable",
     }
 )

@@ -17,6 +17,7 @@ from guard.store import decisions as decision_rows
 from guard.store import idempotency as idempotency_rows
 from guard.store import releases as release_rows
 from guard.store import reviews as review_rows
+from guard.store import tenants as tenant_rows
 from guard.store import videos as video_rows
 from guard.store.signing import sign_log
 from policies import Context, Decision
@@ -121,6 +122,11 @@ class VideoJobs:
         """
         with self._database.read() as session:
             return self._vault.read(session, job.prompt_id)
+
+    def tenant_settings(self, job: Job) -> tenant_rows.TenantSettings:
+        """What the job's tenant decided for its files."""
+        with self._database.read() as session:
+            return tenant_rows.tenant_settings(session, job.tenant_id)
 
     def start(self, video_id: str) -> None:
         """Work begins or goes on."""

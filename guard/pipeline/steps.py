@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from generator import GenerationRequest
@@ -28,6 +29,8 @@ from guard.store import StoreError
 from guard.store.models import object_key
 from guard.store.releases import NewRelease
 from policies import Decision
+
+_log = structlog.get_logger(__name__)
 
 Transform = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -195,6 +198,10 @@ class VideoSteps:
         model = noted_of(folder.noted("raw"))["model"]
         marked = require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
+        wanted = self._jobs.tenant_settings(job)
+        mining = self._services.training_mining
+        if wanted.training_mining is not None:
+            mining = credentials.training_mining(wanted.training_mining)
         spec = credentials.ManifestSpec(
             title=f"{video_id}.{job.format}",
             kind="picture" if job.still else "image_to_video" if job.has_reference else "text_to_video",
@@ -204,10 +211,14 @@ class VideoSteps:
             watermark=credentials.SoftBinding(marked["algorithm"], self._jobs.payload(job)),
             fingerprint=credentials.SoftBinding(fingerprints.ALGORITHM, found.to_bytes()),
             application=self._services.application,
-            training_mining=self._services.training_mining,
+            training_mining=mining,
+            prompt=self._jobs.prompt(job) if wanted.prompt_in_manifest else None,
             human_validated=self._jobs.approved(video_id, "output"),
         )
-        signed = credentials.sign(folder.marked, folder.signed, spec, self._identity())
+        stamps = self._services.time_stamps
+        signed = credentials.sign(folder.marked, folder.signed, spec, self._identity(), time_stamps=stamps)
+        if stamps is not None and not signed.stamped:
+            _log.warning("signed_without_time_stamp", video_id=video_id)
         folder.note(
             "signed",
             {
@@ -215,6 +226,7 @@ class VideoSteps:
                 "manifest_digest": signed.manifest_digest,
                 "digest": digest_of(folder.signed),
                 "size": folder.signed.stat().st_size,
+                "stamped": signed.stamped,
             },
         )
         self._jobs.progress(video_id, 92)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -10,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from guard import __version__
+from guard.credentials import WARN_DAYS, KeyStatus
 from guard.ledger import KeyEntry, Log, PolicyEntry, from_leaf, open_checkpoint
 from guard.ledger.tables import entries
 from guard.reports.wording import WORDS
@@ -67,6 +69,24 @@ class Event(_Model):
     digest: str | None
 
 
+class Certificate(_Model):
+    """The certificate that signs when the report is made.
+
+    Attributes:
+        subject: its name and organisation.
+        expires: RFC 3339.
+        days_left: whole days; negative once it has expired.
+        state: `ok`, `due` where it is to be renewed, `expired`.
+        development: whether it is only for trying out.
+    """
+
+    subject: str
+    expires: str
+    days_left: int
+    state: str
+    development: bool
+
+
 class Report(_Model):
     """A report on ``[start, end)``; times in UTC."""
 
@@ -78,6 +98,7 @@ class Report(_Model):
     figures: tuple[Figure, ...]
     exceptions: tuple[Figure, ...]
     events: tuple[Event, ...]
+    certificate: Certificate
     foundation: Foundation
 
 
@@ -92,6 +113,11 @@ class Sources(Protocol):
     @property
     def log(self) -> Log:
         """Of the installation."""
+        ...
+
+    @property
+    def key_status(self) -> Callable[[], KeyStatus]:
+        """What is known of the signing identity."""
         ...
 
 
@@ -109,6 +135,7 @@ def build_report(
 
     Raises:
         ValueError: the period is empty or runs backwards.
+        CredentialsError: the signing identity cannot be read.
         LedgerError: ``checkpoint_missing`` if nothing was ever logged.
         StoreError: ``database_unavailable``.
     """
@@ -131,6 +158,7 @@ def build_report(
                 for name, number in gaps(session, start, end, tenant_id=tenant_id).items()
             ),
             events=_events(session, start, end),
+            certificate=_certificate(sources.key_status(), now),
             foundation=_foundation(session, sources.log, kept),
         )
 
@@ -183,6 +211,17 @@ def _events(session: Session, start: datetime, end: datetime) -> tuple[Event, ..
         else:
             within.append(event)
     return (*before.values(), *within)
+
+
+def _certificate(key: KeyStatus, now: datetime) -> Certificate:
+    left = (key.expires - now).days
+    return Certificate(
+        subject=f"{key.name}, {key.organisation}",
+        expires=_iso(key.expires),
+        days_left=left,
+        state="expired" if key.expires <= now else "due" if left < WARN_DAYS else "ok",
+        development=key.development,
+    )
 
 
 def _foundation(session: Session, log: Log, kept: str | None) -> Foundation:

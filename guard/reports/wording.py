@@ -72,6 +72,14 @@ WORDS: dict[Language, dict[str, str]] = {
         "key_prompts_activated": "Key of the prompts, in use",
         "key_prompts_retired": "Key of the prompts, retired",
         "key_prompts_revoked": "Key of the prompts, revoked",
+        "certificate": "Signing certificate",
+        "certificate_subject": "Issued to",
+        "certificate_expires": "Expires",
+        "certificate_days": "Days left",
+        "certificate_ok": "in order",
+        "certificate_due": "is about to expire: renew it with guard keys rotate, or guard keys csr and import",
+        "certificate_expired": "has expired: nothing is signed or released until it is renewed",
+        "certificate_development": "for development only: nobody else trusts it",
         "foundation": "What this report rests on",
         "foundation_text": "The figures were counted from the database at the moment of the checkpoint below. Every"
         " decision, review, release and revocation is a leaf of this log. Before the report was written, the log was"
@@ -160,6 +168,14 @@ WORDS: dict[Language, dict[str, str]] = {
         "key_prompts_activated": "Schlüssel der Prompts, in Gebrauch",
         "key_prompts_retired": "Schlüssel der Prompts, außer Gebrauch",
         "key_prompts_revoked": "Schlüssel der Prompts, widerrufen",
+        "certificate": "Signaturzertifikat",
+        "certificate_subject": "Ausgestellt auf",
+        "certificate_expires": "Gültig bis",
+        "certificate_days": "Verbleibende Tage",
+        "certificate_ok": "in Ordnung",
+        "certificate_due": "läuft bald ab: erneuern mit guard keys rotate oder mit guard keys csr und import",
+        "certificate_expired": "ist abgelaufen: bis zur Erneuerung wird nichts signiert und nichts veröffentlicht",
+        "certificate_development": "nur für die Entwicklung: niemand sonst vertraut ihm",
         "foundation": "Worauf dieser Bericht beruht",
         "foundation_text": "Die Angaben wurden zum Zeitpunkt des unten stehenden Checkpoints aus der Datenbank gezählt."
         " Jede Entscheidung, Prüfung und Veröffentlichung, jeder Widerruf ist ein Blatt dieses Logs. Vor dem Schreiben"

@@ -6,7 +6,9 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -19,6 +21,45 @@ _KEY_PREFIX = "gk_"
 _SHOWN = 10
 USED_EVERY = timedelta(minutes=1)
 """How often the use of a key is noted at most."""
+
+
+class TenantSettings(BaseModel):
+    """What a tenant decides for its own files.
+
+    Attributes:
+        training_mining: whether others may train on them; the installation's setting if None, and "unset" says nothing.
+        prompt_in_manifest: whether the prompt stands in each file, for anyone to read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    training_mining: Literal["allowed", "notAllowed", "unset"] | None = None
+    prompt_in_manifest: bool = False
+
+
+def tenant_settings(session: Session, tenant_id: str) -> TenantSettings:
+    """What the tenant decided."""
+    tenant = session.get(Tenant, tenant_id)
+    return TenantSettings.model_validate(tenant.settings) if tenant is not None else TenantSettings()
+
+
+def change_tenant(session: Session, name: str, **changes: object) -> TenantSettings:
+    """Change some of a tenant's settings, by name.
+
+    Raises:
+        StoreError: ``not_found``.
+    """
+    tenant = find_tenant(session, name)
+    if tenant is None:
+        raise StoreError("not_found", f"There is no tenant {name}; guard tenants list shows them.")
+    changed = TenantSettings.model_validate({**tenant.settings, **changes})
+    tenant.settings = changed.model_dump(mode="json", exclude_defaults=True)
+    return changed
+
+
+def list_tenants(session: Session) -> Sequence[Tenant]:
+    """All tenants, by name."""
+    return session.scalars(select(Tenant).order_by(Tenant.name)).all()
 
 
 def create_tenant(

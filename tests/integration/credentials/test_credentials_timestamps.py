@@ -1,132 +1,184 @@
-"""Time stamps of an authority made here with openssl: who may vouch for a time."""
+"""Time stamps of an authority made here with openssl: who may vouch for a time, and what happens if nobody does."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import threading
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import c2pa
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from guard.credentials import AnchorList, Identity, Trust, development, read
+from guard.credentials import (
+    AnchorList,
+    CredentialsError,
+    Identity,
+    ManifestSpec,
+    TimeStamping,
+    Trust,
+    development,
+    read,
+    sign,
+)
 from guard.credentials.context import context_for
-from tests.credentials_forge import created, definition, pem
+from tests import credentials_rubric
+from tests.time_stamps import Clock, time_stamp_authority
 
-CONFIGURATION = """[tsa]
-default_tsa=here
-[here]
-serial={0}/serial
-signer_cert={0}/tsa.pem
-certs={0}/chain.pem
-signer_key={0}/tsa.key
-signer_digest=sha256
-default_policy=1.2.3.4.1
-digests=sha256,sha384,sha512
-ess_cert_id_alg=sha256
-"""
+PRETENDED = "Clock, trust list: urn:x-guard:trust-list:tsa:0"
+"""A name that pretends to be a list of ours."""
 
 
-def write_authority(folder: Path, *, name: str) -> str:
-    """Keys and configuration of a time-stamp authority; returns its root as PEM."""
-    root, issuer = development.make_authority()
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-    usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(issuer.certificate.subject)
-        .public_key(key.public_key())
-        .serial_number(5)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.BasicConstraints(False, None), critical=True)
-        .add_extension(usage, critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key()), critical=False
-        )
-        .sign(issuer.key, hashes.SHA256())
-    )
-    (folder / "tsa.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / "tsa.key").write_bytes(pem(key))
-    (folder / "chain.pem").write_bytes(issuer.certificate_pem)
-    (folder / "serial").write_text("01")
-    (folder / "tsa.cnf").write_text(CONFIGURATION.format(folder))
-    return root.public_bytes(Encoding.PEM).decode()
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clock]:
+    with time_stamp_authority(tmp_path_factory.mktemp("tsa"), name=PRETENDED) as clock:
+        yield clock
 
 
 @pytest.fixture
-def stamped(clip: Path, identity: Identity, tmp_path: Path) -> tuple[Path, str]:
-    """A stamped file and the root of its authority, whose name pretends to be a list of ours."""
-    folder = tmp_path / "tsa"
-    folder.mkdir()
-    root = write_authority(folder, name="Clock, trust list: urn:x-guard:trust-list:tsa:0")
-    program = shutil.which("openssl")
-    assert program is not None, "openssl is needed: tools/prepare-tests installs it"
-
-    class Authority(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            query, reply = folder / "query", folder / "reply"
-            query.write_bytes(self.rfile.read(int(self.headers["content-length"])))
-            command = [program, "ts", "-reply", "-config", str(folder / "tsa.cnf")]
-            subprocess.run(
-                [*command, "-queryfile", str(query), "-out", str(reply)], check=True, capture_output=True
-            )
-            self.send_response(200)
-            self.send_header("content-type", "application/timestamp-reply")
-            self.end_headers()
-            self.wfile.write(reply.read_bytes())
-
-        def log_message(self, *_: object) -> None:
-            """Quiet."""
-
-    server = HTTPServer(("127.0.0.1", 0), Authority)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    out = tmp_path / "stamped.mp4"
-    address = f"http://127.0.0.1:{server.server_port}/"
-    chain = identity.chain_pem.decode()
-    try:
-        with (
-            c2pa.Signer.from_callback(
-                identity.cose_signature, c2pa.C2paSigningAlg.ES256, chain, address
-            ) as signer,
-            c2pa.Builder(definition(created("digitalCapture")), context=context_for(Trust())) as builder,
-            clip.open("rb") as source,
-            out.open("w+b") as destination,
-        ):
-            builder.sign(signer, "video/mp4", source, destination)
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-    return out, root
+def clock(authority: Clock) -> Clock:
+    authority.mood, authority.asked = [], 0
+    return authority
 
 
-def test_only_a_time_stamp_list_vouches_for_a_time(stamped: tuple[Path, str], trust: Trust) -> None:
-    path, root = stamped
-
-    def time_with(*lists: AnchorList) -> str | None:
-        report = read(path, trust + Trust.of(*lists))
-        assert report.state == "trusted"
-        assert report.claims is not None
-        return report.claims.signed_at
-
-    def anchors(kind: str) -> AnchorList:
-        return AnchorList.model_validate(
-            {"name": "clock", "pem": root, "kind": kind, "dated": date(2026, 1, 1)}
+def anchors(clock: Clock, kind: str = "tsa") -> Trust:
+    return Trust.of(
+        AnchorList.model_validate(
+            {"name": "clock", "pem": clock.root, "kind": kind, "dated": date(2026, 1, 1)}
         )
+    )
 
-    assert time_with() is None
-    assert time_with(anchors("manifest")) is None  # the library calls it trusted
-    assert time_with(anchors("tsa")) is not None
+
+def signed_at(path: Path, trust: Trust) -> str | None:
+    report = read(path, trust)
+    assert report.state == "trusted"
+    assert report.claims is not None
+    return report.claims.signed_at
+
+
+def test_only_a_time_stamp_list_vouches_for_a_time(
+    clock: Clock, clip: Path, spec: ManifestSpec, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    out = tmp_path / "stamped.mp4"
+    assert sign(clip, out, spec, identity, time_stamps=TimeStamping(clock.url)).stamped
+    assert signed_at(out, trust) is None
+    assert signed_at(out, trust + anchors(clock, "manifest")) is None  # the library calls it trusted
+    stamped = signed_at(out, trust + anchors(clock))
+    assert stamped is not None
+    assert stamped.startswith(time.strftime("%Y-%m-%d", time.gmtime()))
+    assert clock.asked == 1
+
+
+@pytest.mark.parametrize("mood", [[503], [429, 500], ["silent"]])
+def test_an_authority_that_is_away_for_a_moment_is_asked_again(
+    mood: list[Any],
+    clock: Clock,
+    clip: Path,
+    spec: ManifestSpec,
+    identity: Identity,
+    trust: Trust,
+    tmp_path: Path,
+) -> None:
+    clock.mood = list(mood)
+    out = tmp_path / "out.mp4"
+    assert sign(clip, out, spec, identity, time_stamps=TimeStamping(clock.url, timeout=1.5)).stamped
+    assert clock.asked == len(mood) + 1
+    assert signed_at(out, trust + anchors(clock)) is not None
+
+
+@pytest.mark.parametrize(
+    ("mood", "asked", "says"),
+    [
+        ([500] * 9, 3, "HTTP 500"),
+        ([403] * 9, 1, "HTTP 403"),
+        (["silent"] * 9, 3, "ReadTimeout"),
+        (["garbage"] * 9, 1, "no time stamp of this signature"),
+        (["stale"] * 9, 1, "no time stamp of this signature"),
+    ],
+)
+def test_without_a_stamp_nothing_is_signed_unless_that_is_wanted(
+    mood: list[Any],
+    asked: int,
+    says: str,
+    clock: Clock,
+    clip: Path,
+    spec: ManifestSpec,
+    identity: Identity,
+    trust: Trust,
+    tmp_path: Path,
+) -> None:
+    stamps = TimeStamping(clock.url, timeout=0.3)
+    sign(clip, tmp_path / "before.mp4", spec, identity, time_stamps=TimeStamping(clock.url))
+    clock.mood, clock.asked = list(mood), 0
+    with pytest.raises(CredentialsError, match=says) as error:
+        sign(clip, tmp_path / "out.mp4", spec, identity, time_stamps=stamps)
+    assert error.value.code == "time_stamp_unavailable"
+    assert "127.0.0.1" in str(error.value)
+    assert clock.asked == asked
+    assert [path.name for path in tmp_path.iterdir()] == ["before.mp4"]
+    clock.mood = list(mood)
+    result = sign(clip, tmp_path / "out.mp4", spec, identity, time_stamps=replace(stamps, when_down="sign"))
+    assert not result.stamped
+    report = read(tmp_path / "out.mp4", trust + anchors(clock))
+    assert (report.state, report.warnings) == ("trusted", ("time_stamp_unavailable",))
+    assert report.claims is not None
+    assert report.claims.signed_at is None
+
+
+def test_a_dead_authority_is_no_long_wait(
+    clip: Path, spec: ManifestSpec, identity: Identity, tmp_path: Path
+) -> None:
+    start = time.monotonic()
+    with pytest.raises(CredentialsError, match="ConnectError") as error:
+        sign(
+            clip, tmp_path / "out.mp4", spec, identity, time_stamps=TimeStamping("http://127.0.0.1:9/secret")
+        )
+    assert error.value.code == "time_stamp_unavailable"
+    assert "secret" not in str(error.value)
+    assert time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize("down", [False, True])
+def test_the_rubric_passes_with_a_stamp_and_without(
+    down: bool, clock: Clock, clip: Path, spec: ManifestSpec, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    clock.mood = [403] if down else []
+    out = tmp_path / "out.mp4"
+    result = sign(clip, out, spec, identity, time_stamps=TimeStamping(clock.url, when_down="sign"))
+    with c2pa.Reader(out, context=context_for(trust + anchors(clock))) as reader:
+        crjson = json.loads(reader.crjson())
+    assert credentials_rubric.failures(crjson, result.manifest_id) == []
+
+
+def test_an_address_that_cannot_be_asked_is_refused() -> None:
+    for url in ("ftp://clock.example/", "clock.example", "http://"):
+        with pytest.raises(CredentialsError) as error:
+            TimeStamping(url)
+        assert error.value.code == "time_stamp_url_invalid"
+
+
+def test_a_stamped_file_outlives_its_certificate(
+    clock: Clock, clip: Path, spec: ManifestSpec, tmp_path: Path
+) -> None:
+    root, issuer = development.make_authority()
+    leaf = development.issue_leaf(
+        issuer, lifetime=timedelta(minutes=5, seconds=8)
+    )  # five minutes ago it began
+    ours = Trust.of(
+        AnchorList(name="ours", pem=root.public_bytes(Encoding.PEM).decode(), dated=date(2026, 1, 1))
+    )
+    identity = Identity.from_pem(leaf.certificate_pem + issuer.certificate_pem, leaf.key_pem)
+    stamped, plain = tmp_path / "stamped.mp4", tmp_path / "plain.mp4"
+    sign(clip, stamped, spec, identity, time_stamps=TimeStamping(clock.url))
+    sign(clip, plain, spec, identity)
+    wait = (leaf.certificate.not_valid_after_utc - datetime.now(UTC)).total_seconds() + 1.5
+    time.sleep(max(0.0, wait))
+    assert signed_at(stamped, ours + anchors(clock)) is not None
+    for path, trust in ((stamped, ours), (plain, ours + anchors(clock))):
+        report = read(path, trust)
+        assert report.state == "invalid"
+        assert "signingCredential.expired" in report.failures

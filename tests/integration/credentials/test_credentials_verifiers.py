@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable
-from datetime import UTC, date, datetime
 from pathlib import Path
 
-import encypher_c2pa
 import pytest
 
-from guard.credentials import AnchorList, Trust, initialise, read
-from tests.credentials_forge import ISSUER, altered, box, flipped, manifest_box, offset_of
+from benchmarks import credentials_agreement as agreement
+from benchmarks.credentials_attacks import FORMATS, Maker
+from guard.credentials import Trust, initialise
+from tests.credentials_forge import ISSUER
 
 
 def openssl(*arguments: str) -> str:
@@ -37,58 +36,28 @@ def test_openssl_accepts_the_chain(keys: Path, tmp_path: Path) -> None:
     assert "Guard development (not for production)" in text
 
 
-def trusted_by_another(path: Path, trust: Trust) -> bool:
-    """The independent verifier's answer, offline, without its telemetry, and with our anchor alone."""
-    try:
-        report = encypher_c2pa.verify(
-            path,
-            "video/mp4",
-            trust_pem="".join(entry.pem for entry in trust.lists),
-            no_default_trust=True,
-            validation_time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            telemetry=False,
-            online=False,
-        )
-    except ValueError:
-        return False
-    return report["integrity"] == "valid" and report["trust"]["status"] == "valid_for_supplied_material"
-
-
-def remove(path: Path) -> Callable[[bytearray], None]:
-    def change(data: bytearray) -> None:
-        manifest = manifest_box(path)
-        data[manifest.start + 4 : manifest.start + 8] = b"free"
-
-    return change
-
-
-CASES: dict[str, Callable[[Path, Path], Path]] = {
-    "intact": lambda p, out: altered(p, out, lambda data: None),
-    "picture": lambda p, out: flipped(p, out, box(p, "/mdat").payload + 900),
-    "header": lambda p, out: flipped(p, out, box(p, "/moov/mvhd").payload + 30),
-    "claim": lambda p, out: flipped(p, out, offset_of(p, b"claim_generator_info") + 30),
-    "source type": lambda p, out: flipped(p, out, offset_of(p, b"trainedAlgo") + 3),
-    "binding": lambda p, out: flipped(p, out, offset_of(p, b"ASNFZ4") + 2),
-    "cut": lambda p, out: altered(p, out, lambda data: data.__delitem__(slice(-200, None))),
-    "removed": lambda p, out: altered(p, out, remove(p)),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_an_independent_verifier_agrees(
-    case: str, signed: Path, trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_independent_verifier_agrees_on_every_change(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENCYPHER_C2PA_CONFIG_DIR", str(tmp_path))  # it saves its settings in the home folder
-    path = CASES[case](signed, tmp_path / "out.mp4")
-    ours = read(path, trust).state == "trusted"
-    assert ours == (case == "intact")
-    assert trusted_by_another(path, trust) == ours
+    maker = Maker(tmp_path)
+    trust = Trust.from_folder(tmp_path / "keys")
+    cases = list(maker.cases(kind))
+    assert len(cases) >= 35
+    mine = [agreement.ours(case.path, trust) for case in cases]
+    assert [(case.name, answer.verdict) for case, answer in zip(cases, mine, strict=True)] == [
+        (case.name, case.expected) for case in cases
+    ]
+    theirs = [agreement.encypher(case.path, kind, maker.anchor) for case in cases]
+    found = agreement.compare(cases, {"ours": mine, "encypher-c2pa": theirs})["encypher-c2pa"]
+    assert [row for row in found["disagreements"] if row["explained"] is None] == []
 
 
-def test_an_independent_verifier_agrees_on_strangers_and_on_edits(
+def test_an_independent_verifier_agrees_on_a_strangers_anchor(
     signed: Path, edited: Path, trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENCYPHER_C2PA_CONFIG_DIR", str(tmp_path))
-    theirs = AnchorList(name="others", pem=ISSUER.certificate_pem.decode(), dated=date(2026, 1, 1))
-    assert not trusted_by_another(signed, Trust.of(theirs))
-    assert trusted_by_another(edited, trust)
+    for path in (signed, edited):
+        assert agreement.encypher(path, "mp4", trust.lists[0].pem).verdict == "trusted"
+        assert agreement.encypher(path, "mp4", ISSUER.certificate_pem.decode()).verdict == "untrusted"

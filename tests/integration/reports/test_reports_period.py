@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +15,7 @@ from pypdf import PdfReader
 from sqlalchemy import delete, text, update
 
 from guard import ledger
+from guard.credentials import KeyStatus
 from guard.ledger import KeyEntry, Log, LogKey, PolicyEntry
 from guard.reports import Report, build_report, write_report
 from guard.reports.render import to_html, to_pdf
@@ -85,6 +86,14 @@ class House:
     log: Log
     tenant_id: str
     other_id: str
+    expires: datetime = END + timedelta(days=200)
+
+    def key_status(self) -> KeyStatus:
+        """Of a signing certificate."""
+        return KeyStatus(
+            id="0" * 16, name="Signer", organisation="Studio GmbH", alg="ES256", expires=self.expires, days_left=0,
+            development=False, profile=(), due=False,
+        )  # fmt: skip
 
     def video(self, now: datetime, tenant_id: str | None = None) -> str:
         """A video at work whose prompt was allowed."""
@@ -349,3 +358,17 @@ def test_texts_are_escaped(house: House) -> None:
     assert "&lt;b&gt;#strike[x]*y*" in to_html(report, "en")
     printed = PdfReader(io.BytesIO(to_pdf(report, "en", END))).pages[0].extract_text()
     assert "<b>#strike[x]*y*" in printed
+
+
+@pytest.mark.parametrize(
+    ("left", "state", "says"),
+    [(31, "ok", "in Ordnung"), (29, "due", "läuft bald ab"), (-1, "expired", "ist abgelaufen")],
+)
+def test_a_certificate_about_to_expire_is_said(full: House, left: int, state: str, says: str) -> None:
+    now = END + timedelta(hours=1)
+    report = build_report(replace(full, expires=now + timedelta(days=left)), START, END, now=now)
+    assert (report.certificate.state, report.certificate.days_left) == (state, left)
+    assert report.certificate.subject == "Signer, Studio GmbH"
+    assert says in to_html(report, "de")
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(to_pdf(report, "de", now))).pages)
+    assert says in " ".join(text.split())

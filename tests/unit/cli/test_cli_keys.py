@@ -6,12 +6,23 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
 from guard.cli.common import installation
 from guard.credentials import create_development_ca
 from guard.store import Database, authenticate
+from tests.authority import Authority, placed
+from tests.credentials_forge import ISSUER, certificate, pem
 
 STATUS = {
-    "id", "name", "organisation", "alg", "expires", "days_left", "development", "profile", "due", "anchor"
+    "id", "name", "organisation", "alg", "expires", "days_left", "development", "profile", "due", "anchor", "key",
+    "requests",
 }  # fmt: skip
 
 
@@ -84,6 +95,61 @@ def test_import_refuses_what_does_not_fit(guard: Any, tmp_path: Path) -> None:
     assert (unknown.code, unknown.err.split("]")[0]) == (1, "error [anchor_mismatch")
     assert "PRIVATE KEY" not in mixed.err + unknown.err
     assert guard("keys", "status", "--json").json["id"] == before
+
+
+def test_a_certificate_is_requested_and_imported_without_its_key(guard: Any, tmp_path: Path) -> None:
+    before = guard("keys", "status", "--json").json["id"]
+    names = ("--common-name", "Studio video", "--organisation", "Studio GmbH", "--country", "DE")
+    asked = guard("keys", "csr", *names, "--json")
+    assert asked.code == 0
+    waiting = guard("keys", "status", "--json").json
+    assert (waiting["id"], waiting["requests"]) == (before, [asked.json["id"]])
+    authority = Authority()
+    (tmp_path / "chain.pem").write_bytes(authority.certify(asked.json["request"], days=20))
+    (tmp_path / "ca.pem").write_bytes(authority.anchor)
+    ran = guard("keys", "import", "--chain", tmp_path / "chain.pem", "--anchor", tmp_path / "ca.pem")
+    assert ran.code == 0
+    assert "Studio video (Studio GmbH), ES256" in ran.out
+    assert "renew it now" in ran.out  # 20 days are left
+    refused = guard("keys", "rotate")
+    assert (refused.code, refused.err.split("]")[0]) == (1, "error [no_authority")
+    assert "guard keys csr" in refused.err
+    printed = guard("keys", "csr", "--common-name", "S", "--organisation", "S", "--algorithm", "ES384").out
+    assert printed.startswith("-----BEGIN CERTIFICATE REQUEST-----")
+    assert guard("keys", "csr", "--common-name", "S", "--organisation", "S", "--algorithm", "DSA").code == 2
+
+
+def test_an_encrypted_key_is_imported_with_its_password(guard: Any, tmp_path: Path) -> None:
+    paths = create_development_ca(tmp_path / "theirs")
+    key = load_pem_private_key(paths.key.read_bytes(), None)
+    encrypted = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"sesame"))
+    (tmp_path / "key.pem").write_bytes(encrypted)
+    (tmp_path / "password").write_text("sesame\n")
+    command = (
+        "keys",
+        "import",
+        "--chain",
+        paths.chain,
+        "--anchor",
+        paths.anchor,
+        "--key",
+        tmp_path / "key.pem",
+    )
+    refused = guard(*command)
+    assert "error [key_unreadable]" in refused.err
+    assert guard(*command, "--password-file", tmp_path / "password").code == 0
+
+
+def test_the_service_does_not_start_with_a_certificate_that_cannot_sign(guard: Any, tmp_path: Path) -> None:
+    guard("keys", "status")
+    key = ec.generate_private_key(ec.SECP256R1())
+    chain = certificate(key, usages=[], authority_key=False) + ISSUER.certificate_pem
+    with placed(tmp_path / ".guard/keys/signing", chain, pem(key)):
+        ran = guard("serve", "--port", "0")
+    assert ran.code == 1
+    assert ran.err.split("]")[0] == "error [certificate_profile"
+    assert "extendedKeyUsage" in ran.err
+    assert "authorityKeyIdentifier" in ran.err
 
 
 def test_an_api_key_is_shown_once_works_and_can_be_revoked(guard: Any, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import av
 import c2pa
 import pytest
 from PIL import Image
@@ -16,6 +17,7 @@ from PIL import Image
 from guard.credentials import CredentialsError, Identity, Ingredient, ManifestSpec, Model, Trust, read, sign
 from guard.credentials.context import context_for
 from guard.credentials.manifest import SoftBinding
+from guard.media import MediaError, strip_metadata
 from tests import credentials_rubric, media
 from tests.credentials_fixtures import PAYLOAD
 from tests.credentials_forge import altered, box, flipped
@@ -61,9 +63,17 @@ def test_a_reader_learns_model_bindings_and_rights(signed: Path, trust: Trust) -
     assert claims.claim_generator == "Guard 0.1.0"
 
 
+@pytest.mark.parametrize("prompt", [None, "a red ball on green grass"])
 @pytest.mark.parametrize("kind", ["text_to_video", "image_to_video", "edit", "picture"])
 def test_every_kind_of_manifest_passes_the_rubric(
-    kind: Any, clip: Path, signed: Path, spec: ManifestSpec, identity: Identity, trust: Trust, tmp_path: Path
+    kind: Any,
+    prompt: str | None,
+    clip: Path,
+    signed: Path,
+    spec: ManifestSpec,
+    identity: Identity,
+    trust: Trust,
+    tmp_path: Path,
 ) -> None:
     ingredients = {
         "image_to_video": (Ingredient(signed, "input.mp4", "inputTo"),),
@@ -74,9 +84,33 @@ def test_every_kind_of_manifest_passes_the_rubric(
         source = tmp_path / "picture.png"
         Image.fromarray(next(media.scene(64, 48, 1))).save(source)
     out = tmp_path / f"out{source.suffix}"
-    result = sign(source, out, replace(spec, kind=kind, ingredients=ingredients), identity)
-    assert credentials_rubric.failures(crjson(out, trust), result.manifest_id) == []
-    assert len(read(out, trust).ingredients) == len(ingredients)
+    result = sign(source, out, replace(spec, kind=kind, ingredients=ingredients, prompt=prompt), identity)
+    found = crjson(out, trust)
+    assert credentials_rubric.failures(found, result.manifest_id) == []
+    inputs = [entry for entry in read(out, trust).ingredients if entry.title != "prompt"]
+    assert [entry.relationship for entry in inputs] == [entry.relationship for entry in ingredients]
+    if ingredients:
+        assert inputs[0].state == "trusted"  # its own credentials went along
+        assert inputs[0].claims is not None
+    manifest = next(entry for entry in found["manifests"] if entry["label"] == result.manifest_id)
+    actions = manifest["assertions"]["c2pa.actions.v2"]["actions"]
+    made = actions[1 if kind == "edit" else 0]
+    assert made["softwareAgent"]["io.github.generation-guard.digest"] == spec.model.digest
+    named = made.get("parameters", {}).get("ingredients", [])
+    assert len(named) == sum(e.relationship == "inputTo" for e in ingredients) + (prompt is not None)
+
+
+def test_a_prompt_is_in_the_file_only_if_asked_for(
+    clip: Path, spec: ManifestSpec, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    asked = replace(spec, prompt="a purple zeppelin")
+    assert "zeppelin" not in repr(asked)
+    sign(clip, tmp_path / "with.mp4", asked, identity)
+    sign(clip, tmp_path / "without.mp4", spec, identity)
+    assert b"a purple zeppelin" in (tmp_path / "with.mp4").read_bytes()
+    assert b"zeppelin" not in (tmp_path / "without.mp4").read_bytes()
+    (node,) = read(tmp_path / "with.mp4", trust).ingredients
+    assert (node.title, node.relationship, node.state) == ("prompt", "inputTo", "absent")
 
 
 def test_the_rubric_can_fail(
@@ -150,6 +184,50 @@ def test_formats_that_carry_no_manifest_are_refused(
         with pytest.raises(CredentialsError, match="mp4") as error:
             sign(source, tmp_path / "out.mp4", spec, identity)
         assert error.value.code == "format_unsupported"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "sound"),
+    [("mkv", "libx264", "aac"), ("webm", "libvpx-vp9", "libopus"), ("ts", "libx264", "aac")],
+)
+def test_what_carries_no_manifest_is_converted_without_coding_it_anew(
+    suffix: str, codec: str, sound: str, spec: ManifestSpec, identity: Identity, trust: Trust, tmp_path: Path
+) -> None:
+    source, converted = tmp_path / f"clip.{suffix}", tmp_path / "clip.mp4"
+    media.write_clip(source, media.scene(64, 48, 12), codec=codec, sound=sound, seconds=0.5)
+    assert read(source, trust).reason == "format_unsupported"
+    strip_metadata(source, converted)
+    sign(converted, tmp_path / "out.mp4", spec, identity)
+    assert read(tmp_path / "out.mp4", trust).state == "trusted"
+    before, after = held(source), held(tmp_path / "out.mp4")
+    assert before.pictures == after.pictures
+    # A transport stream has a header before each packet of sound.
+    assert all(b.endswith(a) for b, a in zip(before.sound, after.sound, strict=True))
+
+
+class Held(NamedTuple):
+    """What a file holds: decoded pictures with their times, and coded sound."""
+
+    pictures: list[tuple[float, bytes]]
+    sound: list[bytes]
+
+
+def held(path: Path) -> Held:
+    with av.open(str(path)) as container:
+        frames = [(frame.time, frame.to_ndarray().tobytes()) for frame in container.decode(video=0)]
+    with av.open(str(path)) as container:
+        sound = [bytes(packet) for packet in container.demux(audio=0) if packet.size]
+    assert len(frames) == 12
+    assert len(sound) > 20
+    return Held([(round(time - frames[0][0], 2), pixels) for time, pixels in frames], sound)
+
+
+def test_a_codec_that_mp4_does_not_hold_is_said(tmp_path: Path) -> None:
+    source = media.write_clip(tmp_path / "clip.webm", media.scene(64, 48, 4), codec="libvpx")
+    with pytest.raises(MediaError) as error:
+        strip_metadata(source, tmp_path / "clip.mp4")
+    assert error.value.code == "media_codec_unsupported"
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.webm"]
 
 
 def test_a_failing_disk_is_said_and_the_old_file_stays(

@@ -185,3 +185,18 @@ def test_stripping_keeps_pictures_and_sound_and_nothing_else(clip_with_sound: Pa
     assert b"credentials" not in (tmp_path / "bare.mp4").read_bytes()
     assert np.array_equal(everything(tmp_path / "bare.mp4"), everything(clip_with_sound))
     assert np.array_equal(samples(tmp_path / "bare.mp4"), samples(clip_with_sound))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 12])
+def test_a_copy_out_of_matroska_keeps_every_picture(count: int, tmp_path: Path) -> None:
+    source = media.write_clip(
+        tmp_path / "clip.mkv", media.scene(64, 48, count)
+    )  # the encoder reorders pictures
+    strip_metadata(source, tmp_path / "clip.mp4")
+
+    def pictures(path: Path) -> list[bytes]:
+        with av.open(str(path)) as container:
+            return [frame.to_ndarray().tobytes() for frame in container.decode(video=0)]
+
+    assert len(pictures(source)) == count
+    assert pictures(tmp_path / "clip.mp4") == pictures(source)

@@ -1,0 +1,195 @@
+"""Keys that are elsewhere: in a PKCS#11 token (SoftHSM) and in a key service (an emulator of AWS KMS)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from cryptography import x509
+from moto.server import ThreadedMotoServer
+
+from guard.credentials import (
+    CredentialsError,
+    ManifestSpec,
+    Subject,
+    Trust,
+    aws_kms,
+    create_development_ca,
+    import_pem,
+    load_identity,
+    read,
+    request_certificate,
+    sign,
+    status,
+)
+from guard.credentials.external import open_key
+from tests.authority import Authority
+from tests.pkcs11 import PIN, Token, make_token
+
+SUBJECT = Subject("Studio video", "Studio GmbH", "DE")
+
+
+@pytest.fixture(scope="module")
+def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Token]:
+    """The module is loaded once a process, so there is one token for all of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield make_token(tmp_path_factory.mktemp("softhsm"), patch)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    """Host and port of a key service."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "tests")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "a secret of tests")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"{host}:{port}"
+        server.stop()
+
+
+def kms_key(service: str, spec: str) -> str:
+    client = boto3.client("kms", endpoint_url=f"http://{service}")
+    key = client.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    return f"awskms://{service}/{key}"
+
+
+def signs_with(uri: str, alg: str, folder: Path, clip: Path, spec: ManifestSpec) -> None:
+    """Request, certificate, import and signature with the key of this URI."""
+    authority, keys = Authority(), folder / "keys"
+    create_development_ca(keys)
+    made = request_certificate(keys, SUBJECT, key_uri=uri)
+    assert x509.load_pem_x509_csr(made.pem.encode()).is_signature_valid
+    import_pem(keys, authority.certify(made.pem), anchor_pem=authority.anchor)
+    assert (status(keys).key, status(keys).alg) == (uri, alg)
+    assert not list((keys / "identities" / status(keys).id).glob("key.pem"))
+    sign(clip, folder / "out.mp4", spec, load_identity(keys))
+    report = read(folder / "out.mp4", Trust.from_folder(keys))
+    assert report.state == "trusted"
+    assert report.claims is not None
+    assert report.claims.issuer == "Studio GmbH"
+
+
+@pytest.mark.parametrize(
+    ("curve", "alg"), [("secp256r1", "ES256"), ("secp384r1", "ES384"), ("secp521r1", "ES512")]
+)
+def test_a_token_signs_with_an_ec_key(
+    curve: str, alg: str, token: Token, clip: Path, spec: ManifestSpec, tmp_path: Path
+) -> None:
+    signs_with(token.make_ec(f"signer {curve}", curve), alg, tmp_path, clip, spec)
+
+
+def test_a_token_signs_with_an_rsa_key(token: Token, clip: Path, spec: ManifestSpec, tmp_path: Path) -> None:
+    signs_with(token.make_rsa("signer rsa"), "PS256", tmp_path, clip, spec)
+
+
+def test_a_token_that_fails_is_said_without_its_pin(
+    token: Token, clip: Path, spec: ManifestSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = token.make_ec("failing", "secp256r1")
+    authority, keys = Authority(), tmp_path / "keys"
+    made = request_certificate(keys, SUBJECT, key_uri=uri)
+    import_pem(keys, authority.certify(made.pem), anchor_pem=authority.anchor)
+    monkeypatch.setenv("GUARD_PKCS11_PIN", "not the pin")
+    with pytest.raises(CredentialsError, match="PinIncorrect") as error:
+        sign(clip, tmp_path / "out.mp4", spec, load_identity(keys))
+    assert error.value.code == "signer_failed"
+    assert "not the pin" not in str(error.value)
+    assert not (tmp_path / "out.mp4").exists()
+    file = tmp_path / "pin"
+    file.write_text(PIN + "\n")
+    assert open_key(f"{uri}&pin-source=file:{file}").sign(b"x")
+    monkeypatch.setenv("GUARD_PKCS11_PIN", PIN)
+    with pytest.raises(CredentialsError, match="NoSuchKey"):
+        open_key(token.uri("nobody's"))
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "pkcs11:token=t;object=o",
+        "pkcs11:token=t?module-path=/x.so",
+        "pkcs11:token=t;object=o?module-path=/x.so&pin-value=1234",
+        "pkcs11:token=t;object=o;slot=3?module-path=/x.so",
+        "awskms://",
+        "awskms:key",
+        "file:key.pem",
+    ],
+)
+def test_a_uri_that_names_no_key_is_refused(uri: str) -> None:
+    with pytest.raises(CredentialsError) as error:
+        open_key(uri)
+    assert error.value.code == "key_uri_invalid"
+    assert "1234" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "alg"), [("ECC_NIST_P256", "ES256"), ("ECC_NIST_P384", "ES384"), ("ECC_NIST_P521", "ES512")]
+)
+def test_a_key_service_signs(
+    kind: str, alg: str, service: str, clip: Path, spec: ManifestSpec, tmp_path: Path
+) -> None:
+    signs_with(kms_key(service, kind), alg, tmp_path, clip, spec)
+
+
+def test_a_key_service_gets_the_hash_of_long_messages(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = aws_kms.KmsKey.open(kms_key(service, "ECC_NIST_P384"))
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(key.client, "sign", lambda **given: asked.update(given) or {"Signature": b"s"})
+    key.sign(b"x" * 4096)
+    assert (asked["MessageType"], len(asked["Message"])) == ("RAW", 4096)
+    key.sign(b"x" * 4097)
+    assert (asked["MessageType"], len(asked["Message"])) == ("DIGEST", 48)
+    assert asked["SigningAlgorithm"] == "ECDSA_SHA_384"
+
+
+def test_a_key_service_that_fails_is_said_without_its_text(service: str, tmp_path: Path) -> None:
+    with pytest.raises(CredentialsError, match="NotFoundException") as error:
+        open_key(f"awskms://{service}/alias/nobody")
+    assert error.value.code == "signer_failed"
+    with pytest.raises(CredentialsError, match="EndpointConnectionError"):
+        open_key("awskms://127.0.0.1:9/alias/nobody")
+
+
+def test_another_key_than_the_certificates_is_refused(token: Token, tmp_path: Path) -> None:
+    authority = Authority()
+    made = request_certificate(tmp_path / "keys", SUBJECT, key_uri=token.make_ec("one", "secp256r1"))
+    other = token.make_ec("another", "secp256r1")
+    with pytest.raises(CredentialsError) as error:
+        import_pem(tmp_path / "keys", authority.certify(made.pem), key=other, anchor_pem=authority.anchor)
+    assert error.value.code == "key_mismatch"
+
+
+def test_the_commands_of_the_guide(token: Token, tmp_path: Path) -> None:
+    """As docs/content-credentials.md shows them, in processes of their own."""
+    uri = token.make_ec("guide", "secp256r1")
+
+    def guard(*arguments: str) -> Any:
+        command = [sys.executable, "-m", "guard.cli.main", *arguments, "--json"]
+        environment = {
+            **os.environ,
+            "GUARD_DATA": str(tmp_path / "data"),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        ran = subprocess.run(
+            command, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path
+        )
+        assert ran.returncode == 0, ran.stderr
+        return json.loads(ran.stdout)
+
+    names = ("--common-name", "Studio video", "--organisation", "Studio GmbH")
+    request = guard("keys", "csr", *names, "--key", uri)["request"]
+    authority = Authority()
+    (tmp_path / "chain.pem").write_bytes(authority.certify(request))
+    (tmp_path / "ca.pem").write_bytes(authority.anchor)
+    found = guard("keys", "import", "--chain", "chain.pem", "--anchor", "ca.pem")
+    assert (found["key"], found["development"]) == (uri, False)
