@@ -31,7 +31,7 @@ from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
 from guard.services import Encoding, Services
 from guard.settings import Settings
-from guard.store import Database, Objects, StoreError, Vault, create_private, sign_log
+from guard.store import Database, Objects, Pictures, StoreError, Vault, create_private, sign_log
 from policies import Judge
 
 APPLICATION = "Guard"
@@ -52,6 +52,11 @@ class Paths:
     def database(self) -> Path:
         """Where no database is configured."""
         return self.data / "guard.db"
+
+    @property
+    def pictures(self) -> Path:
+        """The index of the releases' pictures; it can be made anew from the database."""
+        return self.data / "pictures.index"
 
     @property
     def workflow(self) -> Path:
@@ -214,11 +219,13 @@ def open_installation(settings: Settings) -> Installation:
     mark_keys = keyfiles.mark_keys(paths.keys)
     Trust.from_files(settings.trust_lists)  # an unreadable list stops the start, not the first verification
     encoder = settings.encoder
+    pictures = Pictures(paths.pictures)
     services = Services(
         application=Software(APPLICATION, __version__),
         database=database,
         objects=Objects(_objects(settings, paths)),
-        registry=StoredRegistry(database),
+        pictures=pictures,
+        registry=StoredRegistry(database, pictures),
         vault=vault,
         log=log,
         judge=Judge.default(settings.policy),

@@ -17,7 +17,7 @@ from guard.marks.codecs import Codec
 from guard.media.writing import Encoder
 from guard.pipeline.errors import PipelineError
 from guard.registry import StoredRegistry
-from guard.store import Database, Objects, Vault
+from guard.store import Database, Objects, Pictures, Vault
 from policies import Judge
 
 
@@ -39,6 +39,7 @@ class Services:
         application: name and version of this software, for manifests.
         database: of everything but objects.
         objects: released files.
+        pictures: finds releases by their pictures.
         registry: what was released, for lookups.
         vault: prompts, encrypted.
         log: the transparency log.
@@ -61,6 +62,7 @@ class Services:
     application: Software
     database: Database
     objects: Objects
+    pictures: Pictures
     registry: StoredRegistry
     vault: Vault
     log: Log

@@ -12,6 +12,7 @@ from guard import __version__
 from guard.cli import (
     audit,
     generate,
+    index,
     keys,
     mark,
     models,
@@ -42,6 +43,7 @@ app.command("report")(reports.report)
 app.add_typer(videos.app, name="videos")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.release_app, name="release")
+app.add_typer(index.app, name="index")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")
