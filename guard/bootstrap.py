@@ -10,7 +10,11 @@ from guard.store import tenants as tenant_rows
 DEFAULT_TENANT = "default"
 DEMONSTRATION = "demo"
 """Name of the key that the demonstration makes for itself and shows to nobody."""
-SCOPES = ("videos", "moderations", "verifications", "reviews", "admin")
+SCOPES = (
+    "videos", "moderations", "verifications", "reviews", "admin",
+    "fetch:manifests", "store:manifests", "store:bindings",
+)  # fmt: skip
+"""Those with a colon are the Soft Binding Resolution API's own."""
 DEFAULT_SCOPES = ("videos", "moderations", "verifications")
 """What a client needs; whoever may also review could approve what the policy holds of his own."""
 

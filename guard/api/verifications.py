@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from detectors import Evidence
 from guard.api import description
-from guard.api.auth import Anyone, Caller, caller_address
+from guard.api.auth import Anyone, Caller, caller_address, charge_file
 from guard.api.errors import ApiError
 from guard.api.forms import read_body
 from guard.api.state import Guard, State
@@ -44,24 +44,25 @@ class Verified:
 async def create(request: Request, guard: Guard, caller: Anyone) -> dict[str, Any]:
     """The verdict on a file."""
     check_scope(caller)
-    verified = await examine_upload(request, guard, None if caller is None else caller.tenant_id)
+    verified = await examine_upload(request, guard, caller)
     return verification_object(verified, full=caller is not None)
 
 
-async def examine_upload(request: Request, guard: State, tenant_id: str | None) -> Verified:
+async def examine_upload(request: Request, guard: State, caller: Caller | None) -> Verified:
     """Receive the request's ``file``, examine it in the sandbox, record the verdict, delete the file.
 
     Args:
         request: with a form.
         guard: the application's state.
-        tenant_id: who asks; None for an anonymous caller.
+        caller: who asks; None for an anonymous one.
 
     Raises:
         ApiError: the form or its file cannot be taken.
         MediaError: the file cannot be examined.
     """
+    charge_file(request, guard, caller)
     limits = guard.settings.uploads
-    anonymous = tenant_id is None
+    anonymous = caller is None
     with guard.upload_slot(address=caller_address(request) if anonymous else None):
         async with read_body(
             request,
@@ -77,7 +78,7 @@ async def examine_upload(request: Request, guard: State, tenant_id: str | None) 
             services = guard.services
             async with guard.examination(anonymous=anonymous):
                 found = await run_in_threadpool(verify, services.inspector, services.registry, body.file.path)
-    return await run_in_threadpool(_recorded, guard, tenant_id, found)
+    return await run_in_threadpool(_recorded, guard, None if caller is None else caller.tenant_id, found)
 
 
 def verification_object(verified: Verified, *, full: bool) -> dict[str, Any]:

@@ -14,7 +14,9 @@ def test_alive_and_ready(api: Api) -> None:
     response = api("GET", "/readyz", key=None)
     checks = response.json()["checks"]
     assert response.status_code == 200
-    assert set(checks) == {"database", "objects", "signer", "sandbox", "worker", "models", "disk"}
+    assert set(checks) == {
+        "database", "objects", "pictures", "signer", "sandbox", "worker", "models", "disk",
+    }  # fmt: skip
     assert checks["worker"] == {"status": "ok", "worker": "elsewhere"}
     assert checks["signer"]["days_left"] > 300
 
