@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,8 +27,15 @@ _CHUNK = 64 * 1024
 _LONGEST_URL = 2000
 _NAT64 = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48"))
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
-_SERVICES = frozenset({ipaddress.ip_address("168.63.129.16")})
-"""Public addresses at which clouds answer their own machines alone."""
+_SPECIAL = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "0.0.0.0/8", "192.0.0.0/24", "192.88.99.0/24", "240.0.0.0/4", "2001:10::/28", "2001:20::/28", "3fff::/20",
+        "5f00::/16", "fec0::/10",
+        "168.63.129.16/32",  # at which a cloud answers its own machines alone
+    )
+)  # fmt: skip
+"""Networks that some versions of Python call global."""
 
 
 class FetchError(Exception):
@@ -86,7 +93,10 @@ def fetch(url: str, path: Path, limits: FetchLimits, *, length: int | None = Non
     connection = _Pinned(host, port, address, _trusting(limits.authorities), limits.seconds)
     try:
         with _ended_at(connection, deadline):
-            return _received(connection, target, path, limits, length)
+            size = _received(connection, target, path, limits, length)
+        if time.monotonic() >= deadline:  # what was cut off may look like an end
+            raise TimeoutError
+        return size
     except FetchError:
         path.unlink(missing_ok=True)
         raise
@@ -110,7 +120,7 @@ def public(address: Address) -> bool:
         and not address.is_multicast
         and not address.is_reserved
         and not address.is_unspecified
-        and address not in _SERVICES
+        and not any(address.version == network.version and address in network for network in _SPECIAL)
     )
 
 
@@ -135,12 +145,15 @@ class _Pinned(http.client.HTTPSConnection):
     ) -> None:
         super().__init__(host, port, timeout=seconds, context=context)
         self._address, self._trusting = address, context
+        self.wire: socket.socket | None = None
+        """The socket, also once an answer that ends with the connection has taken it over."""
 
     def connect(self) -> None:
         """Connect to the pinned address; the name is not looked up again."""
         plain = socket.create_connection((str(self._address), self.port), self.timeout)
-        self.sock = plain  # so that whoever watches the time can end the handshake too
-        self.sock = self._trusting.wrap_socket(plain, server_hostname=self.host)
+        wire = self._trusting.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
+        self.sock = self.wire = wire
+        wire.do_handshake()  # only now: it must not take for ever either
 
 
 def _parts(url: str) -> tuple[str, int, str]:
@@ -189,12 +202,10 @@ def _ended_at(connection: _Pinned, deadline: float) -> Iterator[None]:
     """Cut the connection at a moment, however slowly something trickles in until then."""
 
     def cut() -> None:
-        sock = connection.sock
-        if sock is not None:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
+        if connection.wire is not None:
+            with suppress(OSError):
+                # Not the method of the encrypted socket, which would take from a reader what it reads with.
+                socket.socket.shutdown(connection.wire, socket.SHUT_RDWR)
 
     timer = threading.Timer(max(0.0, deadline - time.monotonic()), cut)
     timer.daemon = True

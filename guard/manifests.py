@@ -56,7 +56,7 @@ def manifest_id(path: Path, limits: Limits) -> str:
     return str(found["id"])
 
 
-def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any]:
+def inspect(arguments: dict[str, Any]) -> dict[str, Any]:
     """The child's side of :func:`manifest_id`."""
     import c2pa
 

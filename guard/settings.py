@@ -178,6 +178,8 @@ class ResolutionSettings(_Section):
     """Longest time that fetching one may take."""
     reference_networks: tuple[IPvAnyNetwork, ...] = ()
     """Networks that files may be fetched from although they are not public."""
+    show_original: bool = True
+    """Whether ``/verify`` shows a picture of the release beside the upload that matches it."""
     reference_authorities: Path | None = None
     """PEM bundle of authorities to trust for that beside those of the system."""
 
