@@ -1,7 +1,8 @@
 """The index of pictures beside other ways to search them; part of `benchmarks.fingerprints`.
 
 Hashes are drawn evenly at random. An upload is one recorded asset with 0 to 31 bits of each hash turned around, evenly
-drawn: all within what counts as a match, and worse than re-encoding makes it. Every way runs in one thread on one core.
+drawn: all within what counts as a match, and worse than re-encoding makes it. Every way runs in one thread on one core;
+times are of the processor, which on a busy machine are less than the wall's, told beside them.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def _ours(
             np.concatenate(uploads[at : at + LONG // PICTURES])
             for at in range(0, len(uploads), LONG // PICTURES)
         ]
-        _, long_ms = _timed(search, long[:20])
+        _, long_ms, _ = _timed(search, long[:20])
         about = {
             "assets found": f"{found}/{len(uploads)}",
             "assets found, share": found / len(uploads),
@@ -148,7 +149,11 @@ def goals(assets: int, rows: list[Row], about: Row) -> list[Goal]:
     whole = assets >= 1_000_000
     ours = next(row for row in rows if "ours" in row["way"])
     return [
-        goal("index of 1,000,000 assets: ms for an upload, median", "< 50", ours["ms"] if whole else None),
+        goal(
+            "index of 1,000,000 assets: processor ms for an upload, median",
+            "< 50",
+            ours["ms"] if whole else None,
+        ),
         goal("the same, 95th percentile", "< 50", ours["ms 95th"] if whole else None),
         goal(
             "pairs of hashes found, share of an exact search's", ">= 0.99", ours["recall"] if whole else None
@@ -168,13 +173,14 @@ def show(rows: list[Row], about: Row) -> None:
 
 
 def _row(name: str, search: Search, uploads: list[Hashes], truth: list[set[tuple[int, int]]]) -> Row:
-    found, ms = _timed(search, uploads)
+    found, ms, wall = _timed(search, uploads)
     compared = list(zip(found, truth, strict=False))
     hits, wanted = sum(len(one & other) for one, other in compared), sum(len(other) for _, other in compared)
     return {
         "way": name,
         "ms": round(float(np.median(ms)), 1),
         "ms 95th": round(float(np.percentile(ms, 95)), 1),
+        "wall ms": round(float(np.median(wall)), 1),
         "n": len(uploads),
         "recall": hits / wanted,
         "pairs": f"{hits}/{wanted}",
@@ -182,13 +188,17 @@ def _row(name: str, search: Search, uploads: list[Hashes], truth: list[set[tuple
     }
 
 
-def _timed(search: Search, uploads: list[Hashes]) -> tuple[list[set[tuple[int, int]]], list[float]]:
-    found, ms = [], []
+def _timed(
+    search: Search, uploads: list[Hashes]
+) -> tuple[list[set[tuple[int, int]]], list[float], list[float]]:
+    """Answers, and for each the milliseconds of the processor and of the wall."""
+    found, ms, wall = [], [], []
     for upload in uploads:
-        start = time.perf_counter()
+        start, began = time.process_time(), time.perf_counter()
         found.append(search(upload))
-        ms.append((time.perf_counter() - start) * 1000)
-    return found, ms
+        ms.append((time.process_time() - start) * 1000)
+        wall.append((time.perf_counter() - began) * 1000)
+    return found, ms, wall
 
 
 def _noisy(hashes: Hashes, random: np.random.Generator) -> Hashes:

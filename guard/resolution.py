@@ -96,6 +96,24 @@ class Resolver:
             bound = manifest_rows.bound(session, value, limit=limit)
         return [Resolved(manifest_id, None, False, None, "binding") for manifest_id in bound]
 
+    def check(self, alg: str | None, hint: tuple[str, str] | None) -> None:
+        """Refuse what `by_content` would refuse, before there is a file.
+
+        Raises:
+            ResolutionError: ``algorithm_unsupported``, ``binding_malformed``.
+        """
+        for name, param in ((alg, "alg"), (hint[0] if hint else None, "hintAlg")):
+            if name is not None and name not in self.watermarks + self.fingerprints:
+                raise ResolutionError(
+                    "algorithm_unsupported",
+                    "This service reads "
+                    + ", ".join(self.watermarks + self.fingerprints)
+                    + " off files, nothing else.",
+                    param,
+                )
+        if hint is not None:
+            _decoded(hint[1], "hintValue")
+
     def by_content(
         self,
         seen: Inspection,
@@ -115,15 +133,7 @@ class Resolver:
         Raises:
             ResolutionError: ``algorithm_unsupported``, ``binding_malformed``.
         """
-        for name, param in ((alg, "alg"), (hint[0] if hint else None, "hintAlg")):
-            if name is not None and name not in self.watermarks + self.fingerprints:
-                raise ResolutionError(
-                    "algorithm_unsupported",
-                    "This service reads "
-                    + ", ".join(self.watermarks + self.fingerprints)
-                    + " off files, nothing else.",
-                    param,
-                )
+        self.check(alg, hint)
         found: list[Resolved] = []
         exact = self._registry.by_digest(seen.sha256)
         if exact is not None and alg is None:

@@ -105,6 +105,7 @@ async def by_content(
             415, "content_type_unsupported", "Send the file itself, with its media type as Content-Type."
         )
     hint = _hint(hint_alg, hint_value)
+    resolver(guard).check(alg, hint)
     charge_file(request, guard, caller)
     limits = guard.settings.uploads
     with guard.upload_slot(address=None if caller else caller_address(request)):
@@ -144,6 +145,7 @@ async def by_reference(
             400, "region_unsupported", "Files are examined whole; leave region out.", param="region"
         )
     hint = _hint(hint_alg, hint_value)
+    resolver(guard).check(alg, hint)
     charge_file(request, guard, caller)
     limits = FetchLimits(
         settings.reference_seconds,

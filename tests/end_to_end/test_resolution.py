@@ -26,9 +26,11 @@ from tests.server import Server
 Frames = NDArray[np.uint8]
 
 
-def released(server: Server, seed: int, prompt: str = "A meadow in the wind") -> dict[str, Any]:
+def released(
+    server: Server, seed: int, prompt: str = "A meadow in the wind", size: str = "640x360"
+) -> dict[str, Any]:
     """A completed video with its public record, and its file."""
-    form = {"prompt": prompt, "size": "640x360", "seconds": "4", "seed": seed}
+    form = {"prompt": prompt, "size": size, "seconds": "4", "seed": seed}
     video = server.await_video(server.request("POST", "/videos", json=form).json()["id"])
     assert video["status"] == "completed", video
     record = server.request("GET", f"/releases/{video['id']}", key=None).json()
@@ -38,7 +40,7 @@ def released(server: Server, seed: int, prompt: str = "A meadow in the wind") ->
 
 @pytest.fixture(scope="module")
 def ours(server: Server) -> dict[str, Any]:
-    return released(server, 41)
+    return released(server, 41, size="1280x720")
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +71,9 @@ def mangled(path: Path, frames: list[Frames]) -> Path:
 
 
 def washed(path: Path, frames: list[Frames]) -> Path:
-    """The same scene from an eighth of its pixels in each direction: no watermark lives there."""
+    """The same scene, made large again from 80 x 45 pixels: no watermark lives there."""
     height, width = frames[0].shape[:2]
-    tiny = [cv2.resize(frame, (width // 8, height // 8), interpolation=cv2.INTER_AREA) for frame in frames]
+    tiny = [cv2.resize(frame, (80, 45), interpolation=cv2.INTER_AREA) for frame in frames]
     back = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC) for frame in tiny]
     return media.write_clip(path, back, fps=Fraction(12), crf=26)
 
@@ -129,10 +131,9 @@ def test_what_lost_everything_leads_to_its_manifest(
     assert exact["manifestId"] == ours["manifest_id"]
 
 
-def test_without_its_watermark_the_fingerprint_alone_finds_it(
-    server: Server, ours: dict[str, Any], pictures: list[Frames], tmp_path: Path
-) -> None:
-    copy = washed(tmp_path / "washed.mp4", pictures)
+def test_without_its_watermark_the_fingerprint_alone_finds_it(server: Server, tmp_path: Path) -> None:
+    ours = released(server, 45)  # of larger pictures the mark survives even this
+    copy = washed(tmp_path / "washed.mp4", decoded(saved(tmp_path / "release.mp4", ours["content"])))
     verdict = verified(server, copy)
     assert (verdict["verdict"], verdict["basis"]) == ("registry_match", ["fingerprint"])
     mark = next(item for item in verdict["evidence"] if item["type"] == "watermark")
@@ -145,9 +146,9 @@ def test_without_its_watermark_the_fingerprint_alone_finds_it(
     assert hinted["manifestId"] == ours["manifest_id"]
 
 
-def test_a_copied_mark_leads_to_no_manifest(
-    server: Server, ours: dict[str, Any], pictures: list[Frames], tmp_path: Path
-) -> None:
+def test_a_copied_mark_leads_to_no_manifest(server: Server, tmp_path: Path) -> None:
+    ours = released(server, 44)
+    pictures = decoded(saved(tmp_path / "release.mp4", ours["content"]))
     stranger = list(media.scene(640, 360, 48, seed=77))
     forged = media.write_clip(tmp_path / "forged.mp4", pasted(stranger, lifted(pictures)), fps=Fraction(24))
     verdict = verified(server, forged)
@@ -328,6 +329,12 @@ def test_tokens_are_for_what_they_say(server: Server, token: str) -> None:
     assert asked(grant_type="client_credentials", **wrong) == (401, "invalid_client")
     of_token = {**credentials, "client_secret": token}
     assert asked(grant_type="client_credentials", **of_token) == (401, "invalid_client")
+
+
+def test_nothing_is_fetched_unless_the_operator_says_so(server: Server) -> None:
+    body = {"referenceUrl": "https://example.com/clip.mp4", "assetLength": 10}
+    answer = server.request("POST", "/matches/byReference", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "reference_disabled")
 
 
 def test_the_service_describes_itself(server: Server) -> None:
