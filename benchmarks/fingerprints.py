@@ -1,9 +1,10 @@
-"""How well fingerprints hold: the same clip after edits, and different clips against each other.
+"""How well fingerprints hold: the same clip after edits, different clips against each other, and the search in many.
 
-Usage: python -m benchmarks.fingerprints [--clips FOLDER] [--most 40] [--quick] [--json FILE]
+Usage: python -m benchmarks.fingerprints [--clips FOLDER] [--most 40] [--assets 1000000] [--hashes 8] [--quick]
+    [--json FILE]
 
 Without a folder the clips are textured scenes made here. With one, its video files are used, each cut to 4
-seconds.
+seconds. The search is measured on hashes drawn at random, see `benchmarks.fingerprint_index`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks import fingerprint_index
 from benchmarks.table import finish, goal, show_rows
 from guard.fingerprints import Fingerprint, Match, compare, compute
 from guard.media import Chunk, ClipInfo, Frames, MediaError, VideoFile, encode
@@ -104,7 +106,9 @@ def main() -> int:
     )
     parser.add_argument("--clips", type=Path, help="folder of video files")
     parser.add_argument("--most", type=int, default=20, help="how many clips")
-    parser.add_argument("--quick", action="store_true", help="three clips, under a minute")
+    parser.add_argument("--assets", type=int, default=1_000_000, help="how many to search in")
+    parser.add_argument("--hashes", type=int, default=8, help="of each of them; eight of a clip at least")
+    parser.add_argument("--quick", action="store_true", help="three clips, 20,000 assets, under a minute")
     parser.add_argument("--json", type=Path, help="where the figures go")
     asked = parser.parse_args()
     recorded: dict[str, Fingerprint] = {}
@@ -134,7 +138,9 @@ def main() -> int:
     for name, upload in uploads:
         distances = {other: compare(upload, known).median_distance for other, known in recorded.items()}
         ranks.append(min(distances, key=distances.__getitem__) == name)
-    return report(table, recorded, ranks, spent, asked)
+    assets, uploads_asked, exact = (20_000, 40, 20) if asked.quick else (asked.assets, 1000, 100)
+    searched = fingerprint_index.measure(assets, asked.hashes, uploads_asked, exact)
+    return report(table, recorded, ranks, spent, searched, asked)
 
 
 def report(
@@ -142,6 +148,7 @@ def report(
     recorded: dict[str, Fingerprint],
     ranks: list[bool],
     spent: list[float],
+    searched: tuple[list[fingerprint_index.Row], fingerprint_index.Row],
     asked: argparse.Namespace,
 ) -> int:
     """Print and write what was found."""
@@ -177,8 +184,11 @@ def report(
         ),
         goal("originals nearest to their CRF 30 copy", ">= 0.99", float(np.mean(ranks)) if ranks else None),
         goal("processor seconds for one clip of 4 s", "<= 1", float(np.median(spent)) if spent else None),
+        *fingerprint_index.goals(searched[1]["assets"], *searched),
     ]
-    found = {"clips": len(recorded), "own_scenes": asked.clips is None, "rows": rows, "pairs": len(pairs)}
+    fingerprint_index.show(*searched)
+    found = {"clips": len(recorded), "own_scenes": asked.clips is None, "rows": rows, "pairs": len(pairs),
+             "search": {"ways": searched[0], "index": searched[1]}}  # fmt: skip
     return finish(goals, found, asked.json)
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _SIGNS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
     "<=": operator.le,
     ">=": operator.ge,
     ">": operator.gt,

@@ -30,8 +30,10 @@ class Verdict(BaseModel):
         summary: One sentence each in ``en`` and ``de``.
         notes: What else the evidence shows, sentences in ``en`` and ``de``.
         limits: What the verdict does not show, sentences in ``en`` and ``de``.
-        revoked: Whether a release that the file belongs to has been revoked.
+        revoked: Whether a release that the file belongs to has been revoked; where the pictures alone lead to several,
+            one of them.
         release_ids: The releases that the file was traced to, sorted.
+        revoked_ids: Those of them that have been revoked, also where the file is known to belong to another.
         evidence: All evidence, strongest type first.
     """
 
@@ -44,6 +46,7 @@ class Verdict(BaseModel):
     limits: dict[str, tuple[str, ...]]
     revoked: bool
     release_ids: tuple[str, ...]
+    revoked_ids: tuple[str, ...]
     evidence: tuple[Evidence, ...]
 
 
@@ -91,6 +94,11 @@ class _Case:
     def traced(self) -> _Found:
         """Evidence that ties the file's own content to a release."""
         return self.exact + self.confirmed + self.matches
+
+    @property
+    def owning(self) -> _Found:
+        """Of that, what says which release the file belongs to: pictures alone may be those of several."""
+        return self.exact + self.confirmed or self.traced
 
 
 def _conflict(case: _Case) -> _Found:
@@ -177,7 +185,7 @@ def decide(evidence: Sequence[Evidence], *, sound: bool = True) -> Verdict:
     ordered = tuple(sorted(evidence, key=_order))
     case = _Case(ordered)
     verdict, found = _first_match(case)
-    revoked = _revoked(case.traced)
+    revoked = bool(_revoked(case.owning))
     basis = tuple(kind for kind in _TYPES if any(item.type is kind for item in found))
     notes = _notes(case, ordered, revoked=revoked, found=found)
     return Verdict(
@@ -188,6 +196,7 @@ def decide(evidence: Sequence[Evidence], *, sound: bool = True) -> Verdict:
         limits=_limits(verdict, basis, revoked=revoked, sound=sound),
         revoked=revoked,
         release_ids=tuple(sorted(_releases(case.traced))),
+        revoked_ids=tuple(sorted(_releases(_revoked(case.traced)))),
         evidence=ordered,
     )
 
@@ -203,7 +212,9 @@ def _notes(case: _Case, evidence: _Found, *, revoked: bool, found: _Found) -> li
     claims = {item.claim for item in case.detected}
     codes = {note for claim, note in _NOTE_OF_CLAIM.items() if claim in claims}
     if revoked:
-        codes.add(Note.REVOKED)
+        codes.add(Note.REVOKED if _all_revoked(case.owning) else Note.ONE_REVOKED)
+    elif _revoked(case.traced):
+        codes.add(Note.ANOTHER_REVOKED)
     if not case.exact and any(_partial(item) for item in found if item in case.traced):
         codes.add(Note.PART_OF_FILE)
     ai = [item for item in found if item.claim in _AI]
@@ -247,10 +258,16 @@ def _releases(found: _Found) -> set[str]:
     return {release for item in found if isinstance(release := item.details.get("release_id"), str)}
 
 
-def _revoked(found: _Found) -> bool:
-    return any(
-        item.claim is Claim.OWN_RELEASE_REVOKED or item.details.get("revoked") is True for item in found
+def _revoked(found: _Found) -> _Found:
+    return tuple(
+        item
+        for item in found
+        if item.claim is Claim.OWN_RELEASE_REVOKED or item.details.get("revoked") is True
     )
+
+
+def _all_revoked(found: _Found) -> bool:
+    return _releases(found) == _releases(_revoked(found))
 
 
 def _share(item: Evidence) -> float:

@@ -49,6 +49,8 @@ class Note(StrEnum):
     """What else the evidence shows beside the verdict."""
 
     REVOKED = "revoked"
+    ONE_REVOKED = "one_revoked"
+    ANOTHER_REVOKED = "another_revoked"
     PART_OF_FILE = "part_of_file"
     EDITED_WITH_AI = "edited_with_ai"
     TAMPERED = "tampered"
@@ -183,6 +185,18 @@ NOTES: dict[Note, Text] = {
     Note.REVOKED: {
         "en": "The release has been revoked.",
         "de": "Die Freigabe wurde widerrufen.",
+    },
+    Note.ONE_REVOKED: {
+        "en": "Several releases have these pictures, and at least one of them has been revoked; the list of releases "
+        "says which.",
+        "de": "Mehrere Freigaben haben diese Bilder, und mindestens eine davon wurde widerrufen; die Liste der "
+        "Freigaben sagt, welche.",
+    },
+    Note.ANOTHER_REVOKED: {
+        "en": "Another release with like pictures has been revoked; the list of releases says which. The one that this "
+        "file belongs to has not.",
+        "de": "Eine andere Freigabe mit ähnlichen Bildern wurde widerrufen; die Liste der Freigaben sagt, welche. "
+        "Diejenige, zu der diese Datei gehört, wurde es nicht.",
     },
     Note.PART_OF_FILE: {
         "en": "Only a part of the file matches the release.",

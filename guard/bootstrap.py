@@ -12,7 +12,11 @@ DEMONSTRATION = "demo"
 """Name of the key that the demonstration makes for itself and shows to nobody."""
 SEALED_SCOPE = "sealed"
 """For the few who decide on sealed material; nobody gets it without asking."""
-SCOPES = ("videos", "moderations", "verifications", "reviews", "admin", SEALED_SCOPE)
+SCOPES = (
+    "videos", "moderations", "verifications", "reviews", "admin", SEALED_SCOPE,
+    "fetch:manifests", "store:manifests", "store:bindings",
+)  # fmt: skip
+"""Those with a colon are the Soft Binding Resolution API's own."""
 DEFAULT_SCOPES = ("videos", "moderations", "verifications")
 """What a client needs; whoever may also review could approve what the policy holds of his own."""
 

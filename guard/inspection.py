@@ -5,6 +5,7 @@ The parent gets back plain values (:class:`Inspection`); what they mean, it deci
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import random
 from collections.abc import Callable, Sequence
@@ -22,10 +23,13 @@ from guard.marks import ALGORITHM, MarkKey, Reading
 from guard.marks.codecs import DEFAULT_CODEC, Codec, codec
 from guard.marks.front import MIN_SIDE
 from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
+from guard.media.previews import thumbnail
 from guard.media.sandbox import Limits
 from guard.media.selection import FIRST_STRETCH
 
-_TARGET = "guard.inspection:inspect"
+_TARGET, _DRAW = "guard.inspection:inspect", "guard.inspection:draw_inside"
+PREVIEW_WIDTH = 480
+"""Pixels across a picture that is shown beside another."""
 _UPLOAD, _OURS = (256, 64), (64, 16)
 """Pictures that the watermark and the fingerprint are read from, at most, of an upload and of a file that just left our
 own encoder, whose mark nothing has worn. At least half as many are, where there are as many."""
@@ -120,6 +124,29 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
         fingerprint=None if fingerprint is None else Fingerprint.from_json(fingerprint),
         evidence=tuple(Evidence.model_validate(item) for item in answer["evidence"]),
     )
+
+
+def draw(inspector: Inspector, path: Path, time: float) -> bytes:
+    """One picture of a file as a small WebP, decoded in a fresh child process.
+
+    Args:
+        inspector: for its limits.
+        path: the file; it is only read.
+        time: seconds from the start.
+
+    Raises:
+        MediaError: as `inspect_file`.
+    """
+    arguments = {"path": str(path), "time": time, "limits": asdict(inspector.reading)}
+    answer = sandbox.call(_DRAW, arguments, limits=inspector.limits, readable=[path])
+    return base64.b64decode(answer["picture"], validate=True)
+
+
+def draw_inside(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The child's side of :func:`draw`."""
+    media = VideoFile(Path(arguments["path"]), limits=ReadLimits(**arguments["limits"]))
+    picture = thumbnail(media, time=arguments["time"], width=PREVIEW_WIDTH, declared=False)
+    return {"picture": base64.b64encode(picture).decode("ascii")}
 
 
 def _digest(path: Path) -> tuple[str, int]:

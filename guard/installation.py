@@ -31,7 +31,7 @@ from guard.pipeline.steps import VideoSteps
 from guard.registry import StoredRegistry
 from guard.services import Encoding, Placement, Services
 from guard.settings import Settings, TimeStampSettings
-from guard.store import Database, Objects, SealedFiles, StoreError, Vault, create_private, sign_log
+from guard.store import Database, Objects, Pictures, SealedFiles, StoreError, Vault, create_private, sign_log
 
 APPLICATION = "Guard"
 LOCK = "worker.lock"
@@ -51,6 +51,11 @@ class Paths:
     def database(self) -> Path:
         """Where no database is configured."""
         return self.data / "guard.db"
+
+    @property
+    def pictures(self) -> Path:
+        """The index of the releases' pictures; it can be made anew from the database."""
+        return self.data / "pictures.index"
 
     @property
     def workflow(self) -> Path:
@@ -220,11 +225,13 @@ def open_installation(settings: Settings) -> Installation:
     _trust(settings, paths)  # an unreadable list stops the start, not the first verification
     budget.MEMORY.total = settings.signing_memory_bytes
     encoder, judge = settings.encoder, examiner(settings, paths.models)
+    pictures = Pictures(paths.pictures)
     services = Services(
         application=Software(APPLICATION, __version__),
         database=database,
         objects=Objects(_objects(settings, paths)),
-        registry=StoredRegistry(database),
+        pictures=pictures,
+        registry=StoredRegistry(database, pictures),
         vault=vault,
         log=log,
         judge=judge,

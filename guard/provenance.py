@@ -272,7 +272,7 @@ class OwnFingerprint:
     types = (EvidenceType.FINGERPRINT,)
 
     def examine(self, subject: Subject) -> list[Evidence]:
-        """One piece of evidence: the best match, if there is one."""
+        """A piece of evidence for each release that matches, best first, or one that there is none."""
         if self.fingerprint is None:
             return [
                 self._evidence(
@@ -292,15 +292,16 @@ class OwnFingerprint:
                     "Die Bilder stimmen mit keiner Freigabe dieses Dienstes überein.",
                 )
             ]
-        release, match = found[0]
-        return [
-            self._evidence(
-                Outcome.DETECTED,
-                _details(release) | _match_details(match),
-                "The pictures match a release of this service.",
-                "Die Bilder stimmen mit einer Freigabe dieses Dienstes überein.",
-            )
-        ]
+        return [self._match(release, match) for release, match in found]
+
+    def _match(self, release: Recorded, match: Match) -> Evidence:
+        en = "The pictures match a release of this service"
+        de = "Die Bilder stimmen mit einer Freigabe dieses Dienstes überein"
+        if release.revoked:
+            en += ", which has been revoked since"
+            de += ", die seitdem widerrufen wurde"
+        details = _details(release) | _match_details(match)
+        return self._evidence(Outcome.DETECTED, details, f"{en}.", f"{de}.")
 
     def _evidence(self, outcome: Outcome, details: dict[str, JsonValue], en: str, de: str) -> Evidence:
         return Evidence(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from guard.fingerprints import Fingerprint, FrameHash, Match, compare
-from guard.fingerprints.match import LEAST_QUALITY
 from guard.provenance import Recorded
-from guard.store import Database, like_pictures
+from guard.store import Database, Pictures
 from guard.store import fingerprints as fingerprint_rows
 from guard.store import releases as release_rows
 from guard.store.models import Release
@@ -17,10 +16,16 @@ scenes of like composition come within 24 to 31 bits of each other, and a strang
 
 
 class StoredRegistry:
-    """Lookups in the database."""
+    """Lookups in the database.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: what was released.
+        pictures: finds releases by their pictures.
+    """
+
+    def __init__(self, database: Database, pictures: Pictures) -> None:
         self._database = database
+        self._pictures = pictures
 
     def by_digest(self, sha256: str) -> Recorded | None:
         """The release with exactly these bytes."""
@@ -53,13 +58,8 @@ class StoredRegistry:
 
     def _matching(self, fingerprint: Fingerprint, *, revoked_only: bool) -> list[tuple[Recorded, Match]]:
         with self._database.read() as session:
-            candidates = like_pictures(
-                session,
-                fingerprint.hashes,
-                revoked_only=revoked_only,
-                # Plain frames are like all plain frames: they would crowd the right release out.
-                min_quality=LEAST_QUALITY,
-                limit=_CANDIDATES,
+            candidates = self._pictures.like(
+                session, fingerprint.hashes, revoked_only=revoked_only, limit=_CANDIDATES
             )
             releases = [release_rows.get_release(session, release_id) for release_id, _ in candidates]
         found = [

@@ -18,7 +18,7 @@ from guard.media.writing import Encoder
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.hook import Hook
 from guard.registry import StoredRegistry
-from guard.store import Database, Objects, SealedFiles, Vault
+from guard.store import Database, Objects, Pictures, SealedFiles, Vault
 from guard.store import tenants as tenant_rows
 from policies import Audience, Context, Examiner, Medium, Region
 
@@ -49,6 +49,7 @@ class Services:
         application: name and version of this software, for manifests.
         database: of everything but objects.
         objects: released files.
+        pictures: finds releases by their pictures.
         registry: what was released, for lookups.
         vault: prompts, encrypted.
         log: the transparency log.
@@ -77,6 +78,7 @@ class Services:
     application: Software
     database: Database
     objects: Objects
+    pictures: Pictures
     registry: StoredRegistry
     vault: Vault
     log: Log

@@ -12,7 +12,15 @@ from typing import Annotated, Any, Literal, Self
 
 import pydantic_settings
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -164,10 +172,30 @@ class UploadLimits(_Section):
 
 
 class RateLimits(_Section):
-    """Requests a minute; 0 switches a limit off."""
+    """Requests a minute, and files examined a day; 0 switches a limit off."""
 
     tenant: int = Field(default=120, ge=0)
     anonymous: int = Field(default=10, ge=0)
+    tenant_files: int = Field(default=10_000, ge=0)
+    anonymous_files: int = Field(default=100, ge=0)
+    """Every answer on a file tells somebody who is removing a mark whether it is gone; this is how many they get."""
+
+
+class ResolutionSettings(_Section):
+    """The Soft Binding Resolution API."""
+
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#]+(/[^?#]*)?$")
+    """Where clients reach this service, without ``/v1``; what the request says if unset."""
+    by_reference: bool = False
+    """Whether files are fetched from addresses that clients name."""
+    reference_seconds: float = Field(default=60.0, gt=0)
+    """Longest time that fetching one may take."""
+    reference_networks: tuple[IPvAnyNetwork, ...] = ()
+    """Networks that files may be fetched from although they are not public."""
+    show_original: bool = True
+    """Whether ``/verify`` shows a picture of the release beside the upload that matches it."""
+    reference_authorities: Path | None = None
+    """PEM bundle of authorities to trust for that beside those of the system."""
 
 
 class ReviewSettings(_Section):
@@ -240,6 +268,7 @@ class Settings(BaseSettings):
     encoder: EncoderSettings = EncoderSettings()
     uploads: UploadLimits = UploadLimits()
     rate: RateLimits = RateLimits()
+    resolution: ResolutionSettings = ResolutionSettings()
     review: ReviewSettings = ReviewSettings()
     time_stamps: TimeStampSettings = TimeStampSettings()
     signing_memory_bytes: int = Field(default=1280 * 1024**2, ge=64 * 1024**2)

@@ -29,7 +29,7 @@ from guard.pipeline.steps import VideoSteps
 from guard.pipeline.submit import Submission, submit
 from guard.registry import StoredRegistry
 from guard.settings import EncoderSettings, MarkSettings, Settings, TimeStampSettings
-from guard.store import Database, NewRelease, StoreError, Video, find_release, get_video, review_of
+from guard.store import Database, NewRelease, Pictures, StoreError, Video, find_release, get_video, review_of
 from guard.store.models import Release
 from policies import Examiner, Judge, NgramClassifier, load_policy
 from tests.stub_generator import PictureGenerator
@@ -142,11 +142,13 @@ class House:
         )
         opened.services.database.close()
         database = Database(f"sqlite:///{data / 'guard.db'}", busy_timeout=0.2)
+        pictures = Pictures(opened.paths.pictures)
         self._real_identity = opened.services.identity
         self.services = dataclasses.replace(
             opened.services,
             database=database,
-            registry=StoredRegistry(database),
+            pictures=pictures,
+            registry=StoredRegistry(database, pictures),
             generators={MODEL: lambda: self.generator},
             identity=self._identity,
             judge=Examiner(Judge(load_policy(policy), NgramClassifier.embedded(), self.scorer)),

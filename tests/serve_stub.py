@@ -29,7 +29,7 @@ def stub_settings(data: Path, **changes: object) -> Settings:
         "policy": write_policy(data.parent / "test-policy.yaml"),
         "model_aliases": dict.fromkeys(("sora-2", "gpt-image-1", MODEL), "guard-scenes-1"),
         "encoder": EncoderSettings(preset="veryfast"),
-        "rate": RateLimits(tenant=0, anonymous=0),
+        "rate": RateLimits(tenant=0, anonymous=0, tenant_files=0, anonymous_files=0),
         "review": ReviewSettings(),
         "uploads": UploadLimits(max_bytes=32 * 1024 * 1024),
     }

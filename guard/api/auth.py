@@ -1,4 +1,4 @@
-"""Who calls: a bearer API key leads to a tenant and scopes; some routes also take callers without one."""
+"""Who calls: a bearer API key, or a token made of one, leads to a tenant and scopes; some routes take others too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from guard.api import tokens
 from guard.api.errors import ApiError
 from guard.api.limits import READ_COST, address_of
 from guard.api.state import State, state_of
@@ -54,12 +55,12 @@ def caller_of(request: Request) -> Caller | None:
     state = state_of(request)
     header = request.headers.get("authorization")
     if header is None:
-        _charge_address(request, state)
+        charge_address(request, state)
         return None
     kind, _, key = header.partition(" ")
-    caller = _identify(state, key.strip()) if kind.lower() == "bearer" else None
+    caller = identify(state, key.strip()) if kind.lower() == "bearer" else None
     if caller is None:
-        _charge_address(request, state)  # guessing is not free either
+        charge_address(request, state)  # guessing is not free either
         raise _unauthorised("The API key is unknown or revoked; check the Authorization header.")
     _charge(request, state, caller.tenant_id, state.settings.rate.tenant)
     return caller
@@ -87,18 +88,45 @@ Anyone = Annotated[Caller | None, Depends(caller_of)]
 """For handlers that also serve callers without a key."""
 
 
-def _identify(state: State, key: str) -> Caller | None:
-    database = state.services.database
+def identify(state: State, key: str) -> Caller | None:
+    """Whose API key or access token this is; None if it is nobody's, or not valid any more."""
+    database, now = state.services.database, utc_now()
+    token = tokens.read(key, state.services.link_key, now=now)
     with database.read() as session:
-        row = tenant_rows.authenticate(session, key) if key.isascii() else None
+        if token is not None:
+            row = tenant_rows.valid_key(session, token.key_id)
+        else:
+            row = tenant_rows.authenticate(session, key) if key.isascii() else None
     if row is None:
         return None
-    now = utc_now()
     if row.last_used is None or now - row.last_used >= tenant_rows.USED_EVERY:
         # That a key was used is worth a note, and no reason to refuse.
         with suppress(StoreError), database.write() as session:
             tenant_rows.key_used(session, row, now=now)
-    return Caller(row.tenant_id, row.id, frozenset(row.scopes))
+    scopes = frozenset(row.scopes)
+    return Caller(row.tenant_id, row.id, scopes if token is None else scopes & token.scopes)
+
+
+def charge_file(request: Request, state: State, caller: Caller | None) -> None:
+    """Take one examination of a file from the caller's budget of the day.
+
+    Raises:
+        ApiError: ``file_budget_exceeded``.
+    """
+    rate = state.settings.rate
+    if caller is None:
+        name, most = f"address {caller_address(request)}", rate.anonymous_files
+    else:
+        name, most = caller.tenant_id, rate.tenant_files
+    allowance = state.budgets.take(name, most)
+    if allowance is not None and allowance.retry_after > 0:
+        wait = allowance.headers()["retry-after"]
+        raise ApiError(
+            429,
+            "file_budget_exceeded",
+            f"More than {most} files a day; try again in {wait} s.",
+            headers={"retry-after": wait},
+        )
 
 
 def _unauthorised(message: str, code: str = "invalid_api_key") -> ApiError:
@@ -110,7 +138,12 @@ def caller_address(request: Request) -> str:
     return address_of(None if request.client is None else request.client.host)
 
 
-def _charge_address(request: Request, state: State) -> None:
+def charge_address(request: Request, state: State) -> None:
+    """Take one request from the allowance of whoever has no key.
+
+    Raises:
+        ApiError: ``rate_limit_exceeded``.
+    """
     _charge(request, state, f"address {caller_address(request)}", state.settings.rate.anonymous)
 
 

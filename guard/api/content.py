@@ -53,7 +53,7 @@ async def content(
     await run_in_threadpool(_refuse_sealed, guard, release.video_id)
     media_type, draw = _PREVIEWS[variant]
     async with guard.examinations:
-        picture = await run_in_threadpool(_preview, guard, release, draw)
+        picture = await run_in_threadpool(preview, guard, release, draw)
     return Response(picture, media_type=media_type, headers=headers)
 
 
@@ -160,8 +160,13 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
     return start, end
 
 
-def _preview(guard: State, release: Release, draw: Callable[[VideoFile], bytes]) -> bytes:
-    """Drawn from the released file; as the watermark may not survive that, the picture says itself what it is."""
+def preview(guard: State, release: Release, draw: Callable[[VideoFile], bytes]) -> bytes:
+    """Drawn from the released file; as the watermark may not survive that, the picture says itself what it is.
+
+    Raises:
+        StoreError: the file is gone, altered, or the object store fails.
+        MediaError: it cannot be read.
+    """
     path: Path = guard.installation.paths.uploads / f"preview-{secrets.token_hex(16)}.mp4"
     try:
         guard.services.objects.fetch(release.object_key, path, release.asset_digest)

@@ -135,3 +135,53 @@ MODERATION = _takes(
 FILE = _takes({"file": _FILE}, "file", only="multipart/form-data") | OPEN
 REVOCATION = _takes({"reason": _TEXT}, "reason", only="application/json")
 REVIEW = _takes({"note": _TEXT}, only="application/json", optional=True)
+
+
+def _raw(*kinds: str) -> dict[str, Any]:
+    """A body that is a file itself."""
+    return {"requestBody": {"required": True, "content": {kind: {"schema": _FILE} for kind in kinds}}}
+
+
+BINDING_QUERY = _takes({"alg": _TEXT, "value": _TEXT}, "alg", "value", only="application/json") | OPEN
+CONTENT_QUERY = _raw("image/*", "video/*", "audio/*", "application/*", "text/*", "model/*") | OPEN
+REFERENCE_QUERY = (
+    _takes(
+        {
+            "referenceUrl": {"type": "string", "format": "uri", "pattern": "^https://"},
+            "assetLength": {"type": "integer", "minimum": 1},
+            "assetType": _TEXT,
+            "region": {"type": "array", "maxItems": 0},
+        },
+        "referenceUrl",
+        "assetLength",
+        only="application/json",
+    )
+    | OPEN
+)
+MANIFEST = _raw("application/c2pa")
+RECEIPT: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+} | OPEN
+BINDING = _takes(
+    {"bindingValue": _TEXT, "manifestId": _TEXT}, "bindingValue", "manifestId", only="application/json"
+)
+TOKEN: dict[str, Any] = {
+    "security": [{}],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "grant_type": {"const": "client_credentials"},
+                        "client_id": _TEXT,
+                        "client_secret": _TEXT,
+                        "scope": _TEXT,
+                    },
+                    "required": ["grant_type"],
+                }
+            }
+        },
+    },
+}

@@ -15,21 +15,28 @@ from starlette.routing import Match
 from detectors import DetectorError
 from generator import GeneratorError
 from guard.credentials import CredentialsError
+from guard.fetching import FetchError
 from guard.ledger import LedgerError
+from guard.manifests import ManifestError
 from guard.media import MediaError
 from guard.models import ModelError
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.submit import RefusedError
+from guard.resolution import ResolutionError
 from guard.store import StoreError
 from policies import PolicyError, PromptError
 
 _log = structlog.get_logger(__name__)
 
 _STATUS_OF_CODE = {
+    "binding_taken": 403,
+    "manifest_not_yours": 403,
+    "reference_refused": 403,
     "not_found": 404,
     "object_missing": 404,
     "video_in_progress": 409,
     "conflict": 409,
+    "manifest_exists": 409,
     "status_invalid": 409,
     "review_decided": 409,
     "idempotency_mismatch": 409,
@@ -71,13 +78,16 @@ _TYPES = {
 _ROOM_ERRORS: tuple[type[Exception], ...] = (
     CredentialsError,
     DetectorError,
+    FetchError,
     GeneratorError,
     LedgerError,
+    ManifestError,
     MediaError,
     ModelError,
     PipelineError,
     PolicyError,
     PromptError,
+    ResolutionError,
     StoreError,
 )
 

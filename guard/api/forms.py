@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import os
 import re
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from guard.api.errors import ApiError
@@ -21,6 +24,7 @@ from guard.api.multipart import (
     Parts,
     ReceivedFile,
     in_base64,
+    not_written,
     read_multipart,
     too_large,
 )
@@ -84,7 +88,7 @@ async def read_body(
         ApiError: the body is of another kind, malformed, too large, or stops arriving.
     """
     content_type = request.headers.get("content-type", "")
-    if _kind(request) == "multipart/form-data":
+    if media_type_of(request) == "multipart/form-data":
         largest = max_file_bytes if large_field is None else in_base64(max_file_bytes)
         _check_declared(request, largest + 4 * MOST_FIELD_BYTES, too_large(max_file_bytes))
         parts = await read_multipart(
@@ -103,7 +107,41 @@ async def read_body(
     yield Body(await read_json(request, max_json_bytes, also="multipart/form-data or "), None)
 
 
-def _kind(request: Request) -> str:
+@asynccontextmanager
+async def raw_file(
+    request: Request, folder: Path, *, max_bytes: int, max_seconds: float = BODY_SECONDS
+) -> AsyncIterator[ReceivedFile]:
+    """A body that is a file itself; it lives as long as the context.
+
+    Raises:
+        ApiError: ``missing_file``, ``upload_too_large``, ``upload_stalled``, ``upload_not_written``.
+    """
+    _check_declared(request, max_bytes, too_large(max_bytes))
+    path = folder / f"upload-{secrets.token_hex(16)}"
+    try:
+        size = await _written(path, _chunks(request, max_seconds), max_bytes)
+        if not size:
+            raise ApiError(400, "missing_file", "Send the file as the request's body.")
+        yield ReceivedFile("", path, size)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+async def _written(path: Path, chunks: AsyncIterator[bytes], max_bytes: int) -> int:
+    size = 0
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > max_bytes:
+                    raise too_large(max_bytes)
+                await run_in_threadpool(file.write, chunk)
+    except OSError as error:
+        raise not_written(error) from None
+    return size
+
+
+def media_type_of(request: Request) -> str:
     """The media type that a request says its body has, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
@@ -120,15 +158,9 @@ async def read_json(request: Request, max_bytes: int, *, also: str = "") -> dict
         ApiError: ``content_type_unsupported``, ``invalid_json``, ``body_too_large``, ``too_many_values``,
             ``upload_stalled``.
     """
-    if _kind(request) not in ("application/json", ""):
+    if media_type_of(request) not in ("application/json", ""):
         raise ApiError(415, "content_type_unsupported", f"Send {also}application/json.")
-    large = ApiError(413, "body_too_large", f"A JSON body may have at most {max_bytes} bytes.")
-    _check_declared(request, max_bytes, large)
-    data = bytearray()
-    async for chunk in _chunks(request, BODY_SECONDS):
-        data += chunk
-        if len(data) > max_bytes:
-            raise large
+    data = await raw_bytes(request, max_bytes)
     if not data:
         return {}
     if sum(data.count(sign) for sign in b"[{,") > MOST_VALUES:
@@ -144,6 +176,22 @@ async def read_json(request: Request, max_bytes: int, *, also: str = "") -> dict
     if not isinstance(value, dict):
         raise ApiError(400, "invalid_json", "The body must be a JSON object.")
     return value
+
+
+async def raw_bytes(request: Request, max_bytes: int) -> bytes:
+    """A small body as it is.
+
+    Raises:
+        ApiError: ``body_too_large``, ``upload_stalled``.
+    """
+    large = ApiError(413, "body_too_large", f"This body may have at most {max_bytes} bytes.")
+    _check_declared(request, max_bytes, large)
+    data = bytearray()
+    async for chunk in _chunks(request, BODY_SECONDS):
+        data += chunk
+        if len(data) > max_bytes:
+            raise large
+    return bytes(data)
 
 
 def nest(fields: list[tuple[str, str]]) -> dict[str, Any]:

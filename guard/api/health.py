@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -17,6 +18,7 @@ from guard.media import MediaError, sandbox
 from guard.pipeline.engine import working_elsewhere
 from guard.pipeline.jobs import utc_now
 from guard.store import StoreError
+from guard.store.pictures import SCANNED_AT_MOST
 
 router = APIRouter()
 DISK_FAILS_BELOW = 256 * 1024**2
@@ -91,6 +93,13 @@ def _worker(guard: State) -> _Check:
     return {"status": "ok" if present else "warning", "worker": "elsewhere" if present else "none"}
 
 
+def _pictures(guard: State) -> _Check:
+    with guard.services.database.read() as session:
+        found = guard.services.pictures.coverage(session)
+    slow = found.scanned > SCANNED_AT_MOST or found.fault not in (None, "index_missing")
+    return {"status": "warning" if slow else "ok", **asdict(found)}
+
+
 def _models(guard: State) -> _Check:
     ready = all(state in ("ready", "loading", "unused") for state in guard.models.values())
     return {"status": "ok" if ready else "warning", "models": dict(guard.models)}
@@ -111,6 +120,7 @@ def _disk(guard: State) -> _Check:
 _CHECKS: dict[str, Callable[[State], _Check]] = {
     "database": _database,
     "objects": _objects,
+    "pictures": _pictures,
     "signer": _signer,
     "sandbox": _sandbox,
     "worker": _worker,

@@ -1,4 +1,4 @@
-"""Requests a minute, per tenant and per anonymous address: token buckets in this process."""
+"""Requests a minute, and files examined a day, per tenant and per anonymous address: token buckets in this process."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ MOST_BUCKETS = 20_000
 """Callers remembered at once; beyond it the one that was silent longest is forgotten."""
 READ_COST = 0.1
 """What a request that only reads costs; clients poll."""
+MINUTE, DAY = 60.0, 86_400.0
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Allowance:
     """What a caller has left.
 
     Attributes:
-        limit: tokens of a full bucket, which is what a minute refills.
+        limit: tokens of a full bucket, which is what the bucket's time refills.
         remaining: whole tokens left.
         reset: seconds until the bucket is full again.
         retry_after: seconds until the refused request would pass; 0 if it passed.
@@ -49,31 +50,32 @@ class RateLimiter:
 
     Args:
         clock: seconds that never go back.
+        seconds: in which an empty bucket is filled again.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.monotonic, seconds: float = MINUTE) -> None:
+        self._clock, self._seconds = clock, seconds
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, caller: str, per_minute: int, cost: float = 1.0) -> Allowance | None:
+    def take(self, caller: str, most: int, cost: float = 1.0) -> Allowance | None:
         """Take `cost` tokens out of a caller's bucket if they are there.
 
         Args:
             caller: whose bucket.
-            per_minute: size of the bucket and its refill a minute; 0 for no limit.
-            cost: tokens, at most `per_minute`.
+            most: size of the bucket and its refill in its time; 0 for no limit.
+            cost: tokens, at most `most`.
 
         Returns:
             What is left, with ``retry_after`` above 0 if the request must be refused; None without a limit.
         """
-        if per_minute == 0:
+        if most == 0:
             return None
-        rate = per_minute / 60
+        rate = most / self._seconds
         now = self._clock()
         with self._lock:
-            tokens, last = self._buckets.pop(caller, (float(per_minute), now))
-            tokens = min(float(per_minute), tokens + (now - last) * rate)
+            tokens, last = self._buckets.pop(caller, (float(most), now))
+            tokens = min(float(most), tokens + (now - last) * rate)
             # A sum of tenths must not fall short of a whole by a rounding error.
             passed = tokens >= cost - 1e-9
             if passed:
@@ -82,7 +84,7 @@ class RateLimiter:
             while len(self._buckets) > MOST_BUCKETS:
                 self._buckets.popitem(last=False)
         wait = 0.0 if passed else (cost - tokens) / rate
-        return Allowance(per_minute, int(tokens + 1e-9), (per_minute - tokens) / rate, wait)
+        return Allowance(most, int(tokens + 1e-9), (most - tokens) / rate, wait)
 
 
 def address_of(host: str | None) -> str:

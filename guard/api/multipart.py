@@ -108,13 +108,7 @@ async def read_multipart(
         ) from None
     except OSError as error:
         sink.abandon()
-        _log.warning("upload_not_written", error=type(error).__name__)
-        raise ApiError(
-            503,
-            "upload_not_written",
-            "The upload could not be stored; try again.",
-            headers={"retry-after": "30"},
-        ) from None
+        raise not_written(error) from None
     except BaseException:
         sink.abandon()
         raise
@@ -133,6 +127,17 @@ def too_large(max_bytes: int) -> ApiError:
         "upload_too_large",
         f"Files of at most {max_bytes} bytes are taken; send a shorter or smaller one.",
         param="file",
+    )
+
+
+def not_written(error: OSError) -> ApiError:
+    """The disk would not take an upload."""
+    _log.warning("upload_not_written", error=type(error).__name__)
+    return ApiError(
+        503,
+        "upload_not_written",
+        "The upload could not be stored; try again.",
+        headers={"retry-after": "30"},
     )
 
 

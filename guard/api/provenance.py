@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1")
 async def create(request: Request, guard: Guard, caller: Anyone) -> dict[str, Any]:
     """One result for each kind of evidence; ``not_detected`` never means that a file is not AI's."""
     check_scope(caller)
-    return check_object(await examine_upload(request, guard, None if caller is None else caller.tenant_id))
+    return check_object(await examine_upload(request, guard, caller))
 
 
 def check_object(verified: Verified) -> dict[str, Any]:

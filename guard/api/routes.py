@@ -8,8 +8,11 @@ from fastapi.routing import APIRoute
 from guard.api import (
     content,
     description,
+    discovery,
     health,
     images,
+    manifests,
+    matches,
     models,
     moderations,
     provenance,
@@ -34,6 +37,9 @@ def include(app: FastAPI) -> None:
         verifications,
         releases,
         reviews,
+        matches,
+        manifests,
+        discovery,
     ):
         name = module.__name__.rpartition(".")[2]
         app.include_router(module.router, tags=[name], responses={"default": description.ERROR})

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, cast
 from fastapi import Depends, Request
 
 from guard.api.errors import ApiError
-from guard.api.limits import RateLimiter
+from guard.api.limits import DAY, RateLimiter
 from guard.api.metrics import Metrics
 from guard.installation import Installation
 from guard.services import Services
@@ -33,6 +33,7 @@ class State:
         metrics: for ``/metrics``.
         worker: who makes the videos: this process, or another one of the same data folder.
         models: readiness of each generator: ``loading``, ``ready`` or the code of what failed.
+        budgets: files examined a day.
         examinations: how many files are decoded at once.
     """
 
@@ -41,6 +42,7 @@ class State:
     metrics: Metrics
     worker: Literal["here", "elsewhere"] = "here"
     models: dict[str, str] = field(default_factory=dict)
+    budgets: RateLimiter = field(default_factory=lambda: RateLimiter(seconds=DAY))
     examinations: asyncio.Semaphore = field(init=False)
     _anonymous_examinations: asyncio.Semaphore = field(init=False)
     _uploads: int = field(init=False, default=0)

@@ -11,7 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from detectors import Evidence
 from guard.api import description
-from guard.api.auth import Anyone, Caller, caller_address
+from guard.api.auth import Anyone, Caller, caller_address, charge_file
+from guard.api.comparison import Comparison, beside
 from guard.api.errors import ApiError
 from guard.api.forms import read_body
 from guard.api.state import Guard, State
@@ -33,35 +34,41 @@ class Verified:
         id: under which it is recorded.
         created: when.
         found: the verdict and what it rests on.
+        comparison: upload and release beside each other, where that was asked for and there is one to show.
     """
 
     id: str
     created: datetime
     found: Verification
+    comparison: Comparison | None = None
 
 
 @router.post("/verifications", openapi_extra=description.FILE)
 async def create(request: Request, guard: Guard, caller: Anyone) -> dict[str, Any]:
     """The verdict on a file."""
     check_scope(caller)
-    verified = await examine_upload(request, guard, None if caller is None else caller.tenant_id)
+    verified = await examine_upload(request, guard, caller)
     return verification_object(verified, full=caller is not None)
 
 
-async def examine_upload(request: Request, guard: State, tenant_id: str | None) -> Verified:
+async def examine_upload(
+    request: Request, guard: State, caller: Caller | None, *, compare: bool = False
+) -> Verified:
     """Receive the request's ``file``, examine it in the sandbox, record the verdict, delete the file.
 
     Args:
         request: with a form.
         guard: the application's state.
-        tenant_id: who asks; None for an anonymous caller.
+        caller: who asks; None for an anonymous one.
+        compare: also draw upload and release beside each other.
 
     Raises:
         ApiError: the form or its file cannot be taken.
         MediaError: the file cannot be examined.
     """
+    charge_file(request, guard, caller)
     limits = guard.settings.uploads
-    anonymous = tenant_id is None
+    anonymous = caller is None
     with guard.upload_slot(address=caller_address(request) if anonymous else None):
         async with read_body(
             request,
@@ -77,7 +84,10 @@ async def examine_upload(request: Request, guard: State, tenant_id: str | None) 
             services = guard.services
             async with guard.examination(anonymous=anonymous):
                 found = await run_in_threadpool(verify, services.inspector, services.registry, body.file.path)
-    return await run_in_threadpool(_recorded, guard, tenant_id, found)
+                shown = await run_in_threadpool(beside, guard, body.file.path, found) if compare else None
+    return await run_in_threadpool(
+        _recorded, guard, None if caller is None else caller.tenant_id, found, shown
+    )
 
 
 def verification_object(verified: Verified, *, full: bool) -> dict[str, Any]:
@@ -99,6 +109,7 @@ def verification_object(verified: Verified, *, full: bool) -> dict[str, Any]:
         "limits": verdict.limits,
         "revoked": verdict.revoked,
         "releases": list(verdict.release_ids),
+        "revoked_releases": list(verdict.revoked_ids),
         "evidence": [_evidence(item, full=full) for item in verdict.evidence],
         "file": {"sha256": seen.sha256, "size": seen.size, "media": seen.info.to_json()},
         "retention": {"media_deleted_at": rfc3339(verified.created)},
@@ -120,7 +131,7 @@ def check_scope(caller: Caller | None) -> None:
         raise ApiError(403, "scope_missing", f"This API key lacks the scope {SCOPE!r}.")
 
 
-def _recorded(guard: State, tenant_id: str | None, found: Verification) -> Verified:
+def _recorded(guard: State, tenant_id: str | None, found: Verification, shown: Comparison | None) -> Verified:
     now = utc_now()
     with guard.services.database.write() as session:
         row = verification_rows.record_verification(
@@ -131,7 +142,7 @@ def _recorded(guard: State, tenant_id: str | None, found: Verification) -> Verif
             basis=found.verdict.basis,
             now=now,
         )
-    return Verified(row.id, now, found)
+    return Verified(row.id, now, found, shown)
 
 
 def _evidence(item: Evidence, *, full: bool) -> dict[str, Any]:

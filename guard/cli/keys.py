@@ -23,7 +23,8 @@ def create_api_key(
         list[str] | None,
         typer.Option(
             metavar="SCOPE",
-            help="videos, moderations, verifications, reviews, admin or sealed; may be given more than once."
+            help="videos, moderations, verifications, reviews, admin, sealed, fetch:manifests, store:manifests or"
+            " store:bindings; may be given more than once."
             " Without it: videos, moderations, verifications.",
         ),
     ] = None,

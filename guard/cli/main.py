@@ -13,6 +13,7 @@ from guard.cli import (
     audit,
     generate,
     hashes,
+    index,
     keys,
     mark,
     models,
@@ -47,6 +48,7 @@ app.add_typer(videos.app, name="videos")
 app.add_typer(people.review_app, name="review")
 app.add_typer(people.release_app, name="release")
 app.add_typer(sealed.app, name="sealed")
+app.add_typer(index.app, name="index")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.api_keys_app, name="api-keys")

@@ -2,7 +2,7 @@
 
 from guard.fingerprints.compute import Taker, compute
 from guard.fingerprints.fingerprint import ALGORITHM, WHOLE, Fingerprint, FingerprintError, FrameHash
-from guard.fingerprints.match import Match, compare
+from guard.fingerprints.match import Match, closest, compare
 
 __all__ = [
     "ALGORITHM",
@@ -12,6 +12,7 @@ __all__ = [
     "FrameHash",
     "Match",
     "Taker",
+    "closest",
     "compare",
     "compute",
 ]

@@ -70,6 +70,19 @@ def compare(upload: Fingerprint, recorded: Fingerprint) -> Match:
     return Match(matched, "match" if matched else "no_match", of_upload, of_recorded, int(np.median(nearest)))
 
 
+def closest(upload: Fingerprint, recorded: Fingerprint) -> tuple[float, float] | None:
+    """Where two clips show the most alike pictures: seconds in the one and in the other; None if nothing matches."""
+    asked, _ = _whole(upload)
+    kept = [index for index, item in enumerate(recorded.hashes) if item.quality >= LEAST_QUALITY]
+    if not asked or not kept:
+        return None
+    distances = hamming(upload.words[asked], recorded.words[kept])
+    row, column = np.unravel_index(int(distances.argmin()), distances.shape)
+    if distances[row, column] > THRESHOLD:
+        return None
+    return upload.hashes[asked[int(row)]].time, recorded.hashes[kept[int(column)]].time
+
+
 def _whole(fingerprint: Fingerprint) -> tuple[list[int], int]:
     """Indices of whole frames with enough texture, and how many whole frames have too little."""
     whole = [index for index, item in enumerate(fingerprint.hashes) if item.crop == WHOLE]

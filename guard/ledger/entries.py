@@ -20,6 +20,7 @@ MAX_LEAF_SIZE = 65_535
 """Bytes; entry bundles of tlog-tiles prefix each leaf with a 16-bit length."""
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")]
+ManifestId = Annotated[str, StringConstraints(pattern=r"^urn:[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,250}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.:-]{0,127}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 Commitment = Annotated[str, StringConstraints(pattern=r"^hmac-sha256:[0-9a-f]{64}$")]
@@ -112,7 +113,16 @@ class KeyEntry(_Entry):
     public_digest: Digest | None = None
 
 
-Entry = DecisionEntry | ReviewEntry | ReleaseEntry | RevocationEntry | PolicyEntry | KeyEntry
+class ManifestEntry(_Entry):
+    """A tenant's manifest was taken into the repository; that it was removed again is not logged."""
+
+    type: Literal["manifest"] = "manifest"
+    manifest_id: ManifestId
+    manifest_digest: Digest
+    tenant_commitment: Commitment
+
+
+Entry = DecisionEntry | ReviewEntry | ReleaseEntry | RevocationEntry | PolicyEntry | KeyEntry | ManifestEntry
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="type")])
 
 

@@ -21,7 +21,9 @@ MADE_BY_A_MODEL = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9
 """What previews say of themselves (XMP, IPTC digital source type): made small, they may not carry the watermark."""
 
 
-def thumbnail(source: FrameSource, *, time: float | None = None, width: int = 640) -> bytes:
+def thumbnail(
+    source: FrameSource, *, time: float | None = None, width: int = 640, declared: bool = True
+) -> bytes:
     """One picture of a clip as WebP.
 
     Args:
@@ -29,6 +31,7 @@ def thumbnail(source: FrameSource, *, time: float | None = None, width: int = 64
         time: seconds from the start; None for a third of the way, past fades and titles. Beyond the end the
             first picture is taken.
         width: of the result, in pixels; never enlarged.
+        declared: whether it says of itself that a model made it.
 
     Raises:
         MediaError: ``media_no_video``, and what reading the source raises.
@@ -38,7 +41,7 @@ def thumbnail(source: FrameSource, *, time: float | None = None, width: int = 64
     chunk = chunk or next(source.chunks(), None)
     if chunk is None:
         raise MediaError("media_no_video", "There are no pictures to preview.")
-    return _compress(_fitted(chunk.frames[0], width), "WEBP", quality=80, method=4)
+    return _compress(_fitted(chunk.frames[0], width), "WEBP", declared=declared, quality=80, method=4)
 
 
 def spritesheet(source: FrameSource, *, columns: int = 5, rows: int = 5, tile_width: int = 192) -> bytes:
@@ -70,7 +73,9 @@ def _fitted(picture: Frames, width: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _compress(image: Image.Image, kind: str, **options: Any) -> bytes:
+def _compress(image: Image.Image, kind: str, *, declared: bool = True, **options: Any) -> bytes:
     output = io.BytesIO()
-    image.save(output, format=kind, xmp=MADE_BY_A_MODEL, **options)
+    if declared:
+        options["xmp"] = MADE_BY_A_MODEL
+    image.save(output, format=kind, **options)
     return output.getvalue()

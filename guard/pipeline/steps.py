@@ -19,6 +19,7 @@ from generator import GenerationRequest
 from guard import credentials, fingerprints, marks
 from guard.inspection import Inspection, inspect_file
 from guard.media import ClipInfo, VideoFile, encode, speech, write_lossless, write_still
+from guard.media.files import whole
 from guard.pipeline import references, sealing
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import Job, VideoJobs
@@ -26,7 +27,7 @@ from guard.pipeline.workflow import Outcome
 from guard.pipeline.workfolder import WorkFolder, digest_of, intact, noted_of, require
 from guard.services import Services
 from guard.store import StoreError
-from guard.store.models import object_key
+from guard.store.models import manifest_key, object_key
 from guard.store.releases import NewRelease
 from policies import Decision
 
@@ -219,6 +220,8 @@ class VideoSteps:
         signed = credentials.sign(folder.marked, folder.signed, spec, self._identity(), time_stamps=stamps)
         if stamps is not None and not signed.stamped:
             _log.warning("signed_without_time_stamp", video_id=video_id)
+        with whole(folder.manifest) as draft:
+            draft.write_bytes(signed.manifest)
         folder.note(
             "signed",
             {
@@ -276,12 +279,13 @@ class VideoSteps:
         return None
 
     def release(self, video_id: str) -> Outcome:
-        """Object first, then registry, fingerprint and log entry in one transaction that completes the job."""
+        """Objects first, then registry, fingerprint and log entry in one transaction that completes the job."""
         job = self._jobs.load(video_id)
         if job.status == "completed":
             return self._cleaned(video_id)
         folder = self._folder(video_id)
         signed = require(folder.signed, folder.noted("signed"))
+        require(folder.manifest, {"digest": signed["manifest_digest"]})
         marked = require(folder.marked, folder.noted("marked"))
         found = self._fingerprint(folder)
         if self._services.registry.blocks(found):
@@ -291,9 +295,10 @@ class VideoSteps:
                 "message": "These pictures match a release that was revoked, so they are not released again.",
             }
         model = noted_of(folder.noted("raw"))["model"]
-        key = object_key(video_id, signed["digest"])
-        self._forget_object(folder, except_key=key)
-        folder.note("object", {"key": key})
+        key, manifest = object_key(video_id, signed["digest"]), manifest_key(signed["manifest_digest"])
+        self._forget_objects(folder, but=(key, manifest))
+        folder.note("object", {"keys": [key, manifest]})
+        self._services.objects.put(manifest, folder.manifest)
         self._services.objects.put(key, folder.signed)
         if f"sha256:{self._services.objects.sha256(key)}" != signed["digest"]:
             raise PipelineError(
@@ -321,7 +326,7 @@ class VideoSteps:
     def fail(self, video_id: str, code: str, message: str) -> Outcome:
         """The job is over; what it made is destroyed."""
         self._jobs.fail(video_id, code, message)
-        self._forget_object(self._folder(video_id))
+        self._forget_objects(self._folder(video_id))
         return self._cleaned(video_id)
 
     def stall(self, video_id: str, code: str, message: str) -> Outcome:
@@ -340,14 +345,15 @@ class VideoSteps:
         for root in self._services.work.glob("*_*"):
             if self._jobs.over(root.name):
                 if not self._jobs.released(root.name):
-                    self._forget_object(WorkFolder(root))
+                    self._forget_objects(WorkFolder(root))
                 shutil.rmtree(root, ignore_errors=True)
 
-    def _forget_object(self, folder: WorkFolder, *, except_key: str = "") -> None:
-        """Remove an object that an earlier run stored and that no release came to point to."""
+    def _forget_objects(self, folder: WorkFolder, *, but: tuple[str, ...] = ()) -> None:
+        """Remove what an earlier run stored and no release came to point to."""
         noted = folder.noted("object")
-        if noted is not None and noted["key"] != except_key:
-            self._services.objects.delete(noted["key"])
+        for key in () if noted is None else noted["keys"]:
+            if key not in but:
+                self._services.objects.delete(key)
 
     def _cleaned(self, video_id: str) -> Outcome:
         shutil.rmtree(self._services.work / video_id, ignore_errors=True)

@@ -40,6 +40,11 @@ class WorkFolder:
         return self.root / "signed"
 
     @property
+    def manifest(self) -> Path:
+        """The manifest store of `signed`, to be found again by its soft bindings."""
+        return self.root / "manifest.c2pa"
+
+    @property
     def reference(self) -> Path:
         """The picture that the request brought, as it came."""
         return self.root / "reference"

@@ -5,7 +5,7 @@ from guard.store.counts import Counts, count
 from guard.store.database import Database, create_private
 from guard.store.decisions import decisions_of, get_decision, record_decision
 from guard.store.errors import StoreError
-from guard.store.fingerprints import like_pictures, read_fingerprint
+from guard.store.fingerprints import read_fingerprint
 from guard.store.gaps import gaps
 from guard.store.idempotency import find_request, forget_requests, recent_request, remember_request
 from guard.store.ids import new_id
@@ -22,6 +22,7 @@ from guard.store.models import (
     Video,
 )
 from guard.store.objects import Objects, Stored
+from guard.store.pictures import Coverage, Pictures
 from guard.store.releases import (
     NewRelease,
     find_release,
@@ -70,11 +71,13 @@ from guard.store.videos import (
 __all__ = [
     "ApiKey",
     "Counts",
+    "Coverage",
     "Database",
     "Decision",
     "FingerprintHash",
     "NewRelease",
     "Objects",
+    "Pictures",
     "Prompt",
     "Release",
     "Review",
@@ -113,7 +116,6 @@ __all__ = [
     "get_review",
     "get_video",
     "key_used",
-    "like_pictures",
     "list_api_keys",
     "list_reviews",
     "list_videos",

@@ -46,6 +46,11 @@ def object_key(video_id: str, asset_digest: str) -> str:
     return f"videos/{video_id}/{digest}.mp4"
 
 
+def manifest_key(digest: str) -> str:
+    """Key of a manifest store, which follows from its digest: of a release's that is in the log."""
+    return f"manifests/{digest.removeprefix('sha256:')}.c2pa"
+
+
 def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
@@ -240,6 +245,31 @@ class Release(Base):
     def object_key(self) -> str:
         """Where the file is in the object store."""
         return object_key(self.video_id, self.asset_digest)
+
+
+class StoredManifest(Base):
+    """A manifest that a tenant keeps here so that it can be found again; those of releases are in `Release`."""
+
+    __tablename__ = "manifests"
+
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    tenant_id: Mapped[Ref] = mapped_column(ForeignKey("tenants.id"), index=True)
+    digest: Mapped[Digest]
+    created: Mapped[datetime]
+    ledger_index: Mapped[Big] = mapped_column(unique=True)
+
+
+class Binding(Base):
+    """A soft binding's value, by its digest, that leads to a tenant's manifest."""
+
+    __tablename__ = "bindings"
+
+    value_digest: Mapped[str] = mapped_column(String(80), primary_key=True)
+    manifest_id: Mapped[str] = mapped_column(
+        String(255), ForeignKey("manifests.id"), primary_key=True, index=True
+    )
+    tenant_id: Mapped[Ref] = mapped_column(ForeignKey("tenants.id"), index=True)
+    created: Mapped[datetime]
 
 
 class FingerprintHash(Base):

@@ -123,6 +123,12 @@ def authenticate(session: Session, key: str) -> ApiKey | None:
     return None if row is None or row.revoked_at is not None else row
 
 
+def valid_key(session: Session, key_id: str) -> ApiKey | None:
+    """The API key of this id, unless it was revoked."""
+    row = session.get(ApiKey, key_id)
+    return None if row is None or row.revoked_at is not None else row
+
+
 def key_used(session: Session, key: ApiKey, *, now: datetime) -> bool:
     """Note that a key was used, once a minute at most; returns whether it was noted."""
     if key.last_used is not None and now - key.last_used < USED_EVERY:

@@ -45,7 +45,7 @@ async def verify_file(request: Request, guard: Guard) -> Response:
     try:
         caller = await run_in_threadpool(caller_of, request)
         check_scope(caller)
-        verified = await examine_upload(request, guard, None if caller is None else caller.tenant_id)
+        verified = await examine_upload(request, guard, caller, compare=True)
     except (ApiError, MediaError, StoreError) as error:
         status = error.status if isinstance(error, ApiError) else status_of(error.code)
         if status >= 500:

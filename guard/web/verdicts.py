@@ -35,7 +35,12 @@ def tone_of(verdict: Verdict) -> Tone:
 def headline_of(language: Language, verdict: Verdict) -> str:
     """What the page says first; nobody should have to read on to learn of a revocation."""
     summary = verdict.summary[language]
-    return f"{summary} {NOTES[Note.REVOKED][language]}" if verdict.revoked else summary
+    if not verdict.revoked:
+        return summary
+    sure = (
+        len(verdict.release_ids) == len(verdict.revoked_ids) or verdict.verdict is VerdictName.GENERATED_HERE
+    )
+    return f"{summary} {NOTES[Note.REVOKED if sure else Note.ONE_REVOKED][language]}"
 
 
 def check_name(language: Language, kind: EvidenceType, *, capital: bool = False) -> str:

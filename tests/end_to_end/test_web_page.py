@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,36 @@ def badges(page: Page) -> dict[str, str]:
         row.locator("strong").inner_text(): row.locator(".badge").inner_text()
         for row in (rows.nth(index) for index in range(rows.count()))
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "captions"),
+    [
+        ("en", [r"Your file, at \d\.\d s", r"The release, at \d\.\d s"]),
+        ("de", [r"Ihre Datei, bei \d,\d s", r"Die Freigabe, bei \d,\d s"]),
+    ],
+)
+def test_a_copy_stands_beside_its_original(
+    browser: Browser,
+    server: Server,
+    released: Path,
+    stranger: Path,
+    tmp_path: Path,
+    language: str,
+    captions: list[str],
+) -> None:
+    strip_metadata(released, tmp_path / "copy.mp4")
+    with watched_page(browser) as page:
+        assert check(page, server, tmp_path / "copy.mp4", f"?lang={language}") == "generated_here"
+        figures = page.locator(".beside figure")
+        expect(figures).to_have_count(2)
+        for number, caption in enumerate(captions):
+            picture = figures.nth(number).locator("img")
+            assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [480, 270]
+            assert picture.get_attribute("alt")
+            expect(figures.nth(number).locator("figcaption")).to_have_text(re.compile(caption))
+        check(page, server, stranger, f"?lang={language}")
+        expect(figures).to_have_count(0)
 
 
 def test_the_landing_page_leads_to_the_check(server: Server, browser: Browser) -> None:

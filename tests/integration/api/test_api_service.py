@@ -17,6 +17,7 @@ def test_alive_and_ready(api: Api) -> None:
     assert set(checks) == {
         "database",
         "objects",
+        "pictures",
         "signer",
         "sandbox",
         "worker",

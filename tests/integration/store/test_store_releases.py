@@ -134,32 +134,6 @@ def test_revocation_keeps_the_bindings_and_is_logged_once(
     assert caught.value.code == "not_found"
 
 
-def test_like_pictures_are_found_within_31_bits(
-    database: Database, new_video: NewVideo, new_release: Releases, frames: Frames
-) -> None:
-    released = []
-    for number in range(4):
-        video = new_video(number)
-        with database.write() as session:
-            released.append(
-                store.record_release(session, video.id, new_release(number), frames(number), now=NOW).id
-            )
-    with database.write() as session:
-        store.revoke_release(session, released[2], "x", now=NOW)
-    with database.read() as session:
-        assert store.like_pictures(session, frames(1)) == [(released[1], 8)]
-        assert store.like_pictures(session, frames(1, flip=31)) == [(released[1], 8)]
-        assert store.like_pictures(session, frames(1, flip=32)) == []
-        assert store.like_pictures(session, frames(99)) == []
-        assert store.like_pictures(session, []) == []
-        mixed = frames(1)[:5] + frames(3)[:2]
-        assert store.like_pictures(session, mixed) == [(released[1], 5), (released[3], 2)]
-        assert store.like_pictures(session, mixed, limit=1) == [(released[1], 5)]
-        assert store.like_pictures(session, frames(1), revoked_only=True) == []
-        assert store.like_pictures(session, frames(2), revoked_only=True) == [(released[2], 8)]
-        assert store.like_pictures(session, frames(1, quality=10), min_quality=50) == []
-
-
 def test_counts_are_of_the_period_and_the_tenant(
     database: Database,
     tenant: Tenant,

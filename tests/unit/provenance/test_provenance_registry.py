@@ -13,6 +13,7 @@ from guard.registry import SAME_PICTURES, StoredRegistry
 from guard.store import (
     Database,
     NewRelease,
+    Pictures,
     Release,
     create_tenant,
     create_video,
@@ -75,9 +76,11 @@ def releases(database: Database) -> list[Release]:
 
 
 @pytest.fixture(scope="module")
-def registry(database: Database, releases: list[Release]) -> StoredRegistry:
+def registry(
+    database: Database, releases: list[Release], tmp_path_factory: pytest.TempPathFactory
+) -> StoredRegistry:
     assert len(releases) == 3
-    return StoredRegistry(database)
+    return StoredRegistry(database, Pictures(tmp_path_factory.mktemp("index") / "pictures.index"))
 
 
 def test_a_release_is_found_by_file_and_mark(registry: StoredRegistry, releases: list[Release]) -> None:

@@ -49,6 +49,7 @@ def verdict_of(name: VerdictName, *found: Evidence, revoked: bool = False) -> Ve
         limits={language: (LIMITS[Limit.SOUND][language],) for language in LANGUAGES},
         revoked=revoked,
         release_ids=(),
+        revoked_ids=(),
         evidence=found,
     )
 

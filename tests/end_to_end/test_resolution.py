@@ -1,0 +1,400 @@
+"""The Soft Binding Resolution API over a socket: files that lost everything lead back to their manifest."""
+
+from __future__ import annotations
+
+import base64
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import c2pa
+import cv2
+import httpx
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from guard import ledger
+from guard.fingerprints import ALGORITHM as FINGERPRINT
+from guard.marks import ALGORITHM as MARK
+from guard.media import strip_metadata
+from tests import media
+from tests.end_to_end.test_copied_mark import lifted, pasted
+from tests.server import Server
+
+Frames = NDArray[np.uint8]
+
+
+def released(
+    server: Server, seed: int, prompt: str = "A meadow in the wind", size: str = "640x360"
+) -> dict[str, Any]:
+    """A completed video with its public record, and its file."""
+    form = {"prompt": prompt, "size": size, "seconds": "4", "seed": seed}
+    video = server.await_video(server.request("POST", "/videos", json=form).json()["id"])
+    assert video["status"] == "completed", video
+    record = server.request("GET", f"/releases/{video['id']}", key=None).json()
+    content = server.request("GET", f"/videos/{video['id']}/content").content
+    return {**record, "content": content}
+
+
+@pytest.fixture(scope="module")
+def ours(server: Server) -> dict[str, Any]:
+    return released(server, 41, size="1280x720")
+
+
+@pytest.fixture(scope="module")
+def pictures(ours: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> list[Frames]:
+    return decoded(saved(tmp_path_factory.mktemp("ours") / "release.mp4", ours["content"]))
+
+
+def saved(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def decoded(path: Path) -> list[Frames]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def mangled(path: Path, frames: list[Frames]) -> Path:
+    """Cropped about its middle to nine tenths, made smaller, CRF 30, without anything that the file said of itself."""
+    height, width = frames[0].shape[:2]
+    top, left = height // 20, width // 20
+    size = (width * 3 // 4 // 2 * 2, height * 3 // 4 // 2 * 2)
+    smaller = [
+        cv2.resize(frame[top : height - top, left : width - left], size, interpolation=cv2.INTER_AREA)
+        for frame in frames
+    ]
+    return media.write_clip(path, smaller, fps=Fraction(12), crf=30)
+
+
+def washed(path: Path, frames: list[Frames]) -> Path:
+    """The same scene, made large again from 80 x 45 pixels: no watermark lives there."""
+    height, width = frames[0].shape[:2]
+    tiny = [cv2.resize(frame, (80, 45), interpolation=cv2.INTER_AREA) for frame in frames]
+    back = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC) for frame in tiny]
+    return media.write_clip(path, back, fps=Fraction(12), crf=26)
+
+
+def by_content(server: Server, path: Path, *, key: str | None = "", **query: Any) -> list[dict[str, Any]]:
+    answer = server.request(
+        "POST",
+        "/matches/byContent",
+        key=key,
+        params=query,
+        content=path.read_bytes(),
+        headers={"content-type": "video/mp4"},
+    )
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["matches"]
+    return found
+
+
+def verified(server: Server, path: Path) -> dict[str, Any]:
+    answer: dict[str, Any] = server.request(
+        "POST", "/verifications", files={"file": ("clip.mp4", path.read_bytes())}
+    ).json()
+    return answer
+
+
+def manifest(server: Server, name: str, **query: Any) -> httpx.Response:
+    return server.request("GET", f"/manifests/{name}", key=None, params=query)
+
+
+def test_what_lost_everything_leads_to_its_manifest(
+    server: Server, ours: dict[str, Any], pictures: list[Frames], tmp_path: Path
+) -> None:
+    copy = mangled(tmp_path / "copy.mp4", pictures)
+    verdict = verified(server, copy)
+    assert (verdict["verdict"], verdict["basis"]) == ("generated_here", ["watermark", "fingerprint"])
+    for query in ({}, {"alg": MARK}, {"alg": FINGERPRINT}):
+        [match] = by_content(server, copy, **query)
+        assert (match["manifestId"], match["revoked"]) == (ours["manifest_id"], False)
+        assert 80 < match["similarityScore"] <= 100
+    [coarse] = by_content(server, copy, key=None)
+    assert set(coarse) == {"manifestId", "release", "revoked"}
+
+    stored = manifest(server, ours["manifest_id"])
+    assert stored.headers["content-type"] == "application/c2pa"
+    # the recovered manifest, given back to the released file that lost it, holds
+    bare = tmp_path / "bare.mp4"
+    strip_metadata(saved(tmp_path / "release.mp4", ours["content"]), bare)
+    with (tmp_path / "release.mp4").open("rb") as file:
+        reader = c2pa.Reader("video/mp4", file, stored.content)
+        assert reader.get_active_manifest()["label"] == ours["manifest_id"]
+        assert "claimSignature.validated" in reader.json()
+    active = manifest(server, ours["manifest_id"], returnActiveManifest=True)
+    assert active.content == stored.content  # a video from a prompt alone has one manifest
+    [exact] = by_content(server, bare)
+    assert exact["manifestId"] == ours["manifest_id"]
+
+
+def test_without_its_watermark_the_fingerprint_alone_finds_it(server: Server, tmp_path: Path) -> None:
+    ours = released(server, 45)  # of larger pictures the mark survives even this
+    copy = washed(tmp_path / "washed.mp4", decoded(saved(tmp_path / "release.mp4", ours["content"])))
+    verdict = verified(server, copy)
+    assert (verdict["verdict"], verdict["basis"]) == ("registry_match", ["fingerprint"])
+    mark = next(item for item in verdict["evidence"] if item["type"] == "watermark")
+    assert mark["outcome"] == "not_detected"
+    assert [match["manifestId"] for match in by_content(server, copy)] == [ours["manifest_id"]]
+    assert by_content(server, copy, alg=MARK) == []
+    # what a client read by itself counts only with the pictures
+    payload = _binding(server, ours, MARK)
+    [hinted] = by_content(server, copy, alg=MARK, hintAlg=MARK, hintValue=payload)
+    assert hinted["manifestId"] == ours["manifest_id"]
+
+
+def test_a_copied_mark_leads_to_no_manifest(server: Server, tmp_path: Path) -> None:
+    ours = released(server, 44)
+    pictures = decoded(saved(tmp_path / "release.mp4", ours["content"]))
+    stranger = list(media.scene(640, 360, 48, seed=77))
+    forged = media.write_clip(tmp_path / "forged.mp4", pasted(stranger, lifted(pictures)), fps=Fraction(24))
+    verdict = verified(server, forged)
+    assert verdict["verdict"] == "copied_or_heavily_edited"
+    assert by_content(server, forged) == []
+    payload = _binding(server, ours, MARK)
+    assert by_content(server, forged, hintAlg=MARK, hintValue=payload) == []
+
+
+def test_a_soft_binding_of_the_manifest_leads_to_it(server: Server, ours: dict[str, Any]) -> None:
+    for alg in (MARK, FINGERPRINT):
+        value = _binding(server, ours, alg)
+        body = {"alg": alg, "value": value}
+        answers = [server.request("POST", "/matches/byBinding", key=None, json=body)]
+        if alg == MARK:
+            answers.append(server.request("GET", "/matches/byBinding", key=None, params=body))
+        for answer in answers:
+            assert [match["manifestId"] for match in answer.json()["matches"]] == [ours["manifest_id"]]
+    long = server.request(
+        "GET", "/matches/byBinding", params={"alg": FINGERPRINT, "value": _binding(server, ours, FINGERPRINT)}
+    )
+    assert (long.status_code, long.json()["error"]["code"]) == (414, "uri_too_long")
+    nobody = {"alg": MARK, "value": base64.b64encode(bytes(8)).decode()}
+    assert server.request("POST", "/matches/byBinding", json=nobody).json() == {"matches": []}
+
+
+def test_a_revoked_release_resolves_to_revoked(server: Server, tmp_path: Path) -> None:
+    release = released(server, 43)
+    copy = mangled(tmp_path / "copy.mp4", decoded(saved(tmp_path / "release.mp4", release["content"])))
+    assert manifest(server, release["manifest_id"]).status_code == 200
+    server.request("POST", f"/releases/{release['id']}/revoke", json={"reason": "asked for"})
+    assert [match["revoked"] for match in by_content(server, copy, key=None)] == [True]
+    verdict = verified(server, copy)
+    assert (verdict["revoked"], verdict["revoked_releases"]) == (True, [release["id"]])
+    gone = manifest(server, release["manifest_id"])
+    assert (gone.status_code, gone.json()["error"]["code"]) == (410, "manifest_revoked")
+    receipt = server.request("GET", f"/manifests/{release['manifest_id']}/receipts", key=None).json()
+    assert (receipt["verified"], receipt["revoked"]) == (True, True)
+
+
+def test_of_two_that_look_alike_it_is_told_which_was_revoked(server: Server, tmp_path: Path) -> None:
+    first, second = released(server, 47), released(server, 47, "The same meadow once more")
+    server.request("POST", f"/releases/{first['id']}/revoke", json={"reason": "asked for"})
+    frames = decoded(saved(tmp_path / "second.mp4", second["content"]))
+    both = sorted([first["id"], second["id"]])
+
+    bare = tmp_path / "bare.mp4"
+    strip_metadata(tmp_path / "second.mp4", bare)
+    marked = verified(server, bare)
+    assert marked["verdict"] == "generated_here"
+    assert (marked["revoked"], marked["releases"], marked["revoked_releases"]) == (False, both, [first["id"]])
+    assert any(
+        "Another release with like pictures has been revoked" in note for note in marked["notes"]["en"]
+    )
+
+    alone = verified(server, washed(tmp_path / "washed.mp4", frames))
+    assert alone["verdict"] == "registry_match"
+    assert (alone["revoked"], alone["releases"], alone["revoked_releases"]) == (True, both, [first["id"]])
+    assert any("at least one of them has been revoked" in note for note in alone["notes"]["en"])
+
+
+def test_a_receipt_is_a_proof_that_needs_no_service(server: Server, ours: dict[str, Any]) -> None:
+    receipt = server.request("GET", f"/manifests/{ours['manifest_id']}/receipts", key=None).json()
+    assert (receipt["@type"], receipt["verified"]) == ("org.c2pa.manifest-receipt", True)
+    key = server.request("GET", "/log/key", key=None).text.strip()
+    proven = ledger.verify_proof(receipt["anchor"]["proof"], None, key)
+    entry, _ = ledger.from_leaf(proven.leaf)
+    assert isinstance(entry, ledger.ReleaseEntry)
+    assert entry.manifest_id == ours["manifest_id"]
+    given = {name: value for name, value in receipt.items() if name not in ("verified", "revoked")}
+    path = f"/manifests/{ours['manifest_id']}/receipts"
+    assert server.request("POST", path, key=None, json=given).json()["verified"] is True
+    proof = given["anchor"]["proof"]
+    given["anchor"]["proof"] = proof.replace("index ", "index 1", 1)
+    refused = server.request("POST", path, key=None, json=given).json()
+    assert refused["verified"] is False
+    assert refused["error"]
+
+
+@pytest.fixture(scope="module")
+def token(server: Server) -> str:
+    """An access token for the writing scopes, got as a client of OAuth gets it."""
+    return _token(server, "store:manifests store:bindings")
+
+
+def _token(server: Server, scope: str) -> str:
+    keys = server.request("GET", "/videos")  # the first key is the only one
+    assert keys.status_code == 200
+    answer = httpx.post(
+        f"{server.base_url}/oauth2/token",
+        data={"grant_type": "client_credentials", "scope": scope},
+        auth=(_key_id(server), server.api_key),
+    )
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["token_type"], answer.json()["expires_in"]) == ("Bearer", 3600)
+    found: str = answer.json()["access_token"]
+    return found
+
+
+def _key_id(server: Server) -> str:
+    from guard.store import Database, list_api_keys
+
+    database = Database(f"sqlite:///{server.data / 'guard.db'}")
+    try:
+        with database.read() as session:
+            return list_api_keys(session)[0].id
+    finally:
+        database.close()
+
+
+def test_a_manifest_of_somebody_elses_is_kept_found_and_taken_out(
+    server: Server, token: str, tmp_path: Path
+) -> None:
+    content, name = _foreign(tmp_path)
+    c2pa_type = {"content-type": "application/c2pa"}
+    stored = server.request(
+        "POST", "/manifests?returnReceipt=true", key=token, content=content, headers=c2pa_type
+    )
+    assert stored.status_code == 200, stored.text
+    assert stored.json()["manifestId"] == name
+    receipt = stored.json()["receipt"]
+    path = f"/manifests/{name}"
+    assert server.request("POST", f"{path}/receipts", key=None, json=receipt).json()["verified"] is True
+    assert manifest(server, name).content == content
+
+    binding = {"bindingValue": "d2F0ZXJtYXJr", "manifestId": name}
+    assert server.request("POST", "/bindings", key=token, json=binding).status_code == 204
+    query = {"value": "d2F0ZXJtYXJr", "alg": "com.example.mark.1"}
+    found = server.request("GET", "/matches/byBinding", key=None, params=query).json()
+    assert found == {"matches": [{"manifestId": name}]}
+    assert server.request("PUT", "/bindings", key=token, json=binding).status_code == 204
+    # a value that our own algorithm could have is not answered by what tenants bring
+    ours = server.request("GET", "/matches/byBinding", params={"value": "d2F0ZXJtYXJr", "alg": MARK}).json()
+    assert ours == {"matches": []}
+
+    assert server.request("DELETE", path, key=token).status_code == 204
+    assert manifest(server, name).status_code == 404
+    assert server.request("GET", "/matches/byBinding", params=query).json() == {"matches": []}
+    assert server.request("DELETE", path, key=token).status_code == 404
+
+
+def test_what_does_not_hold_is_not_kept(
+    server: Server, token: str, ours: dict[str, Any], tmp_path: Path
+) -> None:
+    content, _ = _foreign(tmp_path)
+    c2pa_type = {"content-type": "application/c2pa"}
+
+    def refused(body: bytes, headers: dict[str, str] = c2pa_type) -> tuple[int, str]:
+        answer = server.request("POST", "/manifests", key=token, content=body, headers=headers)
+        return answer.status_code, answer.json()["error"]["code"]
+
+    assert refused(b"no manifest at all") == (400, "manifest_malformed")
+    assert refused(b"") == (400, "missing_file")
+    assert refused(content, {"content-type": "image/png"}) == (415, "content_type_unsupported")
+    altered = content.replace(b"A holiday", b"A Holiday", 1)
+    assert altered != content
+    assert refused(altered) == (400, "manifest_invalid")
+    # a release's own manifest is known already, and cannot become a tenant's
+    assert refused(manifest(server, ours["manifest_id"]).content) == (409, "manifest_exists")
+    removed = server.request("DELETE", f"/manifests/{ours['manifest_id']}", key=token)
+    assert (removed.status_code, removed.json()["error"]["code"]) == (403, "manifest_not_yours")
+
+
+def test_tokens_are_for_what_they_say(server: Server, token: str) -> None:
+    assert server.request("GET", "/videos", key=token).json()["error"]["code"] == "scope_missing"
+    damaged = token[:-1] + ("0" if token[-1] != "0" else "1")
+    assert server.request("GET", "/videos", key=damaged).json()["error"]["code"] == "invalid_api_key"
+
+    def asked(**form: str) -> tuple[int, str]:
+        answer = httpx.post(f"{server.base_url}/oauth2/token", data=form)
+        return answer.status_code, answer.json().get("error", "")
+
+    credentials = {"client_id": _key_id(server), "client_secret": server.api_key}
+    assert asked(grant_type="client_credentials", **credentials) == (200, "")
+    assert asked(grant_type="password", **credentials) == (400, "unsupported_grant_type")
+    assert asked(grant_type="client_credentials", **credentials, scope="everything") == (400, "invalid_scope")
+    wrong = {**credentials, "client_secret": "gk_nobody"}
+    assert asked(grant_type="client_credentials", **wrong) == (401, "invalid_client")
+    of_token = {**credentials, "client_secret": token}
+    assert asked(grant_type="client_credentials", **of_token) == (401, "invalid_client")
+
+
+def test_nothing_is_fetched_unless_the_operator_says_so(server: Server) -> None:
+    body = {"referenceUrl": "https://example.com/clip.mp4", "assetLength": 10}
+    answer = server.request("POST", "/matches/byReference", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "reference_disabled")
+
+
+def test_the_service_describes_itself(server: Server) -> None:
+    known = httpx.get(f"{server.url}/.well-known/c2pa-soft-binding-resolution").json()
+    assert known["apiEndpoint"] == server.base_url
+    capabilities = httpx.get(known["capabilitiesEndpoint"]).json()
+    assert capabilities["c2paSpecificationVersion"] == known["c2paSpecificationVersion"] == "2.4.0"
+    assert capabilities["supportedCapabilities"] == ["queryByContent", "storeManifests", "storeBindings"]
+    assert httpx.get(known["statusEndpoint"]).json()["status"] == "ok"
+    algorithms = server.request("GET", "/services/supportedAlgorithms", key=None).json()
+    assert algorithms == {"watermarks": [{"alg": MARK}], "fingerprints": [{"alg": FINGERPRINT}]}
+
+
+def _binding(server: Server, release: dict[str, Any], alg: str) -> str:
+    """A soft binding's value as the stored manifest has it."""
+    import io
+    import json
+
+    stream = io.BytesIO(manifest(server, release["manifest_id"]).content)
+    with c2pa.Reader("application/c2pa", stream) as reader:
+        store = json.loads(reader.json())
+    assertions = store["manifests"][store["active_manifest"]]["assertions"]
+    [value] = [
+        item["data"]["blocks"][0]["value"]
+        for item in assertions
+        if item["label"].startswith("c2pa.soft-binding") and item["data"]["alg"] == alg
+    ]
+    return str(value)
+
+
+def _foreign(tmp_path: Path) -> tuple[bytes, str]:
+    """A manifest store that another program signed, under an identity of its own."""
+    import json
+
+    from guard import credentials
+
+    credentials.initialise(tmp_path / "identity")
+    identity = credentials.load_identity(tmp_path / "identity")
+    clip = media.write_clip(tmp_path / "foreign.mp4", media.scene(320, 192, 12, seed=3))
+    definition = {
+        "claim_generator_info": [{"name": "Elsewhere", "version": "1"}],
+        "title": "A holiday",
+        "format": "video/mp4",
+        "assertions": [
+            {
+                "label": "c2pa.actions.v2",
+                "data": {"actions": [{"action": "c2pa.created", "digitalSourceType":
+                         "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"}]},
+            }
+        ],
+    }  # fmt: skip
+    algorithm = c2pa.C2paSigningAlg[identity.alg.upper()]
+    with (
+        c2pa.Signer.from_callback(
+            identity.cose_signature, algorithm, identity.chain_pem.decode("ascii")
+        ) as signer,
+        c2pa.Builder(definition) as builder,
+        clip.open("rb") as source,
+        (tmp_path / "signed.mp4").open("w+b") as target,
+    ):
+        content = bytes(builder.sign(signer, "video/mp4", source, target))
+    with c2pa.Reader(tmp_path / "signed.mp4") as reader:
+        return content, str(json.loads(reader.json())["active_manifest"])
