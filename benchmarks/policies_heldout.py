@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.policies_measures import Report, text
 from policies.embedding import SentenceEncoder
+from policies.fitting import Progress
 from policies.metrics import (
     auroc,
     average_precision,
@@ -42,7 +43,7 @@ Scores = NDArray[np.float64]
 
 
 def held_out_sources(
-    report: Report, folder: Path, encoder: SentenceEncoder, work: Path | None, progress: Callable[[str], None]
+    report: Report, folder: Path, encoder: SentenceEncoder, work: Path | None, progress: Progress
 ) -> None:
     """Fill the table ``sources held out whole`` and the goals that speak of CoProV2."""
     rows = read_rows(folder)
@@ -57,7 +58,7 @@ def held_out_sources(
         kept = everything.pick(lambda row, s=sources, k=known: row.source not in s and _key(row) not in k)
         model = fit(
             kept, encoder, sorted(sources), seed=0, iterations=_ITERATIONS,
-            progress=lambda line, n=name: progress(f"without {n}: {line}"),
+            progress=lambda line, share, n=name: progress(f"without {n}: {line}", share),
         )  # fmt: skip
         _report(report, name, sources, test, harmless, model)
 

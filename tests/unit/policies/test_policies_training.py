@@ -10,7 +10,7 @@ import pytest
 
 from policies import CATEGORIES, PolicyError
 from policies.embedding import SIZE, Floats
-from policies.features import DIMENSIONS, WINDOW, features, windows
+from policies.features import DIMENSIONS, STRETCH, WINDOW, features, windows
 from policies.fitting import calibrate
 from policies.metrics import auroc, average_precision, bootstrap, calibration_error, recall_at, threshold_at
 from policies.normalise import normalise
@@ -57,13 +57,14 @@ def test_windows_cover_the_whole_text() -> None:
     words = [f"w{i}" for i in range(900)]
     text = " ".join(words)
     parts = windows(text)
-    assert all(len(part) <= WINDOW for part in parts)
+    assert all(len(part) <= STRETCH for part in parts)
     assert {word for part in parts for word in part.split()} >= set(words)
     assert all(part.split()[0] in words for part in parts)
     assert parts[-1].endswith(words[-1])
-    # A phrase of a hundred characters is whole in one of them, wherever it stands.
-    assert all(any(text[i : i + 100] in part for part in parts) for i in range(len(text) - 100))
+    # A phrase of fifty characters is whole in one of them, wherever it stands.
+    assert all(any(text[i : i + 50] in part for part in parts) for i in range(len(text) - 50))
     assert windows("short") == ["short"]
+    assert windows(text[:WINDOW]) == [text[:WINDOW]]
     unbroken = "x" * (3 * WINDOW)
     assert sum(map(len, windows(unbroken))) > len(unbroken)
 
@@ -135,15 +136,17 @@ def test_training_learns_and_repeats(tmp_path: Path) -> None:
                    "label": "unsafe" if bad else "safe", "category": "bad" if bad else "none"}  # fmt: skip
             file.write(json.dumps(row) + "\n")
     lines: list[str] = []
+    shares: list[float] = []
+
+    def report(line: str, share: float) -> None:
+        lines.append(line)
+        shares.append(share)
+
     rows = [row for i, row in enumerate(read_rows(folder)) if row.source == "toy" or i % 60 == 0]
     encoder = Letters()
-    first = fit(
-        prepare(rows, encoder, tmp_path / "work"), encoder, [], seed=3, iterations=8, progress=lines.append
-    )
+    first = fit(prepare(rows, encoder, tmp_path / "work"), encoder, [], seed=3, iterations=8, progress=report)
     again = Letters()
-    second = fit(
-        prepare(rows, again, tmp_path / "work"), again, [], seed=3, iterations=8, progress=lines.append
-    )
+    second = fit(prepare(rows, again, tmp_path / "work"), again, [], seed=3, iterations=8, progress=report)
     assert first.data == second.data
     assert again.asked == 0, "embeddings of an earlier run are used again"
     for classifier in (first.ngrams(), first.combined(encoder)):
@@ -153,6 +156,9 @@ def test_training_learns_and_repeats(tmp_path: Path) -> None:
     save(first, tmp_path / "out")
     assert (tmp_path / "out" / "prompts.sha256").read_text().split()[0] in first.ngrams().digest
     assert not any("grumblefax" in line for line in lines)
+    of_one = shares[: len(shares) // 2]
+    assert of_one == sorted(of_one)
+    assert of_one[-1] == 1
 
 
 def test_the_sample_is_fair_and_composed_of_training_rows_alone() -> None:
