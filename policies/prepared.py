@@ -15,12 +15,14 @@ from policies.embedding import SentenceEncoder
 from policies.features import DIMENSIONS, STRETCH, features
 from policies.fitting import Progress
 from policies.normalise import normalise
-from policies.sources import Row
+from policies.sources import HATE_ONLY, UNLABELLED, Row
 from policies.taxonomy import CATEGORIES
 
 Floats = NDArray[np.float64]
 MOST = 4000
 """Rows of one set, label and split that are used: more of the same kind teach little."""
+MOST_HATE = 1000
+"""The same for each of the four sets that know hate alone: with more of them, other sources are judged worse."""
 MOST_VALIDATION = 800
 COMPOSED = 750
 """Longer texts made of several rows, in each language: harm in one sentence is harm."""
@@ -36,6 +38,7 @@ class Prepared:
         rows: The rows.
         ngrams: Sparse matrix (n, dimensions).
         vectors: Embeddings (n, 512), or None without an encoder.
+        lessons: The teacher's embeddings (n, any), zero for rows it cannot read; None without a teacher.
         targets: (n, categories), 0 or 1.
         weights: (n, categories): how much each row says.
     """
@@ -43,6 +46,7 @@ class Prepared:
     rows: list[Row]
     ngrams: Any
     vectors: NDArray[np.float32] | None
+    lessons: NDArray[np.float32] | None
     targets: Floats
     weights: Floats
 
@@ -53,23 +57,26 @@ class Prepared:
             [self.rows[i] for i in index],
             self.ngrams[index],
             None if self.vectors is None else self.vectors[index],
+            None if self.lessons is None else self.lessons[index],
             self.targets[index],
             self.weights[index],
         )
 
 
 def sample(rows: Sequence[Row], seed: int) -> list[Row]:
-    """At most ``MOST`` rows of a set, label and split, and texts composed of training rows.
+    """At most ``MOST`` rows of a set, label and split to learn from, and texts composed of those.
 
-    Rows of the splits that only measure all stay.
+    Rows without a label that a teacher can read are among them.
     """
     groups: dict[tuple[str, bool, str], list[Row]] = defaultdict(list)
     for row in rows:
-        if row.split in ("train", "validation") and any(row.weights):
+        lesson = row.source in UNLABELLED and row.split == "train" and row.lang == "en"
+        if lesson or (row.split in ("train", "validation") and any(row.weights)):
             groups[row.source, row.unsafe, row.split].append(row)
     kept: list[Row] = []
-    for (_, _, split), group in sorted(groups.items()):
-        most = MOST if split == "train" else MOST_VALIDATION
+    for (source, _, split), group in sorted(groups.items()):
+        of_train = MOST_HATE if source in HATE_ONLY else MOST
+        most = of_train if split == "train" else MOST_VALIDATION
         kept.extend(sorted(group, key=lambda row: _order(row.text, seed))[:most])
     return [*kept, *composed([row for row in kept if row.split == "train"], seed)]
 
@@ -100,6 +107,7 @@ def prepare(
     encoder: SentenceEncoder | None,
     work: Path | None = None,
     progress: Progress = lambda _line, _share: None,
+    teacher: SentenceEncoder | None = None,
 ) -> Prepared:
     """Compute features and embeddings.
 
@@ -108,6 +116,7 @@ def prepare(
         encoder: Makes the embeddings; None leaves them out.
         work: Folder that keeps embeddings, so that an interrupted run goes on from them.
         progress: Receives one line at a time, and the share that is done.
+        teacher: Reads the English rows of the split ``train``, too.
     """
     from scipy.sparse import csr_matrix
 
@@ -123,13 +132,25 @@ def prepare(
         shape=(len(rows), DIMENSIONS),
     )
     progress(f"{len(rows)} prompts normalised", 0.0)
+    readable = [text.readable for text in normalised]
     return Prepared(
         list(rows),
         matrix,
-        None if encoder is None else _embed([text.readable for text in normalised], encoder, work, progress),
+        None if encoder is None else _embed(readable, encoder, work, progress),
+        None if teacher is None else _lessons(rows, readable, teacher, work, progress),
         np.array([[category in row.categories for category in CATEGORIES] for row in rows], np.float64),
         np.array([row.weights for row in rows], np.float64),
     )
+
+
+def _lessons(
+    rows: Sequence[Row], texts: list[str], teacher: SentenceEncoder, work: Path | None, progress: Progress
+) -> NDArray[np.float32]:
+    taught = [i for i, row in enumerate(rows) if row.lang == "en" and row.split == "train"]
+    vectors = _embed([texts[i] for i in taught], teacher, work, progress)
+    every = np.zeros((len(rows), vectors.shape[1]), np.float32)
+    every[taught] = vectors
+    return every
 
 
 def _embed(

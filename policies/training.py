@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from policies import lexicon
 from policies.classifier import NgramClassifier, Weights
-from policies.combined import CombinedClassifier, head_margins
+from policies.combined import CombinedClassifier
 from policies.embedding import SentenceEncoder
-from policies.fitting import Progress, calibrate, fit_head, fit_ngrams
+from policies.fitting import Progress, balanced, calibrate, fit_head, fit_ngrams, head_margins, taught
 from policies.metrics import average_precision, threshold_at
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import VIDEO_BENIGN, Row, read_rows
@@ -72,6 +72,7 @@ class Trained:
 def train(
     folder: Path,
     encoder: SentenceEncoder,
+    teacher: SentenceEncoder,
     *,
     leave_out: frozenset[str] = frozenset(),
     seed: int = 0,
@@ -83,13 +84,14 @@ def train(
     Args:
         folder: Third-party sets (see ``policies.sources``).
         encoder: Makes the embeddings.
+        teacher: Reads the English rows to learn from, and what it makes of them is learnt, too.
         leave_out: Sets to hold out besides the usual ones.
         seed: Same seed, same data, same weights.
         work: Folder that keeps embeddings, so that an interrupted run goes on from them.
         progress: Receives one line at a time, and the share of the whole that is done.
     """
     rows = read_rows(folder, leave_out)
-    prepared = prepare(sample(rows, seed), encoder, work, _part(progress, 0.0, 0.4))
+    prepared = prepare(sample(rows, seed), encoder, work, _part(progress, 0.0, 0.4), teacher)
     held_out = sorted({row.source for row in rows if row.split == "heldout"})
     return fit(prepared, encoder, held_out, seed=seed, progress=_part(progress, 0.4, 1.0))
 
@@ -115,9 +117,9 @@ def fit(
         iterations: Steps of L-BFGS at most.
         progress: Receives one line at a time, and the share of the whole that is done.
     """
-    learn = prepared.pick(lambda row: row.split == "train" and any(row.weights))
+    everything = prepared.pick(lambda row: row.split == "train")
+    learn = everything.pick(lambda row: any(row.weights))
     check = prepared.pick(lambda row: row.split == "validation" and any(row.weights))
-    assert learn.vectors is not None
     assert check.vectors is not None
     progress(f"{len(learn.rows)} rows to fit, {len(check.rows)} to validate", 0.0)
     weights, bias = fit_ngrams(
@@ -127,9 +129,7 @@ def fit(
     arrays: dict[str, NDArray[Any]] = {
         "weights": weights.astype(np.float16),
         "bias": bias.astype(np.float32),
-        **fit_head(
-            learn.vectors, learn.targets, learn.weights, seed=seed, progress=_part(progress, 0.7, 1.0)
-        ),
+        **_head(everything, seed, _part(progress, 0.7, 1.0)),
     }
     of_words = check.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
     of_meaning = head_margins(arrays, check.vectors)
@@ -215,6 +215,17 @@ def save(trained: Trained, target: Path = WEIGHTS) -> None:
     digest = hashlib.sha256(trained.data).hexdigest()
     (target / "prompts.sha256").write_text(f"{digest}  prompts.npz\n")
     (target / "prompts.json").write_text(json.dumps(trained.summary, indent=1) + "\n")
+
+
+def _head(learn: Prepared, seed: int, progress: Progress) -> dict[str, NDArray[np.float32]]:
+    assert learn.vectors is not None
+    targets, weights = learn.targets, balanced(learn.targets, learn.weights)
+    if learn.lessons is not None:
+        targets, weights = taught(
+            learn.lessons, targets, weights, seed=seed, progress=_part(progress, 0.0, 0.5)
+        )
+        progress = _part(progress, 0.5, 1.0)
+    return fit_head(learn.vectors, targets, weights, seed=seed, progress=progress)
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:
