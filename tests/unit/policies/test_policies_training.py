@@ -58,16 +58,27 @@ def test_windows_cover_the_whole_text() -> None:
     words = [f"w{i}" for i in range(900)]
     text = " ".join(words)
     parts = windows(text)
-    assert all(len(part) <= STRETCH for part in parts)
+    assert all(len(part) <= WINDOW for part in parts)
     assert {word for part in parts for word in part.split()} >= set(words)
     assert all(part.split()[0] in words for part in parts)
     assert parts[-1].endswith(words[-1])
-    # A phrase of fifty characters is whole in one of them, wherever it stands.
-    assert all(any(text[i : i + 50] in part for part in parts) for i in range(len(text) - 50))
+    # A phrase of fifty characters is whole in one of the short ones, wherever it stands.
+    short = [part for part in parts if len(part) <= STRETCH]
+    assert all(any(text[i : i + 50] in part for part in short) for i in range(len(text) - 50))
     assert windows("short") == ["short"]
     assert windows(text[:WINDOW]) == [text[:WINDOW]]
     unbroken = "x" * (3 * WINDOW)
     assert sum(map(len, windows(unbroken))) > len(unbroken)
+
+
+def test_each_sentence_of_a_long_text_is_scored_by_itself() -> None:
+    sentences = [
+        f"The {name} crosses the long stone bridge at dawn." for name in ("fox", "boat", "cart", "dog")
+    ]
+    parts = windows(" ".join(sentences * 4) + " Wait! And now look.")
+    assert set(sentences) <= set(parts)
+    assert parts[-1] == "Wait! And now look.", "short ones are read together"
+    assert windows("\n" * 500 + "x")[-1] == "x"
 
 
 def test_metrics_on_known_values() -> None:
