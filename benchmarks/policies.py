@@ -212,7 +212,7 @@ def main() -> int:
     encoder = UniversalEncoder.installed()
     if options.held_out and not options.quick and encoder is not None:
         held_out_sources(
-            report, options.prompts, encoder, options.work, lambda line: print(line, file=sys.stderr)
+            report, options.prompts, encoder, options.work, lambda line, _share: print(line, file=sys.stderr)
         )
     else:
         for name, wanted in NOT_WITHOUT_TRAINING:

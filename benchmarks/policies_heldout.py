@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from benchmarks.policies_measures import Report, text
 from policies.embedding import SentenceEncoder
+from policies.fitting import Progress, head_margins
 from policies.metrics import (
     auroc,
     average_precision,
@@ -22,6 +23,7 @@ from policies.metrics import (
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import Row, read_rows
 from policies.taxonomy import CATEGORIES
+from policies.teacher import EnglishTeacher
 from policies.training import Trained, fit
 
 LEFT_OUT = {
@@ -42,12 +44,12 @@ Scores = NDArray[np.float64]
 
 
 def held_out_sources(
-    report: Report, folder: Path, encoder: SentenceEncoder, work: Path | None, progress: Callable[[str], None]
+    report: Report, folder: Path, encoder: SentenceEncoder, work: Path | None, progress: Progress
 ) -> None:
     """Fill the table ``sources held out whole`` and the goals that speak of CoProV2."""
     rows = read_rows(folder)
     learn = [row for row in sample(rows, seed=0) if row.source != "composed"]
-    everything = prepare(learn, encoder, work, progress)
+    everything = prepare(learn, encoder, work, progress, EnglishTeacher.installed())
     benign = _few(rows, lambda row: row.source in BENIGN and row.split in ("test", "heldout"))
     harmless = prepare(benign, encoder, work, progress)
     for name, sources in LEFT_OUT.items():
@@ -57,7 +59,7 @@ def held_out_sources(
         kept = everything.pick(lambda row, s=sources, k=known: row.source not in s and _key(row) not in k)
         model = fit(
             kept, encoder, sorted(sources), seed=0, iterations=_ITERATIONS,
-            progress=lambda line, n=name: progress(f"without {n}: {line}"),
+            progress=lambda line, share, n=name: progress(f"without {n}: {line}", share),
         )  # fmt: skip
         _report(report, name, sources, test, harmless, model)
 
@@ -95,8 +97,8 @@ def _both(model: Trained, part: Prepared) -> tuple[Scores, Scores]:
     """Log-odds (n, categories) of the whole classifier and of n-grams alone."""
     arrays = model.arrays
     words = part.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
-    hidden = np.maximum(part.vectors @ arrays["hidden_weights"] + arrays["hidden_bias"], 0)
-    meaning = hidden @ arrays["out_weights"] + arrays["out_bias"]
+    assert part.vectors is not None
+    meaning = head_margins(arrays, part.vectors)
     of_words, of_meaning, offset = arrays["joint"]
     slope, plain_offset = arrays["calibration"]
     return words * of_words + meaning * of_meaning + offset, words * slope + plain_offset

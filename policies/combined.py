@@ -8,6 +8,7 @@ import numpy as np
 from policies.classifier import Floats, NgramClassifier, TextClassifier, Weights, named
 from policies.embedding import SentenceEncoder, UniversalEncoder
 from policies.features import windows
+from policies.fitting import head_margins
 from policies.normalise import Normalised
 
 
@@ -52,12 +53,6 @@ class CombinedClassifier:
         return np.asarray(
             of_words * self._ngrams.margins(stretches) + of_meaning * meaning + offset, np.float32
         )
-
-
-def head_margins(arrays: dict[str, Floats], vectors: Floats) -> Floats:
-    """Uncalibrated log-odds (n, categories) of embeddings (n, 512)."""
-    hidden = np.maximum(vectors @ arrays["hidden_weights"] + arrays["hidden_bias"], 0)
-    return np.asarray(hidden @ arrays["out_weights"] + arrays["out_bias"], np.float32)
 
 
 def embedded_classifier() -> TextClassifier:

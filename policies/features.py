@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 BITS = 18
 DIMENSIONS = 1 << BITS
 WINDOW = 400
-"""Longest stretch, in characters, that is scored as one."""
-STEP = 300
-"""From the beginning of one stretch to that of the next, less what moving to a word's beginning takes."""
+"""Longest text, in characters, that is scored as one."""
+STRETCH = 200
+"""Longest part of a sentence that is scored by itself where the text is longer."""
+STEP = 150
+"""From the beginning of one part to that of the next, less what moving to a word's beginning takes."""
 
+_SHORTEST = 40  # characters; a shorter sentence is read with the one after it
+_ENDS = re.compile(r"(?<=[.!?…])\s+|\n+")
 _GAPS = re.compile(r"[\W_]+")
 _PRIME = np.uint64(0x100000001B3)
 _CHARS = range(2, 6)
@@ -47,13 +51,31 @@ def features(text: str) -> tuple[NDArray[np.int64], Floats]:
 
 
 def windows(text: str) -> list[str]:
-    """Cut text into overlapping stretches that begin with a word, so that a short harm in a long text counts."""
+    """What of a text is scored: up to ``WINDOW`` characters the whole, of a longer text every piece and sentence.
+
+    Pieces of ``WINDOW`` characters keep what belongs together; each sentence by itself keeps one harm among many
+    harmless words from being drowned.
+    """
+    if len(text) <= WINDOW:
+        return [text]
+    found = _cut(text, WINDOW, WINDOW)
+    sentence = ""
+    for part in _ENDS.split(text):
+        sentence = f"{sentence} {part}".strip()
+        if len(sentence) >= _SHORTEST:
+            found += _cut(sentence, STRETCH, STEP)
+            sentence = ""
+    return [*found, sentence] if sentence else found
+
+
+def _cut(text: str, length: int, step: int) -> list[str]:
+    """Parts of at most ``length`` characters that begin with a word."""
     found = []
     start = 0
-    while len(text) - start > WINDOW:
-        found.append(text[start : start + WINDOW])
-        gap = text.rfind(" ", start + STEP // 2, start + STEP)
-        start = gap + 1 if gap >= 0 else start + STEP
+    while len(text) - start > length:
+        found.append(text[start : start + length])
+        gap = text.rfind(" ", start + step // 2, start + step)
+        start = gap + 1 if gap >= 0 else start + step
     return [*found, text[start:]]
 
 

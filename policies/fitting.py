@@ -1,16 +1,21 @@
 """The fits: logistic regression over n-grams, a small network over embeddings, and how they add up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Progress = Callable[[str, float], None]
+"""Receives what is being done, and which share of it is done."""
+
 HIDDEN = 384
 EPOCHS = 8
 _BATCH = 256
 _DROPOUT = 0.5
+LESSON = 0.5
+"""How much of a student's target is what the teacher says; the rest is the label."""
 
 
 def balanced(targets: Floats, weights: Floats) -> Floats:
@@ -22,7 +27,7 @@ def balanced(targets: Floats, weights: Floats) -> Floats:
 
 def fit_ngrams(
     matrix: Any, targets: Floats, weights: Floats, *, seed: int, penalty: float, iterations: int,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> tuple[Floats, Floats]:  # fmt: skip
     """Minimise the weighted logistic loss of all heads at once, on the columns that occur.
 
@@ -56,7 +61,7 @@ def fit_ngrams(
         nonlocal steps
         steps += 1
         if steps % 10 == 0:
-            progress(f"n-grams: step {steps} of at most {iterations}")
+            progress(f"n-grams: step {steps} of at most {iterations}", steps / iterations)
 
     result = minimize(
         loss, start, jac=True, method="L-BFGS-B", callback=report,
@@ -67,14 +72,61 @@ def fit_ngrams(
     return full, result.x[-heads:]
 
 
+def taught(
+    lessons: NDArray[np.float32], targets: Floats, weights: Floats, *, seed: int, progress: Progress
+) -> tuple[Floats, Floats]:
+    """Targets and weights for a student: what a network over a teacher's embeddings says, mixed with the labels.
+
+    Each half of the rows is told what a network says that learnt from the other half, so that it is knowledge
+    and not memory. A row that the teacher did not read keeps its labels; one without labels has the lesson alone.
+
+    Args:
+        lessons: The teacher's embeddings (n, any); zero where it did not read.
+        targets: (n, categories).
+        weights: (n, categories), as ``balanced`` makes them.
+        seed: As for ``fit_head``.
+        progress: Receives what is done.
+    """
+    read = lessons.any(axis=1)
+    labelled = read & weights.any(axis=1)
+    half = np.arange(len(lessons)) % 2
+    told = np.zeros_like(targets)
+    for k in (0, 1):
+        learn = labelled & (half != k)
+        arrays = fit_head(
+            lessons[learn], targets[learn], weights[learn], seed=seed,
+            progress=lambda line, share, k=k: progress(f"teacher, {line}", (k + share) / 2),
+        )  # fmt: skip
+        told[half == k] = 1 / (1 + np.exp(-head_margins(arrays, lessons[half == k]).astype(np.float64)))
+    mixed = LESSON * told + (1 - LESSON) * np.where(weights > 0, targets, told)
+    least = weights[weights.any(axis=1)].mean() / 2
+    return (
+        np.where(read[:, None], mixed, targets),
+        np.where(read[:, None], np.maximum(weights, least), weights),
+    )
+
+
+def head_margins(arrays: Mapping[str, NDArray[Any]], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log-odds (n, categories), as a network that ``fit_head`` trained gives them for embeddings."""
+    hidden = np.maximum(vectors @ arrays["hidden_weights"] + arrays["hidden_bias"], 0)
+    return np.asarray(hidden @ arrays["out_weights"] + arrays["out_bias"], np.float32)
+
+
 def fit_head(
     vectors: NDArray[np.float32], targets: Floats, weights: Floats, *, seed: int,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> dict[str, NDArray[np.float32]]:  # fmt: skip
     """Train a network with one hidden layer by AdamW on one thread; same seed, same numbers.
 
+    Args:
+        vectors: Embeddings (n, size).
+        targets: (n, categories), 0 to 1.
+        weights: (n, categories): how much each target counts.
+        seed: Of the first weights and the order.
+        progress: Receives what is done.
+
     Returns:
-        ``hidden_weights`` (512, hidden), ``hidden_bias``, ``out_weights`` (hidden, categories), ``out_bias``.
+        ``hidden_weights`` (size, hidden), ``hidden_bias``, ``out_weights`` (hidden, categories), ``out_bias``.
     """
     import torch
     from torch import nn
@@ -85,7 +137,7 @@ def fit_head(
     scale = vectors.std(axis=0) + 1e-6
     x = torch.from_numpy(vectors / scale)
     y = torch.from_numpy(targets.astype(np.float32))
-    share = torch.from_numpy(balanced(targets, weights).astype(np.float32))
+    share = torch.from_numpy(weights.astype(np.float32))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         hidden, out = nn.Linear(x.shape[1], HIDDEN), nn.Linear(HIDDEN, y.shape[1])
@@ -103,7 +155,7 @@ def fit_head(
                 (losses * share[batch]).sum(dim=1).mean().backward()
                 optimizer.step()
                 schedule.step()
-            progress(f"embeddings: pass {epoch + 1} of {EPOCHS}")
+            progress(f"embeddings: pass {epoch + 1} of {EPOCHS}", (epoch + 1) / EPOCHS)
     torch.set_num_threads(threads)
     return {
         "hidden_weights": (hidden.weight.detach().numpy().T / scale[:, None]).astype(np.float32),

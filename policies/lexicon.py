@@ -56,7 +56,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of third-party sets")
     rows = read_rows(parser.parse_args().data)
     target = Path(__file__).parent / "weights" / NAME
-    target.write_bytes(collect(row.text for row in rows if row.split == "train"))
+    target.write_bytes(
+        collect(row.text for row in rows if row.split == "train" and (row.unsafe or any(row.weights)))
+    )
 
 
 if __name__ == "__main__":

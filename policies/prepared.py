@@ -12,19 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from policies.embedding import SentenceEncoder
-from policies.features import DIMENSIONS, WINDOW, features
+from policies.features import DIMENSIONS, STRETCH, features
+from policies.fitting import Progress
 from policies.normalise import normalise
-from policies.sources import Row
+from policies.sources import HATE_ONLY, UNLABELLED, Row
 from policies.taxonomy import CATEGORIES
 
 Floats = NDArray[np.float64]
 MOST = 4000
 """Rows of one set, label and split that are used: more of the same kind teach little."""
+MOST_HATE = 1000
+"""The same for each of the four sets that know hate alone: with more of them, other sources are judged worse."""
 MOST_VALIDATION = 800
 COMPOSED = 750
 """Longer texts made of several rows, in each language: harm in one sentence is harm."""
 _CHUNK = 2048
-_LONGEST = 3 * WINDOW  # characters of a text that are learnt from
+_LONGEST = 1200  # characters of a text that are learnt from
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Prepared:
         rows: The rows.
         ngrams: Sparse matrix (n, dimensions).
         vectors: Embeddings (n, 512), or None without an encoder.
+        lessons: The teacher's embeddings (n, any), zero for rows it cannot read; None without a teacher.
         targets: (n, categories), 0 or 1.
         weights: (n, categories): how much each row says.
     """
@@ -42,6 +46,7 @@ class Prepared:
     rows: list[Row]
     ngrams: Any
     vectors: NDArray[np.float32] | None
+    lessons: NDArray[np.float32] | None
     targets: Floats
     weights: Floats
 
@@ -52,23 +57,26 @@ class Prepared:
             [self.rows[i] for i in index],
             self.ngrams[index],
             None if self.vectors is None else self.vectors[index],
+            None if self.lessons is None else self.lessons[index],
             self.targets[index],
             self.weights[index],
         )
 
 
 def sample(rows: Sequence[Row], seed: int) -> list[Row]:
-    """At most ``MOST`` rows of a set, label and split, and texts composed of training rows.
+    """At most ``MOST`` rows of a set, label and split to learn from, and texts composed of those.
 
-    Rows of the splits that only measure all stay.
+    Rows without a label that a teacher can read are among them.
     """
     groups: dict[tuple[str, bool, str], list[Row]] = defaultdict(list)
     for row in rows:
-        if row.split in ("train", "validation") and any(row.weights):
+        lesson = row.source in UNLABELLED and row.split == "train" and row.lang == "en"
+        if lesson or (row.split in ("train", "validation") and any(row.weights)):
             groups[row.source, row.unsafe, row.split].append(row)
     kept: list[Row] = []
-    for (_, _, split), group in sorted(groups.items()):
-        most = MOST if split == "train" else MOST_VALIDATION
+    for (source, _, split), group in sorted(groups.items()):
+        of_train = MOST_HATE if source in HATE_ONLY else MOST
+        most = of_train if split == "train" else MOST_VALIDATION
         kept.extend(sorted(group, key=lambda row: _order(row.text, seed))[:most])
     return [*kept, *composed([row for row in kept if row.split == "train"], seed)]
 
@@ -78,7 +86,7 @@ def composed(rows: Sequence[Row], seed: int) -> list[Row]:
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     made = []
     for lang in ("en", "de"):
-        short = [row for row in rows if row.lang == lang and len(row.text) <= WINDOW // 2]
+        short = [row for row in rows if row.lang == lang and len(row.text) <= STRETCH]
         safe = [row for row in short if not row.unsafe and all(row.weights)]
         unsafe = [row for row in short if row.unsafe and row.categories]
         if not safe or not unsafe:
@@ -88,6 +96,8 @@ def composed(rows: Sequence[Row], seed: int) -> list[Row]:
             core = rng.choice(unsafe if turn % 2 else safe)
             parts.insert(rng.randint(0, len(parts)), core)
             text = " ".join(part.text.strip().rstrip(".") + "." for part in parts)
+            if turn % 4 == 0:  # harmless, and cut as long texts are cut
+                text = text[text.find(" ", rng.randrange(STRETCH // 2)) + 1 :][:STRETCH]
             made.append(replace(core, text=text, source="composed", near="", topic=""))
     return made
 
@@ -96,7 +106,8 @@ def prepare(
     rows: Sequence[Row],
     encoder: SentenceEncoder | None,
     work: Path | None = None,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Progress = lambda _line, _share: None,
+    teacher: SentenceEncoder | None = None,
 ) -> Prepared:
     """Compute features and embeddings.
 
@@ -104,7 +115,8 @@ def prepare(
         rows: The rows.
         encoder: Makes the embeddings; None leaves them out.
         work: Folder that keeps embeddings, so that an interrupted run goes on from them.
-        progress: Receives one line at a time.
+        progress: Receives one line at a time, and the share that is done.
+        teacher: Reads the English rows of the split ``train``, too.
     """
     from scipy.sparse import csr_matrix
 
@@ -119,18 +131,30 @@ def prepare(
         ),
         shape=(len(rows), DIMENSIONS),
     )
-    progress(f"{len(rows)} prompts normalised")
+    progress(f"{len(rows)} prompts normalised", 0.0)
+    readable = [text.readable for text in normalised]
     return Prepared(
         list(rows),
         matrix,
-        None if encoder is None else _embed([text.readable for text in normalised], encoder, work, progress),
+        None if encoder is None else _embed(readable, encoder, work, progress),
+        None if teacher is None else _lessons(rows, readable, teacher, work, progress),
         np.array([[category in row.categories for category in CATEGORIES] for row in rows], np.float64),
         np.array([row.weights for row in rows], np.float64),
     )
 
 
+def _lessons(
+    rows: Sequence[Row], texts: list[str], teacher: SentenceEncoder, work: Path | None, progress: Progress
+) -> NDArray[np.float32]:
+    taught = [i for i, row in enumerate(rows) if row.lang == "en" and row.split == "train"]
+    vectors = _embed([texts[i] for i in taught], teacher, work, progress)
+    every = np.zeros((len(rows), vectors.shape[1]), np.float32)
+    every[taught] = vectors
+    return every
+
+
 def _embed(
-    texts: list[str], encoder: SentenceEncoder, work: Path | None, progress: Callable[[str], None]
+    texts: list[str], encoder: SentenceEncoder, work: Path | None, progress: Progress
 ) -> NDArray[np.float32]:
     keys = [hashlib.sha256(text.encode()).digest() for text in texts]
     known = _Store(work, encoder.digest)
@@ -139,7 +163,8 @@ def _embed(
     for start in range(0, len(order), _CHUNK):
         chunk = order[start : start + _CHUNK]
         known.add(chunk, encoder.encode([missing[key] for key in chunk]))
-        progress(f"{start + len(chunk)} of {len(order)} prompts embedded")
+        done = start + len(chunk)
+        progress(f"{done} of {len(order)} prompts embedded", done / len(order))
     return np.stack([known.vectors[key] for key in keys]).astype(np.float32)
 
 

@@ -30,7 +30,10 @@ HELD_OUT = frozenset(
 VIDEO_BENIGN = frozenset({"vbench", "chronomagic", "coco_captions_10k", "partiprompts", "fetv"})
 """Sets of harmless captions and video prompts, safe under every category."""
 
-_HATE_ONLY = frozenset({"hatecheck_en", "multilingual_hatecheck", "gahd", "germeval2018"})
+UNLABELLED = frozenset({"adversarial_nibbler", "xsafety"})
+"""Sets whose labels we do not use; a teacher reads the English rows of their split ``train``."""
+
+HATE_ONLY = frozenset({"hatecheck_en", "multilingual_hatecheck", "gahd", "germeval2018"})
 _WEIGHT = {
     "coprov2": 0.6,
     "germeval2018": 0.5,
@@ -124,18 +127,25 @@ def _third_party(path: Path, name: str, mapping: dict[str, Any], leave_out: froz
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             raw = json.loads(line)
-            if raw["lang"] not in ("en", "de") or raw["label"] == "mixed" or not raw["text"].strip():
+            mixed = raw["label"] == "mixed"
+            if (
+                raw["lang"] not in ("en", "de")
+                or not raw["text"].strip()
+                or (mixed and name not in UNLABELLED)
+            ):
                 continue
             unsafe = raw["label"] == "unsafe"
             categories, weight = _categories(raw, mapping) if unsafe else (frozenset(), 1.0)
             weight *= _WEIGHT.get(name, 1.0)
-            if unsafe and not categories:
+            if mixed or (unsafe and not categories):
                 weights = (0.0,) * len(CATEGORIES)
-            elif name in _HATE_ONLY:
+            elif name in HATE_ONLY:
                 weights = tuple(weight * (c == Category.HATE_HARASSMENT) for c in CATEGORIES)
             else:
                 weights = _weights(categories, weight)
             split = "heldout" if name in leave_out else _split(raw["text"], name, raw.get("split"))
+            if mixed:  # a weak label measures nothing
+                split = "train"
             yield Row(raw["text"], raw["lang"], name, split, unsafe, categories, weights)
 
 

@@ -8,7 +8,6 @@ over the encoder's embeddings. Thresholds come from the validation split's harml
 import hashlib
 import io
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 
 from policies import lexicon
 from policies.classifier import NgramClassifier, Weights
-from policies.combined import CombinedClassifier, head_margins
+from policies.combined import CombinedClassifier
 from policies.embedding import SentenceEncoder
-from policies.fitting import calibrate, fit_head, fit_ngrams
+from policies.fitting import Progress, balanced, calibrate, fit_head, fit_ngrams, head_margins, taught
 from policies.metrics import average_precision, threshold_at
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import VIDEO_BENIGN, Row, read_rows
@@ -73,26 +72,28 @@ class Trained:
 def train(
     folder: Path,
     encoder: SentenceEncoder,
+    teacher: SentenceEncoder,
     *,
     leave_out: frozenset[str] = frozenset(),
     seed: int = 0,
     work: Path | None = None,
-    progress: Callable[[str], None] = print,
+    progress: Progress = lambda _line, _share: None,
 ) -> Trained:
     """Read the sets, fit, calibrate and choose thresholds: about four minutes on one core.
 
     Args:
         folder: Third-party sets (see ``policies.sources``).
         encoder: Makes the embeddings.
+        teacher: Reads the English rows to learn from, and what it makes of them is learnt, too.
         leave_out: Sets to hold out besides the usual ones.
         seed: Same seed, same data, same weights.
         work: Folder that keeps embeddings, so that an interrupted run goes on from them.
-        progress: Receives one line at a time.
+        progress: Receives one line at a time, and the share of the whole that is done.
     """
     rows = read_rows(folder, leave_out)
-    prepared = prepare(sample(rows, seed), encoder, work, progress)
+    prepared = prepare(sample(rows, seed), encoder, work, _part(progress, 0.0, 0.4), teacher)
     held_out = sorted({row.source for row in rows if row.split == "heldout"})
-    return fit(prepared, encoder, held_out, seed=seed, progress=progress)
+    return fit(prepared, encoder, held_out, seed=seed, progress=_part(progress, 0.4, 1.0))
 
 
 def fit(
@@ -103,7 +104,7 @@ def fit(
     seed: int,
     penalty: float = 3e-6,
     iterations: int = 40,
-    progress: Callable[[str], None],
+    progress: Progress,
 ) -> Trained:
     """Like ``train``, on rows that were prepared before.
 
@@ -114,21 +115,21 @@ def fit(
         seed: Seeds both fits.
         penalty: L2 penalty on the weights of the n-grams.
         iterations: Steps of L-BFGS at most.
-        progress: Receives one line at a time.
+        progress: Receives one line at a time, and the share of the whole that is done.
     """
-    learn = prepared.pick(lambda row: row.split == "train" and any(row.weights))
+    everything = prepared.pick(lambda row: row.split == "train")
+    learn = everything.pick(lambda row: any(row.weights))
     check = prepared.pick(lambda row: row.split == "validation" and any(row.weights))
-    assert learn.vectors is not None
     assert check.vectors is not None
-    progress(f"{len(learn.rows)} rows to fit, {len(check.rows)} to validate")
+    progress(f"{len(learn.rows)} rows to fit, {len(check.rows)} to validate", 0.0)
     weights, bias = fit_ngrams(
         learn.ngrams, learn.targets, learn.weights,
-        seed=seed, penalty=penalty, iterations=iterations, progress=progress,
+        seed=seed, penalty=penalty, iterations=iterations, progress=_part(progress, 0.0, 0.7),
     )  # fmt: skip
     arrays: dict[str, NDArray[Any]] = {
         "weights": weights.astype(np.float16),
         "bias": bias.astype(np.float32),
-        **fit_head(learn.vectors, learn.targets, learn.weights, seed=seed, progress=progress),
+        **_head(everything, seed, _part(progress, 0.7, 1.0)),
     }
     of_words = check.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
     of_meaning = head_margins(arrays, check.vectors)
@@ -214,6 +215,22 @@ def save(trained: Trained, target: Path = WEIGHTS) -> None:
     digest = hashlib.sha256(trained.data).hexdigest()
     (target / "prompts.sha256").write_text(f"{digest}  prompts.npz\n")
     (target / "prompts.json").write_text(json.dumps(trained.summary, indent=1) + "\n")
+
+
+def _head(learn: Prepared, seed: int, progress: Progress) -> dict[str, NDArray[np.float32]]:
+    assert learn.vectors is not None
+    targets, weights = learn.targets, balanced(learn.targets, learn.weights)
+    if learn.lessons is not None:
+        targets, weights = taught(
+            learn.lessons, targets, weights, seed=seed, progress=_part(progress, 0.0, 0.5)
+        )
+        progress = _part(progress, 0.5, 1.0)
+    return fit_head(learn.vectors, targets, weights, seed=seed, progress=progress)
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """What a part of the work reports, as a share of the whole."""
+    return lambda line, share: progress(line, start + share * (end - start))
 
 
 def _calibrations(check: Prepared, margins: NDArray[Any]) -> NDArray[np.float32]:

