@@ -36,22 +36,23 @@ _HOLLOW = (
     "The library's hash leaves out free boxes, so it and its kin vouch for media in them that anybody may change; we "
     "walk the sample tables and say not_fully_protected."
 )
-_LABEL = (
-    "The labels of the boxes around claim, assertions and signature are in no hash. The library (since 0.91) finds "
-    "these boxes by type; others hold to the label. What is signed is unchanged."
+_SEES_NONE = (
+    "In a JPEG, it sees no manifest at all where a box around it is not called or typed as it should be; we say that "
+    "what is there does not hold, or cannot be read."
 )
+_BOXES = ("label of the box of manifests", "label of the box of assertions", "label of the box of claim",
+          "label of the box of signature", "type of the outer box")  # fmt: skip
 EXPLAINED: dict[str, dict[str, str]] = {
     "encypher-c2pa": {
         "media in a free box, changed": _HOLLOW,
         "fragments in free boxes, changed": _HOLLOW,
-        "structure: label of the assertions' box": _LABEL,
-        "structure: type of the outer box": "In a JPEG, it takes a segment whose box has another type for one that is "
-        "not C2PA's, and so sees no manifest; we say that what is there cannot be read.",
+        **{f"structure: {name}": _SEES_NONE for name in _BOXES},
     },
     "c2pa-node": {
         "media in a free box, changed": _HOLLOW,
         "fragments in free boxes, changed": _HOLLOW,
-        "structure: label of the assertions' box": _LABEL,
+        "structure: label of the box of manifests": "It does not look at what the outermost box is called; we do, as "
+        "encypher-c2pa does.",
     },
 }
 """Known disagreements of each verifier, by case."""

@@ -279,8 +279,15 @@ def byte_cases(attacker: Attacker) -> Iterator[tuple[str, bytes, str]]:
     for name, (wanted, by) in texts.items():
         if data.find(wanted, *attacker.span) > 0:
             yield name, attacker.text(wanted, by), "broken"
-    # Labels of the boxes around are in no hash, and mean nothing to whoever goes by the boxes' types.
-    yield "structure: label of the assertions' box", attacker.text(b"c2pa.assertions", 6), "trusted"
+    # The labels of these boxes are in no hash: type, then a byte of flags, then the label.
+    for name, box in (
+        ("manifests", "c2pa"),
+        ("assertions", "c2as"),
+        ("claim", "c2cl"),
+        ("signature", "c2cs"),
+    ):
+        changed = attacker.text(b"jumd" + box.encode(), 4 + 16 + 1 + 3)
+        yield f"structure: label of the box of {name}", changed, "broken"
     yield "structure: type of the outer box", attacker.text(b"jumb", 1), "broken"
     yield "signature", attacker.text(b"\xf6\x58\x40", 20, last=True), "broken"
     yield "padding of the signature", attacker.text(bytes(2000), 1000), "trusted"
