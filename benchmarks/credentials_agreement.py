@@ -26,7 +26,8 @@ from typing import Any
 
 import encypher_c2pa
 
-from benchmarks.credentials_attacks import FORMATS, Case, Maker
+from benchmarks.credentials_attacks import Case, Maker
+from benchmarks.credentials_surgery import FORMATS
 from benchmarks.table import finish, goal
 from guard.credentials import Trust, read
 from guard.credentials.trust import TRUST_CONFIG

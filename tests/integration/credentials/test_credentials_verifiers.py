@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import credentials_agreement as agreement
-from benchmarks.credentials_attacks import FORMATS, Maker
+from benchmarks.credentials_attacks import Maker
+from benchmarks.credentials_surgery import FORMATS
 from guard.credentials import Trust, initialise
 from tests.credentials_forge import ISSUER
 
