@@ -168,6 +168,29 @@ class Maker:
         if kind in BOXES:
             yield from self._unhashed(kind, source)
 
+    def other_cases(self, kind: str) -> Iterator[Case]:
+        """A few cases of a format of `OTHERS`."""
+        source = self.folder / f"source.{kind}"
+        if kind in ("gif", "tiff", "pdf"):
+            Image.fromarray(next(media.scene(320, 200, 1))).save(source)
+        elif kind == "avi":
+            media.write_clip(source, media.scene(160, 96, 12))
+        else:
+            media.write_clip(source, [], sound={"wav": "pcm_s16le", "flac": "flac", "m4a": "aac"}[kind])
+        signed = self.signed(source, "signed", kind="picture")
+        yield Case(kind, "intact", signed, "trusted")
+        yield Case(kind, "never signed", source, "none")
+        stranger = self.signed(source, "stranger", self.stranger, kind="picture")
+        yield Case(kind, "signed by a stranger", stranger, "untrusted")
+        data = bytearray(signed.read_bytes())
+        # A byte of the source that stands in the signed file too: media, not manifest.
+        sample = source.read_bytes()[len(source.read_bytes()) // 2 :][:64]
+        data[data.find(sample) + 32] ^= 1
+        yield self._case(kind, "media, middle part", bytes(data), "broken")
+        claim = bytearray(signed.read_bytes())
+        claim[claim.find(b"claim_generator_info") + 30] ^= 1
+        yield self._case(kind, "claim: generator", bytes(claim), "broken")
+
     def _kinds(
         self, kind: str, source: Path, other: Path, signed: Path, attacker: Attacker
     ) -> Iterator[Case]:

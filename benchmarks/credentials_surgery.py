@@ -17,6 +17,16 @@ FORMATS = {
     "webp": "image/webp",
     "avif": "image/avif",
 }
+OTHERS = {
+    "gif": "image/gif",
+    "tiff": "image/tiff",
+    "pdf": "application/pdf",
+    "avi": "video/avi",
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "m4a": "audio/mp4",
+}
+"""Formats that are signed too, with fewer cases each."""
 BOXES = ("mp4", "mov", "avif")
 VIDEO = ("mp4", "mov")
 
