@@ -4,8 +4,8 @@
     python -m benchmarks.credentials_agreement --quick
 
 Some forty cases of each of six formats, and a few of seven more (`benchmarks.credentials_attacks`), are put to this
-project, to `encypher-c2pa`, which shares no code with the C2PA library, and to `@contentauth/c2pa-node`, an older engine
-of the same family.
+project, to `encypher-c2pa`, which shares no code with the C2PA library, and to `@contentauth/c2pa-node`, an older
+engine of the same family.
 FOLDER is where `npm install --ignore-scripts @contentauth/c2pa-node@0.5.5` was run; without it, that is not measured.
 Answers are of four classes: trusted, untrusted (intact, signer unknown), broken (whatever does not hold or cannot be
 read), none. `--quick` takes mp4 and jpg alone.
