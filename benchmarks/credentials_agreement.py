@@ -3,8 +3,9 @@
     python -m benchmarks.credentials_agreement [--node FOLDER] [--json FILE]
     python -m benchmarks.credentials_agreement --quick
 
-Some forty cases of each of six formats (`benchmarks.credentials_attacks`) are put to this project, to `encypher-c2pa`,
-which shares no code with the C2PA library, and to `@contentauth/c2pa-node`, an older engine of the same family.
+Some forty cases of each of six formats, and a few of seven more (`benchmarks.credentials_attacks`), are put to this
+project, to `encypher-c2pa`, which shares no code with the C2PA library, and to `@contentauth/c2pa-node`, an older
+engine of the same family.
 FOLDER is where `npm install --ignore-scripts @contentauth/c2pa-node@0.5.5` was run; without it, that is not measured.
 Answers are of four classes: trusted, untrusted (intact, signer unknown), broken (whatever does not hold or cannot be
 read), none. `--quick` takes mp4 and jpg alone.
@@ -26,32 +27,35 @@ from typing import Any
 
 import encypher_c2pa
 
-from benchmarks.credentials_attacks import FORMATS, Case, Maker
+from benchmarks.credentials_attacks import Case, Maker
+from benchmarks.credentials_surgery import FORMATS, OTHERS
 from benchmarks.table import finish, goal
 from guard.credentials import Trust, read
 from guard.credentials.trust import TRUST_CONFIG
 
+TYPES = FORMATS | OTHERS
 OURS = {"trusted": "trusted", "valid": "untrusted", "absent": "none", "remote": "none"}
 _HOLLOW = (
     "The library's hash leaves out free boxes, so it and its kin vouch for media in them that anybody may change; we "
     "walk the sample tables and say not_fully_protected."
 )
-_LABEL = (
-    "The labels of the boxes around claim, assertions and signature are in no hash. The library (since 0.91) finds "
-    "these boxes by type; others hold to the label. What is signed is unchanged."
+_SEES_NONE = (
+    "In a JPEG, it sees no manifest at all where a box around it is not called or typed as it should be; we say that "
+    "what is there does not hold, or cannot be read."
 )
+_BOXES = ("label of the box of manifests", "label of the box of assertions", "label of the box of claim",
+          "label of the box of signature", "type of the outer box")  # fmt: skip
 EXPLAINED: dict[str, dict[str, str]] = {
     "encypher-c2pa": {
         "media in a free box, changed": _HOLLOW,
         "fragments in free boxes, changed": _HOLLOW,
-        "structure: label of the assertions' box": _LABEL,
-        "structure: type of the outer box": "In a JPEG, it takes a segment whose box has another type for one that is "
-        "not C2PA's, and so sees no manifest; we say that what is there cannot be read.",
+        **{f"structure: {name}": _SEES_NONE for name in _BOXES},
     },
     "c2pa-node": {
         "media in a free box, changed": _HOLLOW,
         "fragments in free boxes, changed": _HOLLOW,
-        "structure: label of the assertions' box": _LABEL,
+        "structure: label of the box of manifests": "It does not look at what the outermost box is called; we do, as "
+        "encypher-c2pa does.",
     },
 }
 """Known disagreements of each verifier, by case."""
@@ -91,7 +95,7 @@ def encypher(path: Path, kind: str, anchor: str) -> Answer:
     try:
         report = encypher_c2pa.verify(
             path,
-            FORMATS[kind],
+            TYPES[kind],
             trust_pem=anchor,
             no_default_trust=True,
             validation_time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -116,7 +120,7 @@ def node(cases: Sequence[Case], folder: Path, anchor: str) -> list[Answer]:
     }
     request = {
         "settings": settings,
-        "files": [[str(case.path), FORMATS[case.format]] for case in cases],
+        "files": [[str(case.path), TYPES[case.format]] for case in cases],
     }
     ran = subprocess.run(
         ["node", "--input-type=module", "-e", NODE],
@@ -179,6 +183,8 @@ def main() -> int:
         trust = Trust.from_folder(folder / "keys")
         wanted = ("mp4", "jpg") if arguments.quick else tuple(FORMATS)
         cases = [case for kind in wanted for case in maker.cases(kind)]
+        if not arguments.quick:
+            cases += [case for kind in OTHERS for case in maker.other_cases(kind)]
         answers: dict[str, Sequence[Answer]] = {
             "ours": [ours(case.path, trust) for case in cases],
             "encypher-c2pa": [encypher(case.path, case.format, maker.anchor) for case in cases],

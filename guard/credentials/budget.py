@@ -42,10 +42,12 @@ class MemoryBudget:
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
-            self._changed.wait_for(lambda: self._waiting[0] is ticket and self._fits(size))
-            self._waiting.popleft()
-            self._used += (share := min(needed(size), self.total))
-            self._changed.notify_all()
+            try:
+                self._changed.wait_for(lambda: self._waiting[0] is ticket and self._fits(size))
+                self._used += (share := min(needed(size), self.total))
+            finally:  # also of one that was interrupted, lest the others wait behind it for ever
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
         try:
             yield
         finally:

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 import c2pa
 
-from guard.credentials import bmff
+from guard.credentials import bmff, jumbf
 from guard.credentials.budget import MEMORY
 from guard.credentials.claims import (
     UNEXAMINED,
@@ -139,6 +139,9 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
     state: State = "invalid"
     if store.get("validation_state") in ("Trusted", "Valid"):
         state = "trusted" if believed else "valid"
+    mislabelled = jumbf.mislabelled(path) if state != "invalid" else ()
+    if mislabelled:
+        state = "invalid"
     protection, reason = _protection(path, manifest) if state != "invalid" else ((), None)
     if reason is not None:
         state = "not_fully_protected"
@@ -151,7 +154,8 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
         state=state,
         reason=reason,
         claims=claims,
-        failures=tuple(code for code in codes.failures if state == "invalid" or code not in UNEXAMINED),
+        failures=mislabelled
+        + tuple(code for code in codes.failures if state == "invalid" or code not in UNEXAMINED),
         ingredient_failures=tree.failures,
         warnings=tuple(code for code in codes.informational if code not in _SILENT)
         + _exclusion_warnings(manifest or {})

@@ -224,11 +224,12 @@ def _embed(
             return bytes(builder.sign(signer, kind, stream, destination))
     except c2pa.C2paError as error:
         detail = clean(str(error)) or type(error).__name__
+        of_signature = isinstance(error, c2pa.C2paError.Signature)
     if failures:
         raise failures[0]
     if destination.fault is not None:
         raise destination.fault
-    if relay is not None and relay.asked:
+    if relay is not None and relay.asked and of_signature:
         raise relay.unavailable()
     raise CredentialsError("signing_failed", f"The C2PA library could not sign {source.name}: {detail[:200]}")
 

@@ -336,6 +336,26 @@ def test_a_certificate_that_has_expired_since_is_not_trusted(
     assert "signingCredential.expired" in report.failures
 
 
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (b"c2pa", "claim.missing"),
+        (b"c2as", "assertion.missing"),
+        (b"c2cl", "claim.missing"),
+        (b"c2cs", "claimSignature.missing"),
+    ],
+)
+def test_a_box_of_the_manifest_under_another_name_is_found_although_the_library_trusts_it(
+    kind: bytes, code: str, signed: Path, trust: Trust, tmp_path: Path
+) -> None:
+    label = offset_of(signed, b"jumd" + kind) + 21
+    path = flipped(signed, tmp_path / "out.mp4", label)
+    with c2pa.Reader(path, context=context_for(trust)) as reader:
+        assert reader.get_validation_state() == "Trusted"
+    report = read(path, trust)
+    assert (report.state, report.failures) == ("invalid", (code,))
+
+
 def test_a_renamed_media_box_of_a_signed_file_is_invalid(signed: Path, trust: Trust, tmp_path: Path) -> None:
     assert read(retyped(signed, tmp_path / "out.mp4", "/mdat", b"free"), trust).state == "invalid"
 
