@@ -33,8 +33,8 @@ LEAVES = leaves(COMMAND)
 
 def test_there_is_a_command_for_everything() -> None:
     assert {leaf[0] for leaf in LEAVES} == {
-        "api-keys", "audit", "generate", "keys", "mark", "models", "policy", "prompts", "release", "report", "review",
-        "serve", "train", "verify", "videos",
+        "api-keys", "audit", "generate", "index", "keys", "mark", "models", "policy", "prompts", "release", "report",
+        "review", "serve", "train", "verify", "videos",
     }  # fmt: skip
 
 
