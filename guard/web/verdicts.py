@@ -37,10 +37,8 @@ def headline_of(language: Language, verdict: Verdict) -> str:
     summary = verdict.summary[language]
     if not verdict.revoked:
         return summary
-    sure = (
-        len(verdict.release_ids) == len(verdict.revoked_ids) or verdict.verdict is VerdictName.GENERATED_HERE
-    )
-    return f"{summary} {NOTES[Note.REVOKED if sure else Note.ONE_REVOKED][language]}"
+    several = NOTES[Note.ONE_REVOKED][language]
+    return f"{summary} {several if several in verdict.notes[language] else NOTES[Note.REVOKED][language]}"
 
 
 def check_name(language: Language, kind: EvidenceType, *, capital: bool = False) -> str:

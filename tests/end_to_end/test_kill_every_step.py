@@ -15,7 +15,7 @@ from guard.installation import open_installation
 from guard.ledger.tables import entries
 from guard.settings import Settings
 from guard.store import audit, releases
-from guard.store.models import Release, Video
+from guard.store.models import Release, Video, manifest_key
 from guard.verification import verify
 from tests.worker import MOMENTS, STILL_MOMENTS, with_pictures
 
@@ -31,8 +31,9 @@ def work(data: Path, moment: str, *video: str) -> subprocess.CompletedProcess[st
 
 
 def reachable(data: Path) -> list[Path]:
-    """What the object store would serve: every file in it that is not an upload under way."""
-    return [path for path in (data / "objects").rglob("*") if path.is_file() and "uploads" not in path.parts]
+    """Every file of the object store that is not an upload under way, released files first, then their manifests."""
+    found = [path for path in (data / "objects").rglob("*") if path.is_file() and "uploads" not in path.parts]
+    return sorted(found, key=lambda path: "manifests" in path.parts)
 
 
 MOMENTS_OF = {"-": MOMENTS, "picture": STILL_MOMENTS}
@@ -79,7 +80,8 @@ def test_there_is_one_release_one_leaf_and_one_object(killed: tuple[Path, str, l
             assert audit(session, log, kept=kept, vault=opened.services.vault).problems == []
         assert release is not None
         assert [path.relative_to(data / "objects").as_posix() for path in reachable(data)] == [
-            release.object_key
+            release.object_key,
+            manifest_key(release.manifest_digest),
         ]
         assert list((data / "work").iterdir()) == []
     finally:

@@ -36,7 +36,7 @@ def test_a_job_goes_on_with_its_picture_wherever_it_was_killed(tmp_path: Path, p
         assert (data / "work" / video_id / "reference").is_file()
     done = work(data, "-", video_id)
     assert done.stdout.split() == [video_id, "completed", "None"], done.stderr[-2000:]
-    (file,) = reachable(data)
+    file, _ = reachable(data)
     assert media.psnr(next(VideoFile(file).chunks()).frames[0], shown) > 25
     assert [entry.relationship for entry in read(file, Trust()).ingredients] == ["inputTo"]
     assert list((data / "work").iterdir()) == []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from guard.api.limits import RateLimiter
+from guard.bootstrap import SCOPES
 from guard.installation import Installation
 from guard.pipeline.jobs import utc_now
 from guard.store import tenants
@@ -19,6 +20,10 @@ ROUTES = [
     ("GET", "/v1/reviews", "reviews"),
     ("POST", "/v1/reviews/review_01m84rgfqn6f4eh2hkyyz0sd80/approve", "reviews"),
     ("POST", "/v1/releases/release_01m84rgfqn6f4eh2hkyyz0sd80/revoke", "admin"),
+    ("POST", "/v1/manifests", "store:manifests"),
+    ("DELETE", "/v1/manifests/urn:c2pa:none", "store:manifests"),
+    ("POST", "/v1/bindings", "store:bindings"),
+    ("PUT", "/v1/bindings", "store:bindings"),
 ]
 OPTIONAL = [("POST", "/v1/verifications"), ("POST", "/v1/content_provenance_checks")]
 
@@ -30,7 +35,7 @@ def test_a_route_wants_a_key_and_its_scope(
     assert api.error(method, path, key=None) == (401, "missing_api_key")
     assert api.error(method, path, key="gk_nobody") == (401, "invalid_api_key")
     assert api.error(method, path, key="gk_Schlüssel") == (401, "invalid_api_key")
-    others = {"videos", "moderations", "reviews", "admin", "verifications"} - {scope}
+    others = {*SCOPES} - {scope}
     assert api.error(method, path, key=new_key(*others)) == (403, "scope_missing")
     assert api(method, path, key=new_key(scope)).status_code not in (401, 403)
 
@@ -42,6 +47,31 @@ def test_verification_needs_no_key_and_takes_no_wrong_one(
     assert api.error(method, path, key=None, files={"x": (None, "y")}) == (400, "missing_required_parameter")
     assert api.error(method, path, key="gk_nobody") == (401, "invalid_api_key")
     assert api.error(method, path, key=new_key("videos")) == (403, "scope_missing")
+
+
+@pytest.mark.parametrize("path", ["/v1/matches/byBinding?value=AAAA&alg=x", "/v1/manifests/urn:c2pa:none"])
+def test_resolution_needs_no_key_and_takes_no_wrong_one(
+    api: Api, new_key: Callable[..., str], path: str
+) -> None:
+    answers = [api("GET", path, key=key).status_code for key in (None, new_key("fetch:manifests"))]
+    assert answers in ([200, 200], [404, 404])
+    assert api.error("GET", path, key="gk_nobody") == (401, "invalid_api_key")
+    assert api.error("GET", path, key=new_key("videos")) == (403, "scope_missing")
+
+
+def test_a_token_ends_with_its_key(api: Api, new_key: Callable[..., str]) -> None:
+    key = new_key("videos", "moderations")
+    with api.state.services.database.read() as session:
+        row = tenants.authenticate(session, key)
+    assert row is not None
+    form = {"grant_type": "client_credentials", "client_id": row.id, "client_secret": key, "scope": "videos"}
+    token = api("POST", "/v1/oauth2/token", key=None, data=form).json()["access_token"]
+    assert api("GET", "/v1/videos", key=token).status_code == 200
+    assert api.error("POST", "/v1/moderations", key=token, json={"input": "x"}) == (403, "scope_missing")
+    with api.state.services.database.write() as session:
+        tenants.revoke_api_key(session, row.id, now=utc_now())
+    assert api.error("GET", "/v1/videos", key=token) == (401, "invalid_api_key")
+    assert api("POST", "/v1/oauth2/token", key=None, data=form).json()["error"] == "invalid_client"
 
 
 def test_a_revoked_key_opens_nothing(api: Api, new_key: Callable[..., str]) -> None:

@@ -34,9 +34,8 @@ def test_a_clip_is_released_with_its_mark_and_found_by_it(house: House, tmp_path
     release = house.release_of(made.id)
     assert release is not None
     assert release.mark_algorithm == ALGORITHMS["dwtDctSvd"]
-    (key,) = house.objects()
     copy = tmp_path / "again.mp4"
-    strip_metadata(house.data / "objects" / key, copy)
+    strip_metadata(house.data / "objects" / release.object_key, copy)
     found = verify(house.services.inspector, house.services.registry, copy)
     assert found.verdict.verdict == "generated_here"
     (mark,) = [item for item in found.verdict.evidence if item.detector == ALGORITHM]

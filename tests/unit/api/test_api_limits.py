@@ -83,3 +83,13 @@ def test_memory_is_bounded_and_the_longest_silent_goes_first(monkeypatch: pytest
 )
 def test_addresses(host: str | None, caller: str) -> None:
     assert address_of(host) == caller
+
+
+def test_a_budget_of_a_day_refills_in_a_day() -> None:
+    clock = Clock()
+    limiter = RateLimiter(clock, seconds=limits.DAY)
+    assert [limiter.take("a", 2).retry_after > 0 for _ in range(3)] == [False, False, True]  # type: ignore[union-attr]
+    clock.now += limits.DAY / 2 - 1
+    assert limiter.take("a", 2).retry_after == pytest.approx(1)  # type: ignore[union-attr]
+    clock.now += 2
+    assert limiter.take("a", 2).retry_after == 0  # type: ignore[union-attr]

@@ -33,8 +33,8 @@ LEAVES = leaves(COMMAND)
 
 def test_there_is_a_command_for_everything() -> None:
     assert {leaf[0] for leaf in LEAVES} == {
-        "api-keys", "audit", "generate", "hashes", "keys", "mark", "models", "policy", "prompts", "release", "report",
-        "review", "sealed", "serve", "tenants", "train", "trust", "verify", "videos",
+        "api-keys", "audit", "generate", "hashes", "index", "keys", "mark", "models", "policy", "prompts", "release",
+        "report", "review", "sealed", "serve", "tenants", "train", "trust", "verify", "videos",
     }  # fmt: skip
 
 

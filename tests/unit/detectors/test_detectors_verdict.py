@@ -143,6 +143,40 @@ def test_a_revoked_release_is_flagged(evidence: list[Evidence]) -> None:
     assert LIMITS[Limit.REVOKED]["de"] in decided.limits["de"]
 
 
+REVOKED_PRINT = positive(
+    EvidenceType.FINGERPRINT, Claim.FINGERPRINT_MATCH, release_id="video_2", revoked=True
+)
+
+
+@pytest.mark.parametrize("sure", [OWN_FILE, RESOLVED])
+def test_a_revoked_look_alike_is_named_and_is_not_the_files_own(sure: Evidence) -> None:
+    decided = decide([sure, PRINT, REVOKED_PRINT])
+    assert (decided.verdict, decided.revoked) == (VerdictName.GENERATED_HERE, False)
+    assert (decided.release_ids, decided.revoked_ids) == (("video_1", "video_2"), ("video_2",))
+    assert _says(decided, Note.ANOTHER_REVOKED)
+    assert not _says(decided, Note.REVOKED)
+
+
+@pytest.mark.parametrize("extra", [[], [EXCERPT]])
+def test_where_only_pictures_tell_one_revoked_release_of_several_is_enough(extra: list[Evidence]) -> None:
+    decided = decide([PRINT, REVOKED_PRINT, *extra])
+    assert (decided.verdict, decided.revoked) == (VerdictName.REGISTRY_MATCH, True)
+    assert decided.revoked_ids == ("video_2",)
+    assert _says(decided, Note.ONE_REVOKED)
+    assert not _says(decided, Note.REVOKED)
+
+
+def test_a_revoked_release_whose_look_alike_stands_is_revoked() -> None:
+    revoked = positive(MARK, Claim.OWN_MARK_RESOLVED, release_id="video_2", revoked=True)
+    decided = decide([revoked, REVOKED_PRINT, PRINT])
+    assert (decided.verdict, decided.revoked, decided.revoked_ids) == (
+        VerdictName.GENERATED_HERE,
+        True,
+        ("video_2",),
+    )
+    assert _says(decided, Note.REVOKED)
+
+
 def test_a_standing_release_is_not_flagged() -> None:
     decided = decide([positive(MARK, Claim.OWN_MARK_RESOLVED, revoked=False), COPIED])
     assert not decided.revoked

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from guard.fingerprints import Fingerprint, FrameHash, Taker, compare, compute
+from guard.fingerprints import Fingerprint, FrameHash, Taker, closest, compare, compute
 from guard.fingerprints.compute import MOST_FRAMES
 from guard.fingerprints.match import hamming
 from guard.fingerprints.pdq import pdq
@@ -262,3 +262,15 @@ def test_one_picture_of_a_film_matches_nothing() -> None:
     for count, matched in ((1, False), (2, False), (3, True)):
         shown = [FrameHash(float(n), "5a" * 32, 100) for n in range(count)]
         assert compare(Fingerprint((*shown, *film_hashes[count:])), ours).matched is matched
+
+
+def test_the_most_alike_pictures_are_named() -> None:
+    ours = mixed(8, 2)
+    near = f"{int(ours.hashes[5].hash, 16) ^ 0b111:064x}"
+    upload = Fingerprint(
+        (FrameHash(0.5, "0" * 64, 10), FrameHash(1.5, f"{7:064x}", 100), FrameHash(2.5, near, 100))
+    )
+    assert closest(upload, ours) == (2.5, 5.0)
+    assert closest(Fingerprint(upload.hashes[:2]), ours) is None
+    assert closest(Fingerprint(()), ours) is None
+    assert closest(upload, Fingerprint(())) is None

@@ -14,7 +14,8 @@ import pytest
 
 import guard.web
 from detectors import Claim, Evidence, EvidenceType, Outcome, Segment, Strength, Verdict, VerdictName
-from detectors.wording import LIMITS, SUMMARIES, Limit
+from detectors.wording import LIMITS, NOTES, SUMMARIES, Limit, Note
+from guard.api.comparison import Comparison
 from guard.credentials import CredentialsReport
 from guard.credentials.report import ClaimedAction, IngredientReport, ManifestClaims
 from guard.media import ClipInfo
@@ -55,7 +56,12 @@ def verdict_of(name: VerdictName, *found: Evidence, revoked: bool = False) -> Ve
 
 
 def render(
-    language: Language, verdict: Verdict, *, credentials: CredentialsReport | None = None, kind: str = "video"
+    language: Language,
+    verdict: Verdict,
+    *,
+    credentials: CredentialsReport | None = None,
+    kind: str = "video",
+    comparison: Comparison | None = None,
 ) -> str:
     info = ClipInfo(
         width=640,
@@ -73,6 +79,7 @@ def render(
         id="verification_1",
         created=datetime(2026, 3, 3, 8, 5, tzinfo=UTC),
         found=SimpleNamespace(verdict=verdict, inspection=inspection),
+        comparison=comparison,
     )
     response = page(
         "verify.html",
@@ -140,6 +147,40 @@ def test_what_was_revoked_is_a_warning() -> None:
     assert headline_of("en", verdict).endswith("by this service. The release has been revoked.")
     assert headline_of("de", verdict).endswith(" Die Freigabe wurde widerrufen.")
     assert tone_of(verdict_of(VerdictName.GENERATED_HERE)) == "ours"
+
+
+def test_it_is_said_which_release_was_revoked() -> None:
+    verdict = verdict_of(VerdictName.REGISTRY_MATCH, revoked=True).model_copy(
+        update={
+            "release_ids": ("release_1", "release_2"),
+            "revoked_ids": ("release_2",),
+            "notes": {language: (NOTES[Note.ONE_REVOKED][language],) for language in LANGUAGES},
+        }
+    )
+    assert "at least one of them has been revoked" in headline_of("en", verdict)
+    assert "mindestens eine davon wurde widerrufen" in headline_of("de", verdict)
+    words = {"en": ("revoked", "not revoked"), "de": ("widerrufen", "nicht widerrufen")}
+    for language, (revoked, standing) in words.items():
+        html = render(language, verdict)  # type: ignore[arg-type]
+        listed = re.findall(r'<code>(release_\d)</code> <span class="badge[^"]*">([^<]+)', html)
+        assert listed == [("release_1", standing), ("release_2", revoked)]
+
+
+@pytest.mark.parametrize(("kind", "moving"), [("video", True), ("image", False)])
+def test_upload_and_release_stand_beside_each_other(kind: str, moving: bool) -> None:
+    comparison = Comparison("data:image/webp;base64,AA", "data:image/webp;base64,BB", 1.25, 2.5, moving)
+    html = render("de", verdict_of(VerdictName.REGISTRY_MATCH), kind=kind, comparison=comparison)
+    shown = [
+        attributes
+        for tag, attributes in parsed(html).tags
+        if (attributes.get("src") or "").startswith("data:")
+    ]
+    assert [picture["src"] for picture in shown] == [comparison.upload, comparison.original]
+    assert all(picture["alt"] for picture in shown)
+    assert ("Die Freigabe, bei 2,5 s" in html, "<figcaption>Die Freigabe</figcaption>" in html) == (
+        moving,
+        not moving,
+    )
 
 
 @pytest.mark.parametrize("outcome", [item for item in Outcome if item is not Outcome.DETECTED])
