@@ -29,8 +29,8 @@ from policies.taxonomy import CATEGORIES, FLOOR
 MODEL_ID = "prompt-judge-2"
 WEIGHTS = Path(__file__).parent / "weights"
 RATES = {
-    "block": {"plain": 0.004, "near": 0.03},
-    "review": {"plain": 0.015, "near": 0.10},
+    "block": {"plain": 0.004, "near": 0.05},
+    "review": {"plain": 0.015, "near": 0.15},
 }
 """Shares of harmless validation prompts that may be blocked, and that may be held or blocked: of everyday ones,
 and of those that share words or scene with harmful ones."""
@@ -150,6 +150,9 @@ def fit(
         "encoder": encoder.digest,
         "words": hashlib.sha256(files("policies").joinpath("weights", lexicon.NAME).read_bytes()).hexdigest(),
         "rows": len(learn.rows),
+        "rows_read_by_teacher": 0
+        if everything.lessons is None
+        else int(everything.lessons.any(axis=1).sum()),
         "validation_rows": len(check.rows),
         "validation_harmless": {"plain": int(plain.sum()), "near": int(near.sum())},
         "sources": sorted({row.source for row in learn.rows}),
