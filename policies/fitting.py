@@ -87,17 +87,19 @@ def taught(
         seed: As for ``fit_head``.
         progress: Receives what is done.
     """
-    read = lessons.any(axis=1)
+    read: NDArray[np.bool_] = np.asarray(lessons.any(axis=1))
     labelled = read & weights.any(axis=1)
     half = np.arange(len(lessons)) % 2
     told = np.zeros_like(targets)
     for k in (0, 1):
         learn = labelled & (half != k)
-        arrays = fit_head(
-            lessons[learn], targets[learn], weights[learn], seed=seed,
-            progress=lambda line, share, k=k: progress(f"teacher, {line}", (k + share) / 2),
-        )  # fmt: skip
-        told[half == k] = 1 / (1 + np.exp(-head_margins(arrays, lessons[half == k]).astype(np.float64)))
+
+        def on_its_way(line: str, share: float, k: int = k) -> None:
+            progress(f"teacher, {line}", (k + share) / 2)
+
+        arrays = fit_head(lessons[learn], targets[learn], weights[learn], seed=seed, progress=on_its_way)
+        other = np.flatnonzero(half == k)
+        told[other] = 1 / (1 + np.exp(-head_margins(arrays, lessons[other]).astype(np.float64)))
     mixed = LESSON * told + (1 - LESSON) * np.where(weights > 0, targets, told)
     least = weights[weights.any(axis=1)].mean() / 2
     return (
