@@ -15,13 +15,11 @@ intervals; the seeds of one prompt count as one answer as far as they agree.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import random
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +30,7 @@ from PIL import Image, ImageDraw, ImageFont
 from benchmarks.generator_drift import Minutes, measure_minutes, minute_goals, minute_rows
 from benchmarks.generator_prompts import COUNT, some_prompts
 from benchmarks.generator_workers import Workers, generator, workers
+from benchmarks.process import in_child, peak_memory
 from benchmarks.table import Goal, finish, goal, show_rows
 from generator import EmbeddedGenerator, GenerationRequest
 from generator.embedded import WEIGHTS
@@ -119,17 +118,10 @@ def measure_judge(
 
 def measure_speed(folder: Path) -> Speed:
     """Time in a fresh process, so that its memory is its own."""
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_make_clips, args=(folder, there))
-    process.start()
-    there.close()
-    found: Speed = here.recv()
-    process.join()
-    return found
+    return in_child(_make_clips, folder)
 
 
-def _make_clips(folder: Path, answer: Connection) -> None:
+def _make_clips(folder: Path) -> Speed:
     begun = time.perf_counter()
     model = EmbeddedGenerator(folder, threads=THREADS)
     loading = time.perf_counter() - begun
@@ -141,18 +133,7 @@ def _make_clips(folder: Path, answer: Connection) -> None:
             pass
         wall.append(time.perf_counter() - started)
         processor.append(time.process_time() - worked)
-    answer.send(Speed(wall, processor, loading, _peak()))
-
-
-def _peak() -> float:
-    """MB that this process has held at the most. What the system counts for it may begin with its parent's."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return Speed(wall, processor, loading, peak_memory())
 
 
 @dataclass(frozen=True)

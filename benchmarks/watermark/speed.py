@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.process import in_child, peak_memory
 from benchmarks.watermark.coding import Frames
 from benchmarks.watermark.contestants import KEY, chunks
 from guard import marks
@@ -23,7 +22,6 @@ from tests import media
 SIZES = {"480p": (854, 480), "720p": (1280, 720)}
 SECONDS, FPS = 5, 30
 _PAYLOAD = bytes(range(8))
-_SPAWN = multiprocessing.get_context("spawn")
 
 
 def figures(runs: int) -> dict[str, float]:
@@ -38,9 +36,9 @@ def figures(runs: int) -> dict[str, float]:
             taken, status = min(_reading(path) for _ in range(runs))
             assert (status == "read") == (label == "there"), status
             found[f"read {label} s"] = taken
-        found["first absent s"] = min(_in_child(_first, str(plain)) for _ in range(runs))
+        found["first absent s"] = min(in_child(_first, str(plain)) for _ in range(runs))
     if Path("/proc/self/clear_refs").exists():
-        short, long = (_in_child(_lengthy, count) for count in (2 * SECONDS * FPS, 10 * SECONDS * FPS))
+        short, long = (in_child(_lengthy, count) for count in (2 * SECONDS * FPS, 10 * SECONDS * FPS))
         found["memory MB"] = long - short
     return {name: round(value, 3) for name, value in found.items()}
 
@@ -97,17 +95,7 @@ def _files(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-def _in_child(work: Callable[[Connection, Any], None], argument: Any) -> float:
-    here, there = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=work, args=(there, argument))
-    process.start()
-    there.close()
-    answer: float = here.recv()
-    process.join()
-    return answer
-
-
-def _lengthy(talk: Connection, count: int) -> None:
+def _lengthy(count: int) -> float:
     """Peak memory in MB of embedding and reading so many frames."""
     width, height = SIZES["480p"]
     ground = next(media.scene(width + 64, height + 64, 1, seed=3))
@@ -123,12 +111,9 @@ def _lengthy(talk: Connection, count: int) -> None:
     embedder(ground[None, :height, :width])
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of starting up
     marks.read(marked(), [KEY])
-    peak = next(
-        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
-    )
-    talk.send(int(peak.split()[1]) / 1024)
+    return peak_memory()
 
 
-def _first(talk: Connection, path: str) -> None:
+def _first(path: str) -> float:
     """Seconds of the first reading of a fresh process."""
-    talk.send(_reading(Path(path))[0])
+    return _reading(Path(path))[0]

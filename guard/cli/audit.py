@@ -85,11 +85,15 @@ def _audited(previous: str | None, *, objects: bool) -> Report:
     return report
 
 
+def _leaves(count: int) -> str:
+    return "1 leaf" if count == 1 else f"{count} leaves"
+
+
 def _show(report: Report) -> None:
-    covered = "no checkpoint yet" if report.root is None else f"{report.size} leaves, root {report.root}"
+    covered = "no checkpoint yet" if report.root is None else f"{_leaves(report.size)}, root {report.root}"
     out.print(f"log {report.origin}: {covered}", markup=False)
     if report.pending:
-        out.print(f"  pending: {report.pending} leaves that no checkpoint covers yet", markup=False)
+        out.print(f"  pending: {_leaves(report.pending)} not covered by a checkpoint yet", markup=False)
     for check in report.checks:
         out.print(f"  checked: {check}", markup=False)
     for problem in report.problems:
@@ -112,7 +116,7 @@ def export(
     if as_json:
         show_json({"folder": str(folder), "size": checkpoint.size, "public_key": str(key)})
     else:
-        out.print(f"{checkpoint.size} leaves in {folder}\npublic key: {key}", markup=False, highlight=False)
+        out.print(f"{_leaves(checkpoint.size)} in {folder}\npublic key: {key}", markup=False, highlight=False)
 
 
 @app.command("key")

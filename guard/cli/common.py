@@ -55,7 +55,7 @@ LangOption = Annotated[
 ]
 
 
-def _usable_folder(folder: Path) -> Path:
+def usable_folder(folder: Path) -> Path:
     """Refuse, before any work, a folder that could not be written to in the end; it is made when there is a file."""
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     if not nearest.is_dir():
@@ -66,7 +66,7 @@ def _usable_folder(folder: Path) -> Path:
 
 
 OutOption = Annotated[
-    Path, typer.Option("--out", help="Folder for the files; made if it is missing.", callback=_usable_folder)
+    Path, typer.Option("--out", help="Folder for the files; made if it is missing.", callback=usable_folder)
 ]
 
 

@@ -17,6 +17,7 @@ from guard.cli.common import (
     out,
     progress_bar,
     show_json,
+    usable_folder,
 )
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def embed_mark(
     to: Annotated[
         Path,
         typer.Argument(
-            metavar="OUT", help="Marked file: .mp4 for a video, .png, .jpg or .webp for a picture."
+            metavar="OUT",
+            help="Marked file: .mp4 for a video, .png, .jpg or .webp for a picture. Its folder is made if missing.",
         ),
     ],
     payload: Annotated[
@@ -103,11 +105,13 @@ def embed_mark(
     allowed = _STILLS if source.is_still else (".mp4",)
     if to.suffix.lower() not in allowed:
         raise typer.BadParameter(f"must end in {' or '.join(allowed)}", param_hint="OUT")
+    usable_folder(to.parent)
     with installation() as opened:
         key = opened.services.mark_keys[0]
         chosen = preset or ("still" if source.is_still else opened.services.mark_preset)
         encoding = opened.services.encoding
         codec = opened.services.mark_codec
+    to.parent.mkdir(parents=True, exist_ok=True)
     embedder = codec.embedder(key, bytes.fromhex(payload), source.info.width, source.info.height, chosen)
     if source.is_still:
         from PIL import Image

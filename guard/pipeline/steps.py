@@ -238,7 +238,11 @@ class VideoSteps:
                 f"The finished file's credentials read back as {state}, not as trusted.",
             )
         if seen.reading is None or seen.reading.payload != self._jobs.payload(job):
-            return "mark_unreadable", "The watermark could not be read back off the finished file."
+            return (
+                "mark_unreadable",
+                "The watermark could not be read back off the finished file, so it was not released: "
+                "ask for larger pictures, or for less compression.",
+            )
         if (
             seen.fingerprint is None
             # A clip without texture has no fingerprint that says anything; it may be released all the same.

@@ -52,11 +52,11 @@ def test_where_a_mark_is_is_shown(here: Guard, clip: Path, tmp_path: Path) -> No
 def test_a_picture_is_marked_with_the_preset_for_stills(here: Guard, tmp_path: Path) -> None:
     Image.fromarray(next(media.scene(640, 512, 1, seed=3))).save(tmp_path / "in.png")
     made = here(
-        "mark", "embed", tmp_path / "in.png", tmp_path / "out.jpg", "--payload", PAYLOAD, "--json"
+        "mark", "embed", tmp_path / "in.png", tmp_path / "new" / "out.jpg", "--payload", PAYLOAD, "--json"
     ).json
     assert made["preset"] == "still"
-    assert here("mark", "read", tmp_path / "out.jpg", "--json").json["payload"] == PAYLOAD
-    assert np.asarray(Image.open(tmp_path / "out.jpg")).shape == (512, 640, 3)
+    assert here("mark", "read", tmp_path / "new" / "out.jpg", "--json").json["payload"] == PAYLOAD
+    assert np.asarray(Image.open(tmp_path / "new" / "out.jpg")).shape == (512, 640, 3)
 
 
 def test_an_unmarked_file_says_so_and_ends_with_one(here: Guard, clip: Path) -> None:
@@ -73,6 +73,7 @@ def test_an_unmarked_file_says_so_and_ends_with_one(here: Guard, clip: Path) -> 
         (["clip.mp4", "out.mp4", "--payload", "x" * 16], "16 hexadecimal digits"),
         (["clip.mp4", "out.png", "--payload", PAYLOAD], "must end in .mp4"),
         (["clip.mp4", "clip.mp4", "--payload", PAYLOAD], "left as it is"),
+        (["clip.mp4", "clip.mp4/out.mp4", "--payload", PAYLOAD], "is a file; name a folder"),
         (["clip.mp4", "out.mp4", "--payload", PAYLOAD, "--preset", "loud"], "mark_preset_unknown"),
     ],
 )
