@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from guard.credentials.bmff_boxes import C2PA_USER_TYPE, read_boxes
-from guard.credentials.errors import CredentialsError
+from guard.credentials.bmff_boxes import C2PA_USER_TYPE
+from guard.media.boxes import outermost
 
 _LABELS = {
     b"c2as": (("c2pa.assertions",), "assertion.missing"),
@@ -31,7 +31,7 @@ def mislabelled(path: Path) -> tuple[str, ...]:
     try:
         store = _store(path)
         return tuple(dict.fromkeys(_walk(store))) if store else ()
-    except (struct.error, IndexError, ValueError, CredentialsError):
+    except (struct.error, IndexError, ValueError):
         return ()
 
 
@@ -74,9 +74,10 @@ def _store(path: Path) -> bytes | None:
         head = file.read(12)
         file.seek(0)
         if head[4:8] == b"ftyp":
-            for box in read_boxes(file).at("/uuid"):
-                file.seek(box.payload)
-                data = file.read(min(box.end - box.payload, _LARGEST))
+            for box in outermost(path):
+                file.seek(box.start)
+                data = file.read(min(box.size, _LARGEST)) if box.kind == b"uuid" else b""
+                data = data[16 if data.startswith(b"\0\0\0\1") else 8 :]
                 if data.startswith(C2PA_USER_TYPE):
                     # version and flags, the purpose as text, then for a manifest the offset of what belongs to it
                     return data[data.index(b"\0", 20) + 9 :]
