@@ -148,11 +148,18 @@ def _kept(guard: State, caller: Caller, name: str, path: Path) -> StoredManifest
     content = path.read_bytes()
     digest = manifests.digest(content)
     services.objects.put(manifest_key(digest), path)
-    with services.database.write() as session:
-        row = manifest_rows.store_manifest(
-            session, name, tenant_id=caller.tenant_id, digest=digest, now=utc_now()
-        )
-        sign_log(session, services.log, now=utc_now())
+    try:
+        with services.database.write() as session:
+            row = manifest_rows.store_manifest(
+                session, name, tenant_id=caller.tenant_id, digest=digest, now=utc_now()
+            )
+            sign_log(session, services.log, now=utc_now())
+    except StoreError as error:
+        if error.code == "manifest_exists":
+            with services.database.write() as session:
+                if not manifest_rows.digest_used(session, digest):
+                    services.objects.delete(manifest_key(digest))
+        raise
     services.objects.put(manifest_key(digest), path)
     return row
 

@@ -3,7 +3,7 @@
 The database is the truth. An index says up to which entry of the log it knows the releases; whatever was recorded
 after that is read from the database and compared one by one. So a release can be found from the moment that its
 transaction ends, by every process and after every crash, and an index that is missing, damaged or of another
-database costs time and nothing else.
+database costs time and memory, and nothing else.
 """
 
 from __future__ import annotations

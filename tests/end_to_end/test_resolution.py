@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
-from guard import ledger
+from guard import credentials, ledger
 from guard.fingerprints import ALGORITHM as FINGERPRINT
 from guard.marks import ALGORITHM as MARK
 from guard.media import strip_metadata
+from guard.store import Database, list_api_keys
 from tests import media
 from tests.end_to_end.test_copied_mark import lifted, pasted
 from tests.server import Server
@@ -146,6 +150,19 @@ def test_without_its_watermark_the_fingerprint_alone_finds_it(server: Server, tm
     assert hinted["manifestId"] == ours["manifest_id"]
 
 
+def test_a_picture_is_found_again_too(server: Server) -> None:
+    form = {"prompt": "A meadow", "model": "gpt-image-1", "size": "1024x1024", "seed": 46}
+    [made] = server.request("POST", "/images/generations", json=form, timeout=300).json()["data"]
+    picture = Image.open(io.BytesIO(base64.b64decode(made["b64_json"]))).convert("RGB")
+    copy = io.BytesIO()
+    picture.resize((768, 768)).save(copy, "JPEG", quality=80)
+    jpeg = {"content-type": "image/jpeg"}
+    answer = server.request("POST", "/matches/byContent", content=copy.getvalue(), headers=jpeg)
+    record = server.request("GET", f"/releases/{made['release']['id']}").json()
+    assert [match["manifestId"] for match in answer.json()["matches"]] == [record["manifest_id"]]
+    assert manifest(server, record["manifest_id"]).status_code == 200
+
+
 def test_a_copied_mark_leads_to_no_manifest(server: Server, tmp_path: Path) -> None:
     ours = released(server, 44)
     pictures = decoded(saved(tmp_path / "release.mp4", ours["content"]))
@@ -249,8 +266,6 @@ def _token(server: Server, scope: str) -> str:
 
 
 def _key_id(server: Server) -> str:
-    from guard.store import Database, list_api_keys
-
     database = Database(f"sqlite:///{server.data / 'guard.db'}")
     try:
         with database.read() as session:
@@ -350,9 +365,6 @@ def test_the_service_describes_itself(server: Server) -> None:
 
 def _binding(server: Server, release: dict[str, Any], alg: str) -> str:
     """A soft binding's value as the stored manifest has it."""
-    import io
-    import json
-
     stream = io.BytesIO(manifest(server, release["manifest_id"]).content)
     with c2pa.Reader("application/c2pa", stream) as reader:
         store = json.loads(reader.json())
@@ -367,10 +379,6 @@ def _binding(server: Server, release: dict[str, Any], alg: str) -> str:
 
 def _foreign(tmp_path: Path) -> tuple[bytes, str]:
     """A manifest store that another program signed, under an identity of its own."""
-    import json
-
-    from guard import credentials
-
     credentials.initialise(tmp_path / "identity")
     identity = credentials.load_identity(tmp_path / "identity")
     clip = media.write_clip(tmp_path / "foreign.mp4", media.scene(320, 192, 12, seed=3))

@@ -4,43 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import c2pa
-import numpy as np
 import pytest
-from PIL import Image
 
 from guard import credentials, manifests
 from guard.manifests import ManifestError
 from guard.media.sandbox import Limits
-from tests import media
+from tests.manifest_stores import from_a_picture
 
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LIMITS = Limits(seconds=60)
 
 
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory: pytest.TempPathFactory) -> credentials.Signed:
-    """The manifest store of a clip that began from a signed picture: two manifests."""
-    folder = tmp_path_factory.mktemp("signed")
-    credentials.initialise(folder / "identity")
-    identity = credentials.load_identity(folder / "identity")
-    model = credentials.Model("model", "1", "sha256:" + "ab" * 32)
-    common = {
-        "created": NOW,
-        "model": model,
-        "watermark": credentials.SoftBinding("com.example.mark.1", b"12345678"),
-        "application": credentials.Software("Guard", "1"),
-    }
-    Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(folder / "plain.png")
-    picture = credentials.ManifestSpec(title="picture", kind="picture", **common)
-    credentials.sign(folder / "plain.png", folder / "picture.png", picture, identity)
-    clip = media.write_clip(folder / "plain.mp4", media.scene(320, 192, 8, seed=3))
-    ingredient = credentials.Ingredient(folder / "picture.png", "input", "inputTo")
-    spec = credentials.ManifestSpec(title="clip", kind="image_to_video", ingredients=(ingredient,), **common)
-    return credentials.sign(clip, folder / "clip.mp4", spec, identity)
+    return from_a_picture(tmp_path_factory.mktemp("signed"))
 
 
 def labels(store: bytes) -> list[str]:
