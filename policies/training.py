@@ -20,7 +20,16 @@ from policies import lexicon
 from policies.classifier import NgramClassifier, Weights
 from policies.combined import CombinedClassifier
 from policies.embedding import SentenceEncoder
-from policies.fitting import Progress, balanced, calibrate, fit_head, fit_ngrams, head_margins, taught
+from policies.fitting import (
+    Progress,
+    balanced,
+    calibrate,
+    fit_head,
+    fit_ngrams,
+    head_margins,
+    part,
+    taught,
+)
 from policies.metrics import average_precision, threshold_at
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import VIDEO_BENIGN, Row, read_rows
@@ -91,9 +100,9 @@ def train(
         progress: Receives one line at a time, and the share of the whole that is done.
     """
     rows = read_rows(folder, leave_out)
-    prepared = prepare(sample(rows, seed), encoder, work, _part(progress, 0.0, 0.4), teacher)
+    prepared = prepare(sample(rows, seed), encoder, work, part(progress, 0.0, 0.4), teacher)
     held_out = sorted({row.source for row in rows if row.split == "heldout"})
-    return fit(prepared, encoder, held_out, seed=seed, progress=_part(progress, 0.4, 1.0))
+    return fit(prepared, encoder, held_out, seed=seed, progress=part(progress, 0.4, 1.0))
 
 
 def fit(
@@ -124,12 +133,12 @@ def fit(
     progress(f"{len(learn.rows)} rows to fit, {len(check.rows)} to validate", 0.0)
     weights, bias = fit_ngrams(
         learn.ngrams, learn.targets, learn.weights,
-        seed=seed, penalty=penalty, iterations=iterations, progress=_part(progress, 0.0, 0.7),
+        seed=seed, penalty=penalty, iterations=iterations, progress=part(progress, 0.0, 0.7),
     )  # fmt: skip
     arrays: dict[str, NDArray[Any]] = {
         "weights": weights.astype(np.float16),
         "bias": bias.astype(np.float32),
-        **_head(everything, seed, _part(progress, 0.7, 1.0)),
+        **_head(everything, seed, part(progress, 0.7, 1.0)),
     }
     of_words = check.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
     of_meaning = head_margins(arrays, check.vectors)
@@ -225,15 +234,10 @@ def _head(learn: Prepared, seed: int, progress: Progress) -> dict[str, NDArray[n
     targets, weights = learn.targets, balanced(learn.targets, learn.weights)
     if learn.lessons is not None:
         targets, weights = taught(
-            learn.lessons, targets, weights, seed=seed, progress=_part(progress, 0.0, 0.5)
+            learn.lessons, targets, weights, seed=seed, progress=part(progress, 0.0, 0.5)
         )
-        progress = _part(progress, 0.5, 1.0)
+        progress = part(progress, 0.5, 1.0)
     return fit_head(learn.vectors, targets, weights, seed=seed, progress=progress)
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """What a part of the work reports, as a share of the whole."""
-    return lambda line, share: progress(line, start + share * (end - start))
 
 
 def _calibrations(check: Prepared, margins: NDArray[Any]) -> NDArray[np.float32]:
