@@ -33,18 +33,20 @@ from policies.fitting import (
 from policies.metrics import average_precision, threshold_at
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import VIDEO_BENIGN, Row, read_rows
-from policies.taxonomy import CATEGORIES, FLOOR
+from policies.taxonomy import CATEGORIES, FLOOR, Category
 
 MODEL_ID = "prompt-judge-2"
 WEIGHTS = Path(__file__).parent / "weights"
 RATES = {
-    "block": {"plain": 0.004, "near": 0.05},
-    "review": {"plain": 0.015, "near": 0.15},
+    "block": {"plain": 0.004, "near": 0.03},
+    "review": {"plain": 0.015, "near": 0.10},
 }
 """Shares of harmless validation prompts that may be blocked, and that may be held or blocked: of everyday ones,
 and of those that share words or scene with harmful ones."""
 LOWEST = {"block": 0.6, "review": 0.4}
 """No threshold lies below these, however clean the validation prompts are."""
+LOWEST_OF = {Category.ELECTION_POLITICAL_DISINFORMATION: {"block": 0.75, "review": 0.55}}
+"""The same for a category: plain sentences of our tests about election news and the counting of votes must pass."""
 
 HIGHEST_OF_FLOOR = {"block": 0.98, "review": 0.9}
 """What the floor allows for its categories (``floor.yaml``)."""
@@ -195,7 +197,7 @@ def thresholds(plain: Floats, near: Floats) -> dict[str, dict[str, float]]:
     """
     chosen = {}
     for action, rates in RATES.items():
-        limits = np.full(len(CATEGORIES), LOWEST[action])
+        limits = np.array([LOWEST_OF.get(Category(c), LOWEST)[action] for c in CATEGORIES])
         for scores, rate in ((plain, rates["plain"]), (near, rates["near"])):
             limits = np.maximum(limits, _limits(scores, rate, limits))
         of_floor = [category in FLOOR for category in CATEGORIES]
