@@ -14,10 +14,10 @@ BITS = 18
 DIMENSIONS = 1 << BITS
 WINDOW = 400
 """Longest text, in characters, that is scored as one."""
+LONG = 2000
+"""A text longer than this is scored sentence by sentence, too."""
 STRETCH = 200
-"""Longest part of a sentence that is scored by itself where the text is longer."""
-STEP = 150
-"""From the beginning of one part to that of the next, less what moving to a word's beginning takes."""
+"""Longest part of a sentence that is scored by itself."""
 
 _SHORTEST = 40  # characters; a shorter sentence is read with the one after it
 _ENDS = re.compile(r"(?<=[.!?…])\s+|\n+")
@@ -51,25 +51,26 @@ def features(text: str) -> tuple[NDArray[np.int64], Floats]:
 
 
 def windows(text: str) -> list[str]:
-    """What of a text is scored: up to ``WINDOW`` characters the whole, of a longer text every piece and sentence.
+    """What of a text is scored: up to ``WINDOW`` characters the whole, of a longer text overlapping pieces.
 
-    Pieces of ``WINDOW`` characters keep what belongs together; each sentence by itself keeps one harm among many
-    harmless words from being drowned.
+    Of a text longer than ``LONG`` every sentence is scored by itself, too, so that one harm among many harmless words
+    is not drowned. What repeats is scored once.
     """
-    if len(text) <= WINDOW:
-        return [text]
-    found = _cut(text, WINDOW, WINDOW)
+    found = _cut(text, WINDOW)
+    if len(text) <= LONG:
+        return found
     sentence = ""
     for part in _ENDS.split(text):
         sentence = f"{sentence} {part}".strip()
         if len(sentence) >= _SHORTEST:
-            found += _cut(sentence, STRETCH, STEP)
+            found += _cut(sentence, STRETCH)
             sentence = ""
-    return [*found, sentence] if sentence else found
+    return list(dict.fromkeys([*found, sentence] if sentence else found))
 
 
-def _cut(text: str, length: int, step: int) -> list[str]:
-    """Parts of at most ``length`` characters that begin with a word."""
+def _cut(text: str, length: int) -> list[str]:
+    """Overlapping parts of at most ``length`` characters that begin with a word."""
+    step = length * 3 // 4
     found = []
     start = 0
     while len(text) - start > length:

@@ -18,6 +18,11 @@ LESSON = 0.5
 """How much of a student's target is what the teacher says; the rest is the label."""
 
 
+def part(progress: Progress, start: float, end: float) -> Progress:
+    """What a part of the work reports, as a share of the whole."""
+    return lambda line, share: progress(line, start + share * (end - start))
+
+
 def balanced(targets: Floats, weights: Floats) -> Floats:
     """Row weights under which a rare category counts as a twentieth of all rows would, so it is not all "no"."""
     positive = (weights * targets).sum(axis=0)
@@ -87,19 +92,20 @@ def taught(
         seed: As for ``fit_head``.
         progress: Receives what is done.
     """
-    read: NDArray[np.bool_] = np.asarray(lessons.any(axis=1))
+    read = np.asarray(lessons.any(axis=1), bool)
     labelled = read & weights.any(axis=1)
     half = np.arange(len(lessons)) % 2
     told = np.zeros_like(targets)
     for k in (0, 1):
         learn = labelled & (half != k)
-
-        def on_its_way(line: str, share: float, k: int = k) -> None:
-            progress(f"teacher, {line}", (k + share) / 2)
-
-        arrays = fit_head(lessons[learn], targets[learn], weights[learn], seed=seed, progress=on_its_way)
-        other = np.flatnonzero(half == k)
-        told[other] = 1 / (1 + np.exp(-head_margins(arrays, lessons[other]).astype(np.float64)))
+        arrays = fit_head(
+            lessons[learn],
+            targets[learn],
+            weights[learn],
+            seed=seed,
+            progress=part(progress, k / 2, (k + 1) / 2),
+        )
+        told[half == k] = 1 / (1 + np.exp(-head_margins(arrays, lessons[half == k]).astype(np.float64)))
     mixed = LESSON * told + (1 - LESSON) * np.where(weights > 0, targets, told)
     least = weights[weights.any(axis=1)].mean() / 2
     return (

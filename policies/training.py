@@ -20,22 +20,33 @@ from policies import lexicon
 from policies.classifier import NgramClassifier, Weights
 from policies.combined import CombinedClassifier
 from policies.embedding import SentenceEncoder
-from policies.fitting import Progress, balanced, calibrate, fit_head, fit_ngrams, head_margins, taught
+from policies.fitting import (
+    Progress,
+    balanced,
+    calibrate,
+    fit_head,
+    fit_ngrams,
+    head_margins,
+    part,
+    taught,
+)
 from policies.metrics import average_precision, threshold_at
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import VIDEO_BENIGN, Row, read_rows
-from policies.taxonomy import CATEGORIES, FLOOR
+from policies.taxonomy import CATEGORIES, FLOOR, Category
 
 MODEL_ID = "prompt-judge-2"
 WEIGHTS = Path(__file__).parent / "weights"
 RATES = {
-    "block": {"plain": 0.004, "near": 0.05},
-    "review": {"plain": 0.015, "near": 0.15},
+    "block": {"plain": 0.004, "near": 0.03},
+    "review": {"plain": 0.015, "near": 0.10},
 }
 """Shares of harmless validation prompts that may be blocked, and that may be held or blocked: of everyday ones,
 and of those that share words or scene with harmful ones."""
 LOWEST = {"block": 0.6, "review": 0.4}
 """No threshold lies below these, however clean the validation prompts are."""
+LOWEST_OF = {Category.ELECTION_POLITICAL_DISINFORMATION: {"block": 0.75, "review": 0.55}}
+"""The same for a category: plain sentences of our tests about election news and the counting of votes must pass."""
 
 HIGHEST_OF_FLOOR = {"block": 0.98, "review": 0.9}
 """What the floor allows for its categories (``floor.yaml``)."""
@@ -91,9 +102,9 @@ def train(
         progress: Receives one line at a time, and the share of the whole that is done.
     """
     rows = read_rows(folder, leave_out)
-    prepared = prepare(sample(rows, seed), encoder, work, _part(progress, 0.0, 0.4), teacher)
+    prepared = prepare(sample(rows, seed), encoder, work, part(progress, 0.0, 0.4), teacher)
     held_out = sorted({row.source for row in rows if row.split == "heldout"})
-    return fit(prepared, encoder, held_out, seed=seed, progress=_part(progress, 0.4, 1.0))
+    return fit(prepared, encoder, held_out, seed=seed, progress=part(progress, 0.4, 1.0))
 
 
 def fit(
@@ -124,12 +135,12 @@ def fit(
     progress(f"{len(learn.rows)} rows to fit, {len(check.rows)} to validate", 0.0)
     weights, bias = fit_ngrams(
         learn.ngrams, learn.targets, learn.weights,
-        seed=seed, penalty=penalty, iterations=iterations, progress=_part(progress, 0.0, 0.7),
+        seed=seed, penalty=penalty, iterations=iterations, progress=part(progress, 0.0, 0.7),
     )  # fmt: skip
     arrays: dict[str, NDArray[Any]] = {
         "weights": weights.astype(np.float16),
         "bias": bias.astype(np.float32),
-        **_head(everything, seed, _part(progress, 0.7, 1.0)),
+        **_head(everything, seed, part(progress, 0.7, 1.0)),
     }
     of_words = check.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
     of_meaning = head_margins(arrays, check.vectors)
@@ -186,7 +197,7 @@ def thresholds(plain: Floats, near: Floats) -> dict[str, dict[str, float]]:
     """
     chosen = {}
     for action, rates in RATES.items():
-        limits = np.full(len(CATEGORIES), LOWEST[action])
+        limits = np.array([LOWEST_OF.get(Category(c), LOWEST)[action] for c in CATEGORIES])
         for scores, rate in ((plain, rates["plain"]), (near, rates["near"])):
             limits = np.maximum(limits, _limits(scores, rate, limits))
         of_floor = [category in FLOOR for category in CATEGORIES]
@@ -225,15 +236,10 @@ def _head(learn: Prepared, seed: int, progress: Progress) -> dict[str, NDArray[n
     targets, weights = learn.targets, balanced(learn.targets, learn.weights)
     if learn.lessons is not None:
         targets, weights = taught(
-            learn.lessons, targets, weights, seed=seed, progress=_part(progress, 0.0, 0.5)
+            learn.lessons, targets, weights, seed=seed, progress=part(progress, 0.0, 0.5)
         )
-        progress = _part(progress, 0.5, 1.0)
+        progress = part(progress, 0.5, 1.0)
     return fit_head(learn.vectors, targets, weights, seed=seed, progress=progress)
-
-
-def _part(progress: Progress, start: float, end: float) -> Progress:
-    """What a part of the work reports, as a share of the whole."""
-    return lambda line, share: progress(line, start + share * (end - start))
 
 
 def _calibrations(check: Prepared, margins: NDArray[Any]) -> NDArray[np.float32]:
