@@ -193,10 +193,10 @@ NOTES: dict[Note, Text] = {
         "Freigaben sagt, welche.",
     },
     Note.ANOTHER_REVOKED: {
-        "en": "Another release with like pictures has been revoked; the list of releases says which. The one that this "
-        "file belongs to has not.",
+        "en": "Another release with like pictures has been revoked; the list of releases says which. The release that "
+        "this file belongs to has not been revoked.",
         "de": "Eine andere Freigabe mit ähnlichen Bildern wurde widerrufen; die Liste der Freigaben sagt, welche. "
-        "Diejenige, zu der diese Datei gehört, wurde es nicht.",
+        "Die Freigabe, zu der diese Datei gehört, ist nicht widerrufen.",
     },
     Note.PART_OF_FILE: {
         "en": "Only a part of the file matches the release.",

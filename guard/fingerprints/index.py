@@ -1,9 +1,10 @@
 """An index of very many picture hashes: one file, read by mapping it, that misses nothing within the threshold.
 
-Multi-index hashing: the 256 bits are cut into 12 chunks. Of two hashes that differ in at most 31 bits, at least one
-chunk differs in at most two (12 chunks with three or more would make 36), so looking up each chunk with up to two
+Multi-index hashing: the 256 bits are cut into 11 or 12 chunks. Of two hashes that differ in at most 31 bits, at least
+one chunk differs in at most two (11 chunks with three or more would make 33), so looking up each chunk with up to two
 bits turned around finds every match; what it finds is then compared in full. Chunks are looked up by as many of
-their bits as the number of hashes calls for, which only makes the comparison longer, never the answer shorter.
+their bits as the number of hashes calls for, which only makes the comparison longer, never the answer shorter. Longer
+chunks suit very many hashes: their table is larger, and fewer hashes share a place in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,14 @@ from numpy.typing import NDArray
 
 from guard.fingerprints.match import THRESHOLD
 
-CHUNKS = 12
-RADIUS = THRESHOLD // CHUNKS
-_FORMAT = 1
+FEW, MANY = 12, 11
+"""Chunks, of hashes up to `MANY_FROM` and from there on."""
+MANY_FROM = 1 << 24
+RADIUS = THRESHOLD // MANY
+"""Bits that are turned around; the same for either number of chunks."""
+_FORMAT = 2
 _HEAD = 4096
-_EDGES = [256 * chunk // CHUNKS for chunk in range(CHUNKS + 1)]
-_MOST_BITS, _LEAST_BITS = 21, 8
+_LEAST_BITS = 8
 _BLOCK = 1 << 20
 """Candidates that are compared at a time: bounds the memory of a search for pictures that are everywhere."""
 _QUERIES = 16
@@ -50,30 +53,41 @@ class IndexFileError(Exception):
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the arrays lie in a file of `count` hashes that are looked up by `bits` bits of each chunk."""
+    """Where the arrays lie in a file of `count` hashes that are looked up by `bits` bits of each of `chunks`."""
 
     count: int
+    chunks: int
     bits: int
 
     @classmethod
-    def of(cls, count: int) -> _Layout:
-        return cls(count, min(_MOST_BITS, max(_LEAST_BITS, count.bit_length() - 2)))
+    def of(cls, count: int, chunks: int | None) -> _Layout:
+        cut = chunks or (FEW if count < MANY_FROM else MANY)
+        return cls(count, cut, min(256 // cut, max(_LEAST_BITS, count.bit_length() - 2)))
+
+    def keys(self, hashes: Hashes, chunk: int) -> NDArray[np.uint32]:
+        """The leading bits of a chunk, as a number."""
+        word, offset = divmod(256 * chunk // self.chunks, 64)
+        value = hashes[:, word] >> np.uint64(offset)
+        if offset + self.bits > 64:
+            value = value | (hashes[:, word + 1] << np.uint64(64 - offset))
+        return (value & np.uint64((1 << self.bits) - 1)).astype(np.uint32)
 
     def arrays(self, raw: Any) -> tuple[Hashes, Owners, NDArray[np.uint32], NDArray[np.uint32]]:
-        """Hashes (n, 4), owners (n,), rows by chunk (12, n), and where each key's begin (12, keys + 1)."""
+        """Hashes (n, 4), owners (n,), rows by chunk (chunks, n), and where each key's begin (chunks, keys + 1)."""
         n, keys = self.count, (1 << self.bits) + 1
-        ends = np.cumsum([_HEAD, 32 * n, 4 * n, 4 * CHUNKS * n, 4 * CHUNKS * keys])
+        ends = np.cumsum([_HEAD, 32 * n, 4 * n, 4 * self.chunks * n, 4 * self.chunks * keys])
         hashes, owners, rows, starts = (raw[a:b] for a, b in pairwise(ends))
         return (
             hashes.view(np.uint64).reshape(n, 4),
             owners.view(np.uint32),
-            rows.view(np.uint32).reshape(CHUNKS, n),
-            starts.view(np.uint32).reshape(CHUNKS, keys),
+            rows.view(np.uint32).reshape(self.chunks, n),
+            starts.view(np.uint32).reshape(self.chunks, keys),
         )
 
     @property
     def size(self) -> int:
-        return _HEAD + self.count * (32 + 4 + 4 * CHUNKS) + 4 * CHUNKS * ((1 << self.bits) + 1)
+        keys = (1 << self.bits) + 1
+        return _HEAD + self.count * (32 + 4 + 4 * self.chunks) + 4 * self.chunks * keys
 
 
 class HashIndex:
@@ -94,7 +108,7 @@ class HashIndex:
         try:
             with path.open("rb") as file:
                 head = json.loads(file.read(_HEAD).rstrip(b"\0"))
-                layout = _Layout(int(head["count"]), int(head["bits"]))
+                layout = _Layout(int(head["count"]), int(head["chunks"]), int(head["bits"]))
                 size = os.fstat(file.fileno()).st_size
                 if head["format"] != _FORMAT or layout.size != size or _digest(path) != head["sha256"]:
                     raise _damaged(path)
@@ -103,7 +117,7 @@ class HashIndex:
             raise IndexFileError("index_missing", f"There is no index at {path} yet.") from None
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise _damaged(path) from None
-        self.count, self._bits = layout.count, layout.bits
+        self.count, self._layout = layout.count, layout
         self._hashes, self._owners, self._rows, self._starts = layout.arrays(
             np.memmap(path, np.uint8, "r").view(np.ndarray)
         )
@@ -127,8 +141,8 @@ class HashIndex:
         return (found >> np.uint64(32)).astype(np.uint32), (found & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
     def _candidates(self, asked: Hashes) -> Iterator[tuple[Owners, NDArray[np.uint64]]]:
-        for chunk in range(CHUNKS):
-            keys = _keys(asked, chunk, self._bits)[:, None] ^ self._masks[None]
+        for chunk in range(self._layout.chunks):
+            keys = self._layout.keys(asked, chunk)[:, None] ^ self._masks[None]
             begin = self._starts[chunk][keys.ravel()].astype(np.int64)
             lengths = self._starts[chunk][keys.ravel() + 1].astype(np.int64) - begin
             before = np.concatenate([[0], np.cumsum(lengths)])
@@ -160,6 +174,8 @@ def build(
     count: int,
     note: dict[str, Any],
     progress: Callable[[float], None] = lambda share: None,
+    *,
+    chunks: int | None = None,
 ) -> None:
     """Write an index; the file appears whole, mode 0600, in place of an older one.
 
@@ -169,12 +185,13 @@ def build(
         count: how many there are.
         note: what to write down about them, as JSON.
         progress: is told the share done, 0 to 1.
+        chunks: `FEW` or `MANY`; by the number of hashes if unset.
 
     Raises:
         IndexFileError: ``index_unwritable``.
         ValueError: there are not `count` hashes.
     """
-    layout = _Layout.of(count)
+    layout = _Layout.of(count, chunks)
     draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
     try:
         with draft.open("xb") as file:
@@ -189,19 +206,13 @@ def build(
             progress(0.3 * done / max(1, count))
         if done != count:
             raise ValueError(f"there are {done} hashes, not {count}")
-        for chunk in range(CHUNKS):
-            keys = _keys(hashes, chunk, layout.bits)
+        for chunk in range(layout.chunks):
+            keys = layout.keys(hashes, chunk)
             rows[chunk] = np.argsort(keys, kind="stable")
             starts[chunk, 1:] = np.cumsum(np.bincount(keys, minlength=1 << layout.bits))
-            progress(0.3 + 0.65 * (chunk + 1) / CHUNKS)
+            progress(0.3 + 0.65 * (chunk + 1) / layout.chunks)
         raw.flush()
-        head = {
-            "format": _FORMAT,
-            "count": count,
-            "bits": layout.bits,
-            "note": note,
-            "sha256": _digest(draft),
-        }
+        head = {"format": _FORMAT, **asdict(layout), "note": note, "sha256": _digest(draft)}
         with draft.open("r+b") as file:
             file.write(json.dumps(head).encode().ljust(_HEAD, b"\0"))
             file.flush()
@@ -214,15 +225,6 @@ def build(
         ) from None
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _keys(hashes: Hashes, chunk: int, bits: int) -> NDArray[np.uint32]:
-    """The leading bits of a chunk, as a number."""
-    word, offset = divmod(_EDGES[chunk], 64)
-    value = hashes[:, word] >> np.uint64(offset)
-    if offset + bits > 64:
-        value = value | (hashes[:, word + 1] << np.uint64(64 - offset))
-    return (value & np.uint64((1 << bits) - 1)).astype(np.uint32)
 
 
 def _masks(bits: int) -> NDArray[np.uint32]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from guard.fingerprints.index import HashIndex, IndexFileError, Owners, build, scan
+from guard.fingerprints.index import FEW, MANY, HashIndex, IndexFileError, Owners, build, scan
 from guard.fingerprints.match import THRESHOLD
 
 Hashes = NDArray[np.uint64]
@@ -22,8 +22,9 @@ def turned(hashes: Hashes, bits: NDArray[np.int64], random: np.random.Generator)
     return np.packbits(found, axis=1).view(np.uint64).reshape(-1, 4)
 
 
-def made(path: Path, hashes: Hashes, owners: Owners) -> HashIndex:
-    build(path, [(hashes[:100], owners[:100]), (hashes[100:], owners[100:])], len(hashes), {"through": 7})
+def made(path: Path, hashes: Hashes, owners: Owners, chunks: int | None = None) -> HashIndex:
+    batches = [(hashes[:100], owners[:100]), (hashes[100:], owners[100:])]
+    build(path, batches, len(hashes), {"through": 7}, chunks=chunks)
     return HashIndex(path)
 
 
@@ -39,28 +40,30 @@ def recorded() -> tuple[Hashes, Owners]:
     return hashes, np.arange(8000, dtype=np.uint32) // 8
 
 
-def test_it_finds_what_a_scan_finds(tmp_path: Path, recorded: tuple[Hashes, Owners]) -> None:
+@pytest.mark.parametrize("chunks", [FEW, MANY])
+def test_it_finds_what_a_scan_finds(tmp_path: Path, recorded: tuple[Hashes, Owners], chunks: int) -> None:
     hashes, owners = recorded
     random = np.random.default_rng(6)
     rows = np.concatenate([[0], random.choice(8000, 400, replace=False)])
     asked = turned(hashes[rows], random.integers(0, THRESHOLD + 6, len(rows)), random)
-    found = pairs(made(tmp_path / "pictures.index", hashes, owners).search(asked))
+    found = pairs(made(tmp_path / "pictures.index", hashes, owners, chunks).search(asked))
     assert found == pairs(scan(hashes, owners, asked))
     assert len(found) > 300
 
 
-def test_the_last_bit_that_still_counts_is_found_wherever_the_others_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("chunks", [FEW, MANY])
+def test_the_last_bit_that_still_counts_is_found_wherever_the_others_are(tmp_path: Path, chunks: int) -> None:
     random = np.random.default_rng(7)
     hashes = random.integers(0, 2**64, (300, 4), dtype=np.uint64)
-    index = made(tmp_path / "pictures.index", hashes, np.arange(300, dtype=np.uint32))
+    index = made(tmp_path / "pictures.index", hashes, np.arange(300, dtype=np.uint32), chunks)
     near = turned(hashes, np.full(300, THRESHOLD), random)
     assert pairs(index.search(near)) == {(number, number) for number in range(300)}
     assert pairs(index.search(turned(hashes, np.full(300, THRESHOLD + 1), random))) == set()
-    for chunk in range(12):  # as unevenly as possible: two bits here, three and more everywhere else
-        edges = [256 * number // 12 for number in range(13)]
+    for chunk in range(chunks):  # as unevenly as possible: two bits here, three and more everywhere else
+        edges = [256 * number // chunks for number in range(chunks + 1)]
         bits = np.unpackbits(hashes[:1].view(np.uint8))
         where = [edges[chunk], edges[chunk] + 1]
-        others = [edges[other] + bit for other in range(12) if other != chunk for bit in range(3)]
+        others = [edges[other] + bit for other in range(chunks) if other != chunk for bit in range(3)]
         for bit in [*where, *others][:THRESHOLD]:
             bits[bit // 8 * 8 + 7 - bit % 8] ^= 1  # bit 0 is the lowest of the first word
         assert pairs(index.search(np.packbits(bits).view(np.uint64).reshape(1, 4))) == {(0, 0)}
