@@ -19,7 +19,7 @@ LONG = 2000
 STRETCH = 200
 """Longest part of a sentence that is scored by itself."""
 
-_SHORTEST = 40  # characters; a shorter sentence is read with the one after it
+_SHORTEST = 40  # characters; a shorter sentence is read with the one before it
 _ENDS = re.compile(r"(?<=[.!?…])\s+|\n+")
 _GAPS = re.compile(r"[\W_]+")
 _PRIME = np.uint64(0x100000001B3)
@@ -59,13 +59,14 @@ def windows(text: str) -> list[str]:
     found = _cut(text, WINDOW)
     if len(text) <= LONG:
         return found
-    sentence = ""
-    for part in _ENDS.split(text):
-        sentence = f"{sentence} {part}".strip()
+    before = ""
+    for sentence in _ENDS.split(text):
         if len(sentence) >= _SHORTEST:
             found += _cut(sentence, STRETCH)
-            sentence = ""
-    return list(dict.fromkeys([*found, sentence] if sentence else found))
+        elif sentence:
+            found.append(f"{before[-STRETCH:]} {sentence}".strip())
+        before = sentence
+    return list(dict.fromkeys(found))
 
 
 def _cut(text: str, length: int) -> list[str]:
