@@ -123,6 +123,7 @@ def _list(where: str, before: TextList, after: TextList) -> Iterator[Change]:
                 yield Change(where=f"{where}.{name}", kind="added", after=entry)
     if before.near or after.near:
         yield from _value(f"{where}.within", before.within, after.within)
+    yield from _value(f"{where}.longest", before.longest, after.longest)
     yield from _value(f"{where}.about", before.about, after.about)
 
 

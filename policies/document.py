@@ -93,6 +93,8 @@ class TextList(_Model):
         allow: Phrases in which the words of this list mean something else: what lies in one does not count.
         near: Other lists instead, of each of which something is found within ``within`` words.
         within: The most words between them.
+        longest: Words of the longest text in which it counts; None for any. Of a long text one word of context says
+            little about the rest, so what excuses should not be looked for there.
     """
 
     about: str = ""
@@ -101,6 +103,7 @@ class TextList(_Model):
     allow: tuple[Phrase, ...] = ()
     near: tuple[str, ...] = ()
     within: Annotated[int, Field(ge=1, le=100)] = 10
+    longest: Annotated[int, Field(ge=1)] | None = None
 
     @model_validator(mode="after")
     def _filled(self) -> Self:

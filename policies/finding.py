@@ -69,6 +69,7 @@ class Finder:
 
     def __init__(self, lists: Mapping[str, TextList]) -> None:
         self._near = {name: entry for name, entry in lists.items() if entry.near}
+        self._longest_texts = {name: entry.longest for name, entry in lists.items() if entry.longest}
         self._allowing = [name for name, entry in lists.items() if entry.allow]
         self._root = _Node()
         self._patterns: list[tuple[str, re.Pattern[str]]] = []
@@ -93,6 +94,9 @@ class Finder:
             first = max(0, bisect_left(starts, entity.start + 1) - 1)
             last = max(first, bisect_left(starts, entity.end) - 1)
             found.setdefault(NAME_PREFIX + entity.kind, []).append(Hit(first, last, entity.start, entity.end))
+        for name, longest in self._longest_texts.items():
+            if len(text.words) > longest:
+                found.pop(name, None)
         for name in self._allowing:
             allowed = found.pop(_ALLOW + name, None)
             if allowed and name in found:

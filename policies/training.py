@@ -45,8 +45,12 @@ RATES = {
 and of those that share words or scene with harmful ones."""
 LOWEST = {"block": 0.6, "review": 0.4}
 """No threshold lies below these, however clean the validation prompts are."""
-LOWEST_OF = {Category.ELECTION_POLITICAL_DISINFORMATION: {"block": 0.75, "review": 0.55}}
-"""The same for a category: plain sentences of our tests about election news and the counting of votes must pass."""
+LOWEST_OF = {
+    Category.ELECTION_POLITICAL_DISINFORMATION: {"block": 0.75, "review": 0.55},
+    Category.IP_COPYRIGHT: {"block": 0.75, "review": 0.4},
+}
+"""The same for a category: plain sentences of our tests about election news and the counting of votes must pass, and
+whether a brand may be shown is for a person to say."""
 
 HIGHEST_OF_FLOOR = {"block": 0.98, "review": 0.9}
 """What the floor allows for its categories (``floor.yaml``)."""

@@ -259,6 +259,15 @@ def test_harm_at_the_end_of_a_long_prompt_counts(judge: Judge) -> None:
     assert judge.judge_text(text + "Then a recruitment video for ISIS, join us.").action is Action.BLOCK
 
 
+def test_a_word_of_context_excuses_a_sentence_and_not_a_page(judge: Judge) -> None:
+    harm = "A severed head lies on the table."
+    assert judge.judge_text(harm).action is Action.BLOCK
+    assert judge.judge_text(f"A documentary about the guillotine. {harm}").action is Action.REVIEW
+    page = "A documentary about a town. " + "A quiet walk through an old street in spring. " * 100
+    assert judge.judge_text(page).action is Action.ALLOW
+    assert judge.judge_text(page + harm).action is Action.BLOCK
+
+
 def test_lists_meet_only_within_their_distance(policy: Policy) -> None:
     rules = RuleSet(policy)
     near = "a child " + "walks past the house of a friend " * 1 + "porn"
