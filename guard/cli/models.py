@@ -108,7 +108,7 @@ def fetch(
 
 def _all() -> tuple[Listed, ...]:
     from guard.catalogue import catalogue
-    from guard.installation import Paths
+    from guard.paths import Paths
 
     settings = load_settings()
     return catalogue(settings, Paths(settings.data.absolute()).models)

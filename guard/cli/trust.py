@@ -25,7 +25,7 @@ _KINDS = {
 
 
 def _folder() -> Path:
-    from guard.installation import Paths
+    from guard.paths import Paths
 
     return Paths(load_settings().data.absolute()).trust
 

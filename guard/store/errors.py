@@ -11,7 +11,8 @@ class StoreError(Exception):
             (likewise), ``database_outdated``, ``database_newer``, ``database_unsupported``, ``not_found``,
             ``conflict``, ``status_invalid``, ``release_missing``, ``review_decided``, ``prompt_erased``,
             ``prompt_unreadable``, ``master_key_invalid``, ``object_exists``, ``object_missing``,
-            ``object_altered``, ``object_key_invalid``, ``idempotency_mismatch``, ``sealed_unreadable``.
+            ``object_altered``, ``object_key_invalid``, ``idempotency_mismatch``, ``sealed_unreadable``,
+            ``manifest_exists``, ``manifest_not_yours``, ``binding_taken``.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -27,11 +27,12 @@ def test_a_job_waits_for_its_stamp(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             clock.mood = []
             house.resume()
             assert house.ended(video_id).status == "completed"
-            (key,) = house.objects()
+            release = house.release_of(video_id)
+            assert release is not None
             trust = Trust.from_folder(house.installation.paths.signing) + Trust.of(
                 AnchorList(name="clock", pem=clock.root, kind="tsa", dated=date(2026, 1, 1))
             )
-            report = read(house.data / "objects" / key, trust)
+            report = read(house.data / "objects" / release.object_key, trust)
             assert report.state == "trusted"
             assert report.claims is not None
             assert report.claims.signed_at is not None
