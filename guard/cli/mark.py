@@ -97,6 +97,7 @@ def embed_mark(
 
     Example: `guard mark embed clip.mov marked.mp4 --payload 0123456789abcdef --preset invisible`
     """
+    from guard.marks import codecs
     from guard.media import VideoFile
 
     if to.exists() and to.samefile(file):
@@ -107,10 +108,16 @@ def embed_mark(
         raise typer.BadParameter(f"must end in {' or '.join(allowed)}", param_hint="OUT")
     usable_folder(to.parent)
     with installation() as opened:
-        key = opened.services.mark_keys[0]
+        keys = opened.services.mark_keys
+        key = keys[0]
         chosen = preset or ("still" if source.is_still else opened.services.mark_preset)
         encoding = opened.services.encoding
         codec = opened.services.mark_codec
+    if (found := codecs.read(source.chunks(), keys, codec).payload) is not None:
+        raise typer.BadParameter(
+            f"carries a mark of this installation already, payload {found.hex()}: a second one could not be read",
+            param_hint="IN",
+        )
     to.parent.mkdir(parents=True, exist_ok=True)
     embedder = codec.embedder(key, bytes.fromhex(payload), source.info.width, source.info.height, chosen)
     if source.is_still:

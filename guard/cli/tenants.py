@@ -63,8 +63,8 @@ def set_tenant(
 ) -> None:
     """Change what a tenant decides; it holds for what is signed from now on.
 
-    Examples: `guard tenants set studio --training-mining allowed`,
-    `guard tenants set studio --prompt-in-manifest`
+    Examples: `guard tenants set default --training-mining allowed`,
+    `guard tenants set default --prompt-in-manifest`
     """
     from guard.store import tenants
 

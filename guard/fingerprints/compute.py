@@ -31,8 +31,9 @@ MOST_OF_SHORT = 64
 MOVED = 16
 """Bits by which pictures between two recorded ones may differ from the first: half of what counts as a match,
 since an upload has been compressed, and perhaps cropped, besides."""
-_LOOKS = 6
-"""How many pictures a second are compared for that."""
+_LOOKS = 12
+"""How many pictures a second are compared for that. Every other one of them is recorded whole only: crops of its
+neighbours are enough to find a cropped copy, while the share of an upload that is ours is counted on whole pictures."""
 _SECOND = 1.0
 _ROUNDING = 0.002
 
@@ -64,14 +65,16 @@ def compute(source: FrameSource, *, crops: Sequence[int] = CROPS) -> Fingerprint
         every / float(info.fps) / 2 if info.fps else 0.0
     )  # the picture looked at next may be later by more
     kept: list[tuple[FrameHash, ...]] = []
-    last, due = 0, 0.0
+    last, due, looks = 0, 0.0, 0
     for chunk in source.chunks(every=every):
         for time, frame in zip(chunk.times, chunk.frames, strict=True):
             seconds, seen = round(max(0.0, float(time)), 3), _small(frame)
             is_due = seconds + early + _ROUNDING >= due
             if is_due or (seen ^ last).bit_count() > MOVED:
-                kept.append(tuple(_hashes(seconds, frame, crops)))
+                wanted = crops if is_due or looks % 2 == 0 else crops[:1]
+                kept.append(tuple(_hashes(seconds, frame, wanted)))
                 last, due = seen, (due if is_due else seconds) + apart
+            looks += 1
     while len(kept) > MOST_FRAMES:
         kept = kept[::2]
     return _fingerprint([item for frame in kept for item in frame])

@@ -51,7 +51,11 @@ def change_tenant(session: Session, name: str, **changes: object) -> TenantSetti
     """
     tenant = find_tenant(session, name)
     if tenant is None:
-        raise StoreError("not_found", f"There is no tenant {name}; guard tenants list shows them.")
+        raise StoreError(
+            "not_found",
+            f"There is no tenant {name}: guard tenants list shows them, "
+            f"guard api-keys create NAME --tenant {name} makes it.",,
+        )
     changed = TenantSettings.model_validate({**tenant.settings, **changes})
     tenant.settings = changed.model_dump(mode="json", exclude_defaults=True)
     return changed

@@ -39,6 +39,14 @@ def test_what_is_embedded_is_read(here: Guard, clip: Path, tmp_path: Path) -> No
     assert "verweist nur" in here("mark", "read", tmp_path / "marked.mp4", "--lang", "de").out
 
 
+def test_what_is_marked_already_is_not_marked_again(here: Guard, clip: Path, tmp_path: Path) -> None:
+    here("mark", "embed", clip, tmp_path / "marked.mp4", "--payload", PAYLOAD)
+    again = here("mark", "embed", tmp_path / "marked.mp4", tmp_path / "again.mp4", "--payload", "0" * 16)
+    assert again.code != 0
+    assert PAYLOAD in again.err
+    assert not (tmp_path / "again.mp4").exists()
+
+
 def test_where_a_mark_is_is_shown(here: Guard, clip: Path, tmp_path: Path) -> None:
     here("mark", "embed", clip, tmp_path / "marked.mp4", "--payload", PAYLOAD)
     with av.open(str(tmp_path / "marked.mp4")) as container:
