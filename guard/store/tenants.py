@@ -54,7 +54,7 @@ def change_tenant(session: Session, name: str, **changes: object) -> TenantSetti
         raise StoreError(
             "not_found",
             f"There is no tenant {name}: guard tenants list shows them, "
-            f"guard api-keys create NAME --tenant {name} makes it.",,
+            f"guard api-keys create NAME --tenant {name} makes it.",
         )
     changed = TenantSettings.model_validate({**tenant.settings, **changes})
     tenant.settings = changed.model_dump(mode="json", exclude_defaults=True)
