@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
+
+from policies import Policy, PolicyError
+from policies.loading import parse_policy
 
 BLOCKED_WORD = "quagga"
 HELD_WORD = "okapi"
@@ -38,3 +43,15 @@ def write_policy(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
     return path
+
+
+def parsed(tree: dict[str, Any]) -> Policy:
+    """The policy of a document, given as what its YAML says."""
+    return parse_policy(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode(), "mine.yaml")
+
+
+def refused(tree: dict[str, Any]) -> PolicyError:
+    """Why such a document is refused."""
+    with pytest.raises(PolicyError) as caught:
+        parsed(tree)
+    return caught.value

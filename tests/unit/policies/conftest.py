@@ -1,4 +1,8 @@
+from importlib.resources import files
+from typing import Any
+
 import pytest
+import yaml
 
 from policies import Judge, Policy, load_policy
 
@@ -11,3 +15,10 @@ def policy() -> Policy:
 @pytest.fixture(scope="session")
 def judge() -> Judge:
     return Judge.default()
+
+
+@pytest.fixture
+def tree() -> dict[str, Any]:
+    """What the default document says, to be changed."""
+    loaded: dict[str, Any] = yaml.safe_load(files("policies").joinpath("default.yaml").read_text("utf-8"))
+    return loaded

@@ -8,24 +8,7 @@ import yaml
 from policies import Policy, PolicyError, load_policy
 from policies.loading import parse_policy
 from policies.patterns import check_pattern
-
-ROOM = Path(__file__).parents[3] / "policies"
-
-
-@pytest.fixture
-def tree() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOM / "default.yaml").read_text(encoding="utf-8"))
-    return loaded
-
-
-def _parse(tree: dict[str, Any]) -> Policy:
-    return parse_policy(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode(), "mine.yaml")
-
-
-def _refused(tree: dict[str, Any]) -> PolicyError:
-    with pytest.raises(PolicyError) as caught:
-        _parse(tree)
-    return caught.value
+from tests.policy import parsed, refused
 
 
 def test_default_is_valid_and_carries_the_floor(policy: Policy) -> None:
@@ -36,18 +19,18 @@ def test_default_is_valid_and_carries_the_floor(policy: Policy) -> None:
 
 
 def test_digest_depends_on_content_alone(tree: dict[str, Any], policy: Policy) -> None:
-    assert _parse(tree).digest == policy.digest == load_policy().digest
+    assert parsed(tree).digest == policy.digest == load_policy().digest
     assert policy.digest.startswith("sha256:")
     assert len(policy.digest) == 71
     shuffled = dict(reversed(list(tree.items())))
-    assert _parse(shuffled).digest == policy.digest
+    assert parsed(shuffled).digest == policy.digest
     tree["version"] += 1
-    assert _parse(tree).digest != policy.digest
+    assert parsed(tree).digest != policy.digest
 
 
 def test_unknown_field_is_refused_with_its_line(tree: dict[str, Any]) -> None:
     tree["categories"]["sexual"]["colour"] = "red"
-    error = _refused(tree)
+    error = refused(tree)
     assert error.code == "policy_invalid"
     lines = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).splitlines()
     number = next(n for n, line in enumerate(lines, 1) if "colour" in line)
@@ -87,27 +70,27 @@ def test_invalid_documents_say_why(
     for part in path[:-1]:
         place = place[part]
     place[path[-1]] = value
-    error = _refused(tree)
+    error = refused(tree)
     assert error.code == "policy_invalid"
     assert words in str(error)
     assert "line " in str(error)
 
 
-def test_missing_category_is_refused(tree: dict[str, Any]) -> None:
+def test_missing_category_isrefused(tree: dict[str, Any]) -> None:
     del tree["categories"]["fraud_scam"]
-    assert "fraud_scam" in str(_refused(tree))
+    assert "fraud_scam" in str(refused(tree))
 
 
 @pytest.mark.parametrize("category", ["sexual_minors", "nonconsensual_intimate", "terrorism_extremism"])
 def test_floor_cannot_be_switched_off_or_relaxed(tree: dict[str, Any], category: str) -> None:
     tree["categories"][category]["enabled"] = False
-    assert _refused(tree).code == "policy_floor"
+    assert refused(tree).code == "policy_floor"
     tree["categories"][category]["enabled"] = True
     tree["categories"][category]["text"] = {"review": 1.0, "block": 1.0}
-    assert _refused(tree).code == "policy_floor"
+    assert refused(tree).code == "policy_floor"
     tree["categories"][category]["text"] = {"review": 0.5, "block": 0.9}
     tree["categories"][category]["frames"] = {"review": 0.95, "block": 1.0}
-    assert _refused(tree).code == "policy_floor"
+    assert refused(tree).code == "policy_floor"
 
 
 def test_floor_rules_cannot_be_replaced_or_allowed_away(tree: dict[str, Any]) -> None:
@@ -119,17 +102,17 @@ def test_floor_rules_cannot_be_replaced_or_allowed_away(tree: dict[str, Any]) ->
         "lowers": ["sexual_minors"],
     }
     tree["rules"].append(allow)
-    assert "floor category sexual_minors" in str(_refused(tree))
+    assert "floor category sexual_minors" in str(refused(tree))
     tree["rules"][-1] = allow | {"id": "floor.minors.term", "lowers": ["sexual"]}
-    assert _refused(tree).code == "policy_floor"
+    assert refused(tree).code == "policy_floor"
     tree["rules"].pop()
     tree["lists"]["floor.minors"] = {"phrases": ["nothing"]}
-    assert _refused(tree).code == "policy_floor"
+    assert refused(tree).code == "policy_floor"
 
 
 def test_a_document_without_rules_still_has_the_floor(tree: dict[str, Any]) -> None:
     tree["rules"], tree["lists"], tree["overlays"], tree["cases"] = [], {}, [], []
-    policy = _parse(tree)
+    policy = parsed(tree)
     assert policy.rules
     assert all(rule.id.startswith("floor.") for rule in policy.rules)
 
@@ -177,7 +160,7 @@ def test_empty_and_missing_files(tmp_path: Path) -> None:
         "(?:ab|cd|ef){9}",
     ],
 )
-def test_slow_or_broken_patterns_are_refused(pattern: str) -> None:
+def test_slow_or_broken_patterns_arerefused(pattern: str) -> None:
     with pytest.raises(ValueError, match="pattern"):
         check_pattern(pattern)
 

@@ -1,18 +1,16 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from policies import CATEGORIES, FLOOR, Action, Context, Judge, Policy, PolicyError, differences
+from policies import CATEGORIES, FLOOR, Action, Context, Judge, Policy, differences
 from policies.decision import SEVERITIES
-from policies.loading import parse_policy
 from policies.normalise import Normalised
+from tests.policy import parsed, refused
 
-ROOM = Path(__file__).parents[3] / "policies"
 TIGHT = {"text": {"review": 0.05, "block": 0.2}}
 
 
@@ -24,22 +22,6 @@ class Fixed:
 
     def scores(self, text: Normalised) -> dict[str, float]:
         return dict(self._scores)
-
-
-@pytest.fixture
-def tree() -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((ROOM / "default.yaml").read_text(encoding="utf-8"))
-    return loaded
-
-
-def _parse(tree: dict[str, Any]) -> Policy:
-    return parse_policy(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode(), "mine.yaml")
-
-
-def _refused(tree: dict[str, Any]) -> PolicyError:
-    with pytest.raises(PolicyError) as caught:
-        _parse(tree)
-    return caught.value
 
 
 def _tenant(**fields: Any) -> dict[str, Any]:
@@ -57,7 +39,7 @@ def test_an_overlay_counts_for_its_own_alone(tree: dict[str, Any]) -> None:
             "when": "found.acme.lake", "user_text": {"en": "No lakes.", "de": "Keine Seen."}}  # fmt: skip
     tree["lists"]["acme.lake"] = {"phrases": ["lake"]}
     tree["overlays"].append(_tenant(categories={"violence_gore": TIGHT}, rules=[rule]))
-    judge = Judge(_parse(tree), Fixed(violence_gore=0.1))
+    judge = Judge(parsed(tree), Fixed(violence_gore=0.1))
     assert judge.judge_text("a quiet lake").action is Action.ALLOW
     assert judge.judge_text("a quiet lake", context=Context(tenant="other")).overlays == ()
     decision = judge.judge_text("a quiet lake", context=Context(tenant="acme"))
@@ -73,7 +55,7 @@ def test_several_overlays_give_the_strictest(tree: dict[str, Any]) -> None:
         {"id": "eu", "region": "EU", "categories": {"fraud_scam": {"text": {"review": 0.1, "block": 0.6}}}},
         {"id": "us", "region": "US", "categories": {"fraud_scam": {"text": {"review": 0.2, "block": 0.4}}}},
     ]
-    judge = Judge(_parse(tree | {"cases": []}), Fixed(fraud_scam=0.5))
+    judge = Judge(parsed(tree | {"cases": []}), Fixed(fraud_scam=0.5))
     by_regions = {
         regions: judge.judge_text("a quiet lake", context=Context(regions=regions)).action
         for regions in ((), ("EU",), ("US",), ("EU", "US"))
@@ -84,7 +66,7 @@ def test_several_overlays_give_the_strictest(tree: dict[str, Any]) -> None:
 def test_an_overlay_switches_a_category_on(tree: dict[str, Any]) -> None:
     tree["categories"]["fraud_scam"]["enabled"] = False
     tree["overlays"].append(_tenant(categories={"fraud_scam": TIGHT}))
-    judge = Judge(_parse(tree), Fixed(fraud_scam=0.9))
+    judge = Judge(parsed(tree), Fixed(fraud_scam=0.9))
     assert judge.judge_text("a quiet lake").action is Action.ALLOW
     assert judge.judge_text("a quiet lake", context=Context(tenant="acme")).action is Action.BLOCK
 
@@ -93,7 +75,7 @@ def test_an_overlay_switches_a_category_on(tree: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", ["text", "frames"])
 def test_a_tenant_cannot_relax_anything(tree: dict[str, Any], category: str, kind: str) -> None:
     tree["overlays"].append(_tenant(categories={category: {kind: {"review": 0.3, "block": 0.99}}}))
-    error = _refused(tree)
+    error = refused(tree)
     assert error.code == "policy_overlay"
     assert "an overlay can only tighten, and 0.99 lies above the document's" in str(error)
     lines = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).splitlines()
@@ -104,9 +86,9 @@ def test_a_tenant_cannot_relax_anything(tree: dict[str, Any], category: str, kin
 def test_who_lowers_a_threshold_is_told_of_the_overlay_that_now_lies_above_it(tree: dict[str, Any]) -> None:
     tree["overlays"] = [_tenant(categories={"fraud_scam": {"text": {"review": 0.2, "block": 0.35}}})]
     tree["cases"] = []
-    _parse(tree)
+    parsed(tree)
     tree["categories"]["fraud_scam"]["text"] = {"review": 0.1, "block": 0.3}
-    error = _refused(tree)
+    error = refused(tree)
     assert error.code == "policy_overlay"
     where = "overlays.0.categories.fraud_scam.text.review"
     assert f"{where}: an overlay can only tighten, and 0.2 lies above the document's 0.1." in str(error)
@@ -132,7 +114,7 @@ def test_who_lowers_a_threshold_is_told_of_the_overlay_that_now_lies_above_it(tr
 )  # fmt: skip
 def test_what_a_tenant_may_not_write(tree: dict[str, Any], overlay: dict[str, Any], words: str) -> None:
     tree["overlays"].append(overlay)
-    assert words in str(_refused(tree))
+    assert words in str(refused(tree))
 
 
 def test_adults_alone_may_see_more_but_never_what_the_floor_stops(
@@ -149,19 +131,19 @@ def test_adults_alone_may_see_more_but_never_what_the_floor_stops(
         )
         tree["overlays"] = [{"id": "x", "audience": "adult_only",
                              "categories": {category: {"text": {"review": 0.5, "block": 0.9}}}}]  # fmt: skip
-        assert _refused(tree).code == "policy_floor"
+        assert refused(tree).code == "policy_floor"
 
 
 def test_the_audience_of_the_document_counts_where_none_is_named(tree: dict[str, Any]) -> None:
     tree["audience"] = "under_18"
-    judge = Judge(_parse(tree | {"cases": []}), Fixed(sexual=0.2))
+    judge = Judge(parsed(tree | {"cases": []}), Fixed(sexual=0.2))
     assert judge.judge_text("a quiet lake").overlays == ("audience.under_18",)
     assert judge.judge_text("a quiet lake").action is Action.REVIEW
     assert judge.judge_text("a quiet lake", context=Context(audience="general")).action is Action.ALLOW
 
 
 def test_shadow_mode_watches_all_but_the_floor(tree: dict[str, Any], policy: Policy) -> None:
-    watched = _parse(tree | {"mode": "shadow"})
+    watched = parsed(tree | {"mode": "shadow"})
     text = "Deepfake: Olaf Scholz gesteht"
     enforced, shadowed = (Judge(p, Fixed()).judge_text(text) for p in (policy, watched))
     assert (enforced.action, enforced.shadow) == (Action.BLOCK, None)
@@ -182,7 +164,7 @@ def test_shadow_mode_watches_all_but_the_floor(tree: dict[str, Any], policy: Pol
 @pytest.mark.parametrize("mode", ["enforce", "shadow"])
 def test_a_real_persons_picture_and_a_sexual_prompt(tree: dict[str, Any], audience: Any, mode: str) -> None:
     tree["rules"], tree["lists"], tree["overlays"], tree["cases"] = [], {}, [], []
-    judge = Judge(_parse(tree | {"mode": mode}), Fixed())
+    judge = Judge(parsed(tree | {"mode": mode}), Fixed())
     for text in ("She dances in lingerie", "Sie tanzt nackt im Regen"):
         for known in ({"reference_has_face": True}, {"reference_is_person": True}):
             context = Context(audience=audience, has_reference=True, **known)  # type: ignore[arg-type]
@@ -219,7 +201,7 @@ def test_a_decision_says_everything(judge: Judge) -> None:
 
 
 def test_differences_say_which_way(tree: dict[str, Any], policy: Policy) -> None:
-    assert differences(policy, _parse(tree)) == []
+    assert differences(policy, parsed(tree)) == []
     tree["version"] += 1
     tree["categories"]["sexual"]["text"]["block"] -= 0.05
     tree["categories"]["fraud_scam"]["text"]["review"] += 0.05
@@ -227,7 +209,7 @@ def test_differences_say_which_way(tree: dict[str, Any], policy: Policy) -> None
     removed = tree["rules"].pop(0)
     tree["rules"][0]["action"] = "review"
     tree["overlays"].append(_tenant())
-    found = {change.where: change for change in differences(policy, _parse(tree))}
+    found = {change.where: change for change in differences(policy, parsed(tree))}
     assert found["categories.sexual.text.block"].effect == "stricter"
     assert found["categories.fraud_scam.text.review"].effect == "looser"
     assert found["lists.fraud.terms.phrases"].after == "a new trick"
@@ -239,7 +221,7 @@ def test_differences_say_which_way(tree: dict[str, Any], policy: Policy) -> None
     assert found["overlays.tenant.acme"].kind == "added"
     assert found["version"].after == policy.version + 1
     assert len(found) == 7
-    back = {change.where: change for change in differences(_parse(tree), policy)}
+    back = {change.where: change for change in differences(parsed(tree), policy)}
     assert back["categories.sexual.text.block"].effect == "looser"
 
 
