@@ -4,7 +4,7 @@
     python -m benchmarks.policies --quick
 
 Only sets and splits that training and thresholds never saw are measured; `--held-out` also trains without one
-source at a time and tests on it (half an hour on one core). The folder holds third-party sets
+source at a time and tests on it (an hour on one core). The folder holds third-party sets
 (`policies/sources.py` says in which form); without it, our own held-out prompts are used. Beside every figure
 stand n-grams alone, the length of the text and the rules alone.
 """
@@ -37,6 +37,7 @@ from policies.combined import embedded_classifier
 from policies.embedding import UniversalEncoder
 from policies.metrics import average_precision, bootstrap
 from policies.obfuscate import KINDS, obfuscate
+from policies.packed import PackedModel
 from policies.prompts import parallel, read_prompts
 from policies.sources import VIDEO_BENIGN, Row, read_rows
 from policies.taxonomy import CATEGORIES
@@ -212,8 +213,9 @@ def main() -> int:
     encoder = UniversalEncoder.installed()
     if options.held_out and not options.quick and encoder is not None:
         held_out_sources(
-            report, options.prompts, encoder, options.work, lambda line, _share: print(line, file=sys.stderr)
-        )
+            report, options.prompts, encoder, PackedModel.installed(), options.work,
+            lambda line, _share: print(line, file=sys.stderr),
+        )  # fmt: skip
     else:
         for name, wanted in NOT_WITHOUT_TRAINING:
             report.goal(name, wanted, None)

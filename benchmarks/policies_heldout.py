@@ -1,15 +1,18 @@
 """Sources held out whole: train without a source, test on it, beside n-grams trained without it.
 
-What a classifier owes to a source's style rather than its content shows as the gap to training with it.
+What a classifier owes to a source's style rather than its content shows as the gap to training with it. The reader
+takes twenty minutes a source: it is trained again for those of ``READ``, elsewhere the two faster models are measured.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.policies_measures import Report, text
+from policies.combined import READER
 from policies.embedding import SentenceEncoder
 from policies.fitting import Progress, head_margins
 from policies.metrics import (
@@ -20,7 +23,9 @@ from policies.metrics import (
     recall_at,
     threshold_at,
 )
+from policies.packed import PackedModel
 from policies.prepared import Prepared, prepare, sample
+from policies.reader import PromptReader
 from policies.sources import Row, read_rows
 from policies.taxonomy import CATEGORIES
 from policies.teacher import EnglishTeacher
@@ -36,6 +41,7 @@ LEFT_OUT = {
         "ailuminate_demo", "catqa", "do_not_answer", "figstep_safebench", "harmbench", "multijail",
     ),
 }  # fmt: skip
+READ = ("coprov2",)
 BENIGN = ("vbench", "chronomagic", "fetv", "coco_captions_10k")
 _HATE = ("gahd", "germeval2018", "hatecheck_en", "multilingual_hatecheck")
 _MOST = 1000  # rows of one source and label that are measured
@@ -44,8 +50,9 @@ Scores = NDArray[np.float64]
 
 
 def held_out_sources(
-    report: Report, folder: Path, encoder: SentenceEncoder, work: Path | None, progress: Progress
-) -> None:
+    report: Report, folder: Path, encoder: SentenceEncoder, packed: PackedModel | None, work: Path | None,
+    progress: Progress,
+) -> None:  # fmt: skip
     """Fill the table ``sources held out whole`` and the goals that speak of CoProV2."""
     rows = read_rows(folder)
     learn = [row for row in sample(rows, seed=0) if row.source != "composed"]
@@ -57,22 +64,28 @@ def held_out_sources(
         test = prepare(mine, encoder, work, progress)
         known = {_key(row) for row in mine}
         kept = everything.pick(lambda row, s=sources, k=known: row.source not in s and _key(row) not in k)
+        of_reader = packed if name in READ else None
         model = fit(
-            kept, encoder, sorted(sources), seed=0, iterations=_ITERATIONS,
+            kept, encoder, sorted(sources), of_reader, seed=0, iterations=_ITERATIONS, work=work,
             progress=lambda line, share, n=name: progress(f"without {n}: {line}", share),
         )  # fmt: skip
-        _report(report, name, sources, test, harmless, model)
+        _report(report, name, sources, *(_scored(model, of_reader, part) for part in (test, harmless)))
 
 
 def _report(
-    report: Report, name: str, sources: tuple[str, ...], test: Prepared, harmless: Prepared, model: Trained
+    report: Report, name: str, sources: tuple[str, ...], test: "_Scored", harmless: "_Scored"
 ) -> None:
     hate = sources[0] in _HATE
     heads = [CATEGORIES.index("hate_harassment")] if hate else list(range(len(CATEGORIES)))
-    unsafe = np.array([row.unsafe for row in test.rows])
-    ours, plain = (scores[:, heads].max(axis=1) for scores in _both(model, test))
-    clean, clean_plain = (scores[:, heads].max(axis=1) for scores in _both(model, harmless))
-    found: dict[str, object] = {"source": name, "unsafe": int(unsafe.sum()), "safe": int((~unsafe).sum())}
+    unsafe = test.unsafe
+    ours, plain = test.ours[:, heads].max(axis=1), test.ngrams[:, heads].max(axis=1)
+    clean, clean_plain = harmless.ours[:, heads].max(axis=1), harmless.ngrams[:, heads].max(axis=1)
+    found: dict[str, object] = {
+        "source": name,
+        "models": test.models,
+        "unsafe": int(unsafe.sum()),
+        "safe": int((~unsafe).sum()),
+    }
     at_2 = bootstrap((ours[unsafe] >= threshold_at(clean, 0.02)).astype(float))
     found |= {"at_2": text(at_2), "ngrams_2": round(recall_at(plain[unsafe], clean_plain, 0.02), 3)}
     for rate in (0.01, 0.05):
@@ -93,15 +106,34 @@ def _report(
         report.goal("CoProV2 left out: AUROC against its own safe twins", ">= 0.85", inside)
 
 
-def _both(model: Trained, part: Prepared) -> tuple[Scores, Scores]:
+@dataclass(frozen=True)
+class _Scored:
     """Log-odds (n, categories) of the whole classifier and of n-grams alone."""
+
+    unsafe: NDArray[np.bool_]
+    ours: Scores
+    ngrams: Scores
+    models: int
+
+
+def _scored(model: Trained, packed: PackedModel | None, part: Prepared) -> _Scored:
     arrays = model.arrays
-    words = part.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
     assert part.vectors is not None
-    meaning = head_margins(arrays, part.vectors)
-    of_words, of_meaning, offset = arrays["joint"]
+    said = [
+        part.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"],
+        head_margins(arrays, part.vectors),
+    ]
+    if packed is not None:
+        adapters = {name.removeprefix(READER): a for name, a in arrays.items() if name.startswith(READER)}
+        said.append(PromptReader(packed, adapters).margins(part.texts))
+    *factors, offset = arrays["joint" if packed is None else "joint_read"]
     slope, plain_offset = arrays["calibration"]
-    return words * of_words + meaning * of_meaning + offset, words * slope + plain_offset
+    return _Scored(
+        np.array([row.unsafe for row in part.rows]),
+        sum((f * m for f, m in zip(factors, said, strict=True)), offset),
+        said[0] * slope + plain_offset,
+        len(said),
+    )
 
 
 def _few(rows: list[Row], want: Callable[[Row], bool]) -> list[Row]:

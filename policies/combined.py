@@ -1,34 +1,66 @@
-"""N-grams and meaning together: the classifier that judges prompts where the sentence encoder is installed."""
+"""The models that judge prompts together: n-grams, meaning, and a reader of whole sentences."""
 
 import hashlib
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from policies.classifier import Floats, NgramClassifier, TextClassifier, Weights, named
 from policies.embedding import SentenceEncoder, UniversalEncoder
-from policies.features import windows
+from policies.features import LONG, windows
 from policies.fitting import head_margins
 from policies.normalise import Normalised
+from policies.packed import PackedModel
+
+READ = 8
+"""Stretches of a long text that the reader reads: those that the other two find worst."""
+READER = "reader_"
+"""What the names of the reader's arrays begin with."""
+
+
+class Reader(Protocol):
+    """Gives stretches of text log-odds."""
+
+    @property
+    def id(self) -> str:
+        """Name of the encoder."""
+
+    @property
+    def digest(self) -> str:
+        """``sha256:`` digest of the encoder's weights."""
+
+    def margins(self, stretches: Sequence[str]) -> Floats:
+        """Uncalibrated log-odds (n, categories)."""
 
 
 class CombinedClassifier:
-    """Adds the log-odds of two models: n-grams know words, a small network over embeddings knows meanings.
+    """Adds the log-odds of two models or three.
+
+    N-grams know words and a small network over embeddings knows meanings. The reader, where there is one, is stronger
+    than both and ten times slower: it reads every stretch of an ordinary prompt, and of a long text those that the
+    others find worst.
 
     Args:
-        weights: The trained arrays of both.
+        weights: The trained arrays of all.
         encoder: Makes the embeddings that the network was trained on.
+        reader: Was trained on the same prompts.
     """
 
-    def __init__(self, weights: Weights, encoder: SentenceEncoder) -> None:
+    def __init__(self, weights: Weights, encoder: SentenceEncoder, reader: Reader | None = None) -> None:
         self._ngrams = NgramClassifier(weights)
         self._encoder = encoder
+        self._reader = reader
         self._arrays = {
             name: weights.arrays[name].astype(np.float32)
             for name in ("hidden_weights", "hidden_bias", "out_weights", "out_bias", "joint")
         }
-        self.id = f"{self._ngrams.id}+{encoder.id}"
-        joined = f"{weights.digest}\n{encoder.digest}"
+        if reader is not None:
+            self._joint = weights.arrays["joint_read"].astype(np.float32)
+        parts: list[SentenceEncoder | Reader] = [encoder] if reader is None else [encoder, reader]
+        self.id = "+".join((self._ngrams.id, *(part.id for part in parts)))
+        joined = "\n".join((weights.digest, *(part.digest for part in parts)))
         self.digest = "sha256:" + hashlib.sha256(joined.encode()).hexdigest()
         self.metadata = weights.metadata
 
@@ -39,23 +71,44 @@ class CombinedClassifier:
     def scores_of(self, texts: Sequence[Normalised]) -> list[dict[str, float]]:
         """``scores`` of several texts, faster than one by one."""
         stretches = [windows(text.readable) for text in texts]
-        margins = self.margins([stretch for found in stretches for stretch in found])
-        ends = np.cumsum([len(found) for found in stretches])
-        return [
-            named(margins[end - len(found) : end].max(axis=0))
-            for found, end in zip(stretches, ends, strict=True)
-        ]
-
-    def margins(self, stretches: list[str]) -> Floats:
-        """Calibrated log-odds (n, categories) of readable stretches."""
+        every = [stretch for found in stretches for stretch in found]
+        words, meaning = self._ngrams.margins(every), head_margins(self._arrays, self._encoder.encode(every))
         of_words, of_meaning, offset = self._arrays["joint"]
-        meaning = head_margins(self._arrays, self._encoder.encode(stretches))
-        return np.asarray(
-            of_words * self._ngrams.margins(stretches) + of_meaning * meaning + offset, np.float32
-        )
+        margins = of_words * words + of_meaning * meaning + offset
+        ends = np.cumsum([len(found) for found in stretches])
+        parts = [range(end - len(found), end) for found, end in zip(stretches, ends, strict=True)]
+        if self._reader is not None:
+            chosen = np.concatenate(
+                [_worth_reading(text, part, margins) for text, part in zip(texts, parts, strict=True)]
+            )
+            read = self._reader.margins([every[k] for k in chosen])
+            of_words, of_meaning, of_read, offset = self._joint
+            margins[chosen] = (
+                of_words * words[chosen] + of_meaning * meaning[chosen] + of_read * read + offset
+            )
+        return [named(margins[part].max(axis=0)) for part in parts]
 
 
 def embedded_classifier() -> TextClassifier:
-    """The strongest classifier that is installed: with the sentence encoder, or n-grams alone."""
-    weights, encoder = Weights.embedded(), UniversalEncoder.installed()
-    return NgramClassifier(weights) if encoder is None else CombinedClassifier(weights, encoder)
+    """The strongest classifier that is installed: n-grams alone, with the sentence encoder, with the reader, too."""
+    weights, encoder, packed = Weights.embedded(), UniversalEncoder.installed(), PackedModel.installed()
+    if encoder is None:
+        return NgramClassifier(weights)
+    return CombinedClassifier(weights, encoder, None if packed is None else embedded_reader(weights, packed))
+
+
+def embedded_reader(weights: Weights, packed: PackedModel) -> Reader:
+    """The reader whose adapters are among the weights."""
+    from policies.reader import PromptReader  # brings torch, which other classifiers do without
+
+    arrays = {
+        name.removeprefix(READER): array for name, array in weights.arrays.items() if name.startswith(READER)
+    }
+    return PromptReader(packed, arrays)
+
+
+def _worth_reading(text: Normalised, part: range, margins: Floats) -> NDArray[np.int64]:
+    if len(text.readable) <= LONG:
+        return np.array(part, np.int64)
+    worst = np.argsort(-margins[part].max(axis=1), kind="stable")[:READ]
+    return np.asarray(part.start + np.sort(worst), np.int64)

@@ -32,10 +32,11 @@ _LONGEST = 1200  # characters of a text that are learnt from
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Rows with what the two models see of them.
+    """Rows with what the models see of them.
 
     Attributes:
         rows: The rows.
+        texts: What the judge would read of each.
         ngrams: Sparse matrix (n, dimensions).
         vectors: Embeddings (n, 512), or None without an encoder.
         lessons: The teacher's embeddings (n, any), zero for rows it cannot read; None without a teacher.
@@ -44,6 +45,7 @@ class Prepared:
     """
 
     rows: list[Row]
+    texts: list[str]
     ngrams: Any
     vectors: NDArray[np.float32] | None
     lessons: NDArray[np.float32] | None
@@ -55,6 +57,7 @@ class Prepared:
         index = np.array([i for i, row in enumerate(self.rows) if want(row)], np.int64)
         return Prepared(
             [self.rows[i] for i in index],
+            [self.texts[i] for i in index],
             self.ngrams[index],
             None if self.vectors is None else self.vectors[index],
             None if self.lessons is None else self.lessons[index],
@@ -135,6 +138,7 @@ def prepare(
     readable = [text.readable for text in normalised]
     return Prepared(
         list(rows),
+        readable,
         matrix,
         None if encoder is None else _embed(readable, encoder, work, progress),
         None if teacher is None else _lessons(rows, readable, teacher, work, progress),

@@ -1,8 +1,9 @@
 """Train the prompt classifier: ``train(folder, encoder)`` makes the weights that the package carries.
 
-Two models are fitted on the same rows, calibrated and added up on the validation split: logistic regression
-over hashed n-grams, which also stands alone where the sentence encoder is not installed, and a small network
-over the encoder's embeddings. Thresholds come from the validation split's harmless rows. scipy is needed here only.
+Three models are fitted on the same rows, calibrated and added up on the validation split: logistic regression over
+hashed n-grams, a small network over a sentence encoder's embeddings, and adapters of a larger encoder that reads
+whole sentences. Where an encoder is not installed the others stand without it, with a calibration of their own.
+Thresholds come from the validation split's harmless rows. scipy is needed here only.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from policies import lexicon
 from policies.classifier import NgramClassifier, Weights
-from policies.combined import CombinedClassifier
+from policies.combined import READER, CombinedClassifier, embedded_reader
 from policies.embedding import SentenceEncoder
 from policies.fitting import (
     Progress,
@@ -31,11 +32,12 @@ from policies.fitting import (
     taught,
 )
 from policies.metrics import average_precision, threshold_at
+from policies.packed import PackedModel
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import VIDEO_BENIGN, Row, read_rows
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 
-MODEL_ID = "prompt-judge-2"
+MODEL_ID = "prompt-judge-3"
 WEIGHTS = Path(__file__).parent / "weights"
 RATES = {
     "block": {"plain": 0.004, "near": 0.03},
@@ -76,9 +78,12 @@ class Trained:
         """The classifier that does without embeddings."""
         return NgramClassifier(self._weights())
 
-    def combined(self, encoder: SentenceEncoder) -> CombinedClassifier:
-        """The classifier of both models."""
-        return CombinedClassifier(self._weights(), encoder)
+    def combined(self, encoder: SentenceEncoder, packed: PackedModel | None = None) -> CombinedClassifier:
+        """The classifier of n-grams and meaning, and with the packed encoder of the reader, too."""
+        weights = self._weights()
+        return CombinedClassifier(
+            weights, encoder, None if packed is None else embedded_reader(weights, packed)
+        )
 
     def _weights(self) -> Weights:
         return Weights(self.data, hashlib.sha256(self.data).hexdigest())
@@ -88,37 +93,41 @@ def train(
     folder: Path,
     encoder: SentenceEncoder,
     teacher: SentenceEncoder,
+    packed: PackedModel,
     *,
     leave_out: frozenset[str] = frozenset(),
     seed: int = 0,
     work: Path | None = None,
     progress: Progress = lambda _line, _share: None,
 ) -> Trained:
-    """Read the sets, fit, calibrate and choose thresholds: about four minutes on one core.
+    """Read the sets, fit, calibrate and choose thresholds: about three quarters of an hour on one core.
 
     Args:
         folder: Third-party sets (see ``policies.sources``).
         encoder: Makes the embeddings.
         teacher: Reads the English rows to learn from, and what it makes of them is learnt, too.
+        packed: The encoder that the adapters belong to.
         leave_out: Sets to hold out besides the usual ones.
         seed: Same seed, same data, same weights.
-        work: Folder that keeps embeddings, so that an interrupted run goes on from them.
+        work: Folder that keeps embeddings and the adapters' state, so that an interrupted run goes on from them.
         progress: Receives one line at a time, and the share of the whole that is done.
     """
     rows = read_rows(folder, leave_out)
-    prepared = prepare(sample(rows, seed), encoder, work, part(progress, 0.0, 0.4), teacher)
+    prepared = prepare(sample(rows, seed), encoder, work, part(progress, 0.0, 0.15), teacher)
     held_out = sorted({row.source for row in rows if row.split == "heldout"})
-    return fit(prepared, encoder, held_out, seed=seed, progress=part(progress, 0.4, 1.0))
+    return fit(prepared, encoder, held_out, packed, seed=seed, work=work, progress=part(progress, 0.15, 1.0))
 
 
 def fit(
     prepared: Prepared,
     encoder: SentenceEncoder,
     held_out: list[str],
+    packed: PackedModel | None = None,
     *,
     seed: int,
     penalty: float = 3e-6,
     iterations: int = 40,
+    work: Path | None = None,
     progress: Progress,
 ) -> Trained:
     """Like ``train``, on rows that were prepared before.
@@ -127,35 +136,46 @@ def fit(
         prepared: Rows of the splits ``train`` and ``validation``; others are ignored.
         encoder: The encoder that made their vectors.
         held_out: Names of sets that were left out, for the record.
+        packed: The encoder that the adapters belong to; None makes a classifier without a reader.
         seed: Seeds both fits.
         penalty: L2 penalty on the weights of the n-grams.
         iterations: Steps of L-BFGS at most.
+        work: Folder that keeps the adapters' state.
         progress: Receives one line at a time, and the share of the whole that is done.
     """
     everything = prepared.pick(lambda row: row.split == "train")
     learn = everything.pick(lambda row: any(row.weights))
     check = prepared.pick(lambda row: row.split == "validation" and any(row.weights))
     assert check.vectors is not None
+    from policies.adapting import learn_adapters  # these bring torch
+    from policies.reader import PromptReader
+
     progress(f"{len(learn.rows)} rows to fit, {len(check.rows)} to validate", 0.0)
     weights, bias = fit_ngrams(
         learn.ngrams, learn.targets, learn.weights,
-        seed=seed, penalty=penalty, iterations=iterations, progress=part(progress, 0.0, 0.7),
+        seed=seed, penalty=penalty, iterations=iterations, progress=part(progress, 0.0, 0.1),
     )  # fmt: skip
     arrays: dict[str, NDArray[Any]] = {
         "weights": weights.astype(np.float16),
         "bias": bias.astype(np.float32),
-        **_head(everything, seed, part(progress, 0.7, 1.0)),
+        **_head(everything, seed, part(progress, 0.1, 0.15)),
     }
-    of_words = check.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
-    of_meaning = head_margins(arrays, check.vectors)
-    arrays["calibration"] = _calibrations(check, of_words[:, :, None])
-    arrays["joint"] = _calibrations(check, np.stack((of_words, of_meaning), axis=2))
-    scores = {
-        "ngrams": _sigmoid(of_words * arrays["calibration"][0] + arrays["calibration"][1]),
-        "combined": _sigmoid(
-            of_words * arrays["joint"][0] + of_meaning * arrays["joint"][1] + arrays["joint"][2]
-        ),
-    }
+    said = [check.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]]
+    said.append(head_margins(arrays, check.vectors))
+    kinds = {"ngrams": "calibration", "combined": "joint"}
+    if packed is not None:
+        learnt = learn_adapters(
+            packed, learn.texts, learn.targets, balanced(learn.targets, learn.weights),
+            seed=seed, work=work, progress=part(progress, 0.15, 0.95),
+        )  # fmt: skip
+        arrays |= {READER + name: array for name, array in learnt.items()}
+        said.append(PromptReader(packed, learnt).margins(check.texts))
+        kinds["read"] = "joint_read"
+    scores = {}
+    for count, (kind, name) in enumerate(kinds.items(), 1):
+        arrays[name] = _calibrations(check, np.stack(said[:count], axis=2))
+        *factors, offset = arrays[name]
+        scores[kind] = _sigmoid(sum((f * m for f, m in zip(factors, said[:count], strict=True)), offset))
     plain, near = harmless(check.rows)
     summary = {
         "id": MODEL_ID,
@@ -163,6 +183,7 @@ def fit(
         "seed": seed,
         "penalty": penalty,
         "encoder": encoder.digest,
+        "reader": None if packed is None else packed.digest,
         "words": hashlib.sha256(files("policies").joinpath("weights", lexicon.NAME).read_bytes()).hexdigest(),
         "rows": len(learn.rows),
         "rows_read_by_teacher": 0
@@ -172,7 +193,7 @@ def fit(
         "validation_harmless": {"plain": int(plain.sum()), "near": int(near.sum())},
         "sources": sorted({row.source for row in learn.rows}),
         "held_out": held_out,
-        "thresholds": thresholds(scores["combined"][plain], scores["combined"][near]),
+        "thresholds": thresholds(scores[kind][plain], scores[kind][near]),
         "validation_average_precision": {
             model: {
                 name: round(average_precision(check.targets[seen, k] > 0, values[seen, k]), 4)

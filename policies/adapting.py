@@ -1,0 +1,213 @@
+"""Trains the encoder's adapters on labelled prompts: half an hour on one core.
+
+The lower half of the encoder stays as it is, so what it makes of each text is computed once. Training runs in
+bfloat16 where the processor has it, on one thread; same data, seed and processor, same numbers.
+"""
+
+import hashlib
+import math
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from policies.fitting import Progress, part
+from policies.packed import LAYERS, PADDING, SIZE, PackedModel
+from policies.reader import PromptTokenizer, batches
+from policies.transformer import Transformer, mean, padded
+
+Floats = NDArray[np.float64]
+ADAPTED_LAYERS = 6
+PASSES = 2
+_RATE = 5e-4
+_HEAD_RATE = 1e-3
+_WARM_UP = 0.06  # share of the steps in which the rate rises
+_LAST_RATE = 0.05  # share of the rate that is left at the end
+_DROPOUT = 0.1
+_DECAY = 0.01
+_TOGETHER = 1500  # tokens of a step
+_SHUFFLED = 2048  # texts among which those of one length are put together
+_KEEP_EVERY = 100  # steps
+
+
+def learn_adapters(
+    packed: PackedModel, texts: Sequence[str], targets: Floats, weights: Floats, *, seed: int,
+    work: Path | None = None, progress: Progress,
+) -> dict[str, NDArray[np.float16]]:  # fmt: skip
+    """Minimise the weighted logistic loss of all categories by AdamW.
+
+    Args:
+        packed: The encoder's weights.
+        texts: Readable stretches (n).
+        targets: (n, categories), 0 to 1.
+        weights: (n, categories): how much each target counts.
+        seed: Of the first adapters, the order and the dropout.
+        work: Folder that keeps the state, so that an interrupted run goes on from it.
+        progress: Receives what is done.
+
+    Returns:
+        The arrays of ``PromptReader``.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return _Course(packed, texts, targets, weights, seed, work).run(progress)
+    finally:
+        torch.set_num_threads(threads)
+
+
+class _Course:
+    def __init__(
+        self,
+        packed: PackedModel,
+        texts: Sequence[str],
+        targets: Floats,
+        weights: Floats,
+        seed: int,
+        work: Path | None,
+    ) -> None:
+        self._tokens = PromptTokenizer(packed).tokens(texts)
+        self._targets = torch.from_numpy(targets.astype(np.float32))
+        self._weights = torch.from_numpy(weights.astype(np.float32))
+        self._net = Transformer(packed, ADAPTED_LAYERS)
+        self._head = nn.Linear(SIZE, targets.shape[1])
+        nn.init.normal_(self._head.weight, std=0.02)
+        nn.init.constant_(self._head.bias, -3.0)
+        self._adapters = [p for p in self._net.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            [{"params": self._adapters, "lr": _RATE}, {"params": self._head.parameters(), "lr": _HEAD_RATE}],
+            weight_decay=_DECAY,
+        )
+        self._schedule = _order(self._lengths, seed)
+        self._file = None if work is None else work / f"adapters-{self._name(seed)}.pt"
+
+    @property
+    def _lengths(self) -> list[int]:
+        return [len(one) for one in self._tokens]
+
+    def _name(self, seed: int) -> str:
+        """What the state of this course is called: another for other data or settings."""
+        digest = hashlib.sha256(repr((seed, self._tokens, PASSES, ADAPTED_LAYERS, _RATE, _TOGETHER)).encode())
+        digest.update(self._targets.numpy().tobytes() + self._weights.numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def run(self, progress: Progress) -> dict[str, NDArray[np.float16]]:
+        done = self._resume()
+        steps = len(self._schedule)
+        if done < steps:
+            lower = self._lower(part(progress, 0.0, 0.15))
+            report = part(progress, 0.15, 1.0)
+            for step in range(done, steps):
+                self._step(self._schedule[step], lower, _rate(step, steps))
+                if (step + 1) % _KEEP_EVERY == 0 or step + 1 == steps:
+                    self._keep(step + 1)
+                    report(f"adapters: step {step + 1} of {steps}", (step + 1) / steps)
+        return {
+            **self._net.adapters(),
+            "head_weights": self._head.weight.detach().numpy().T.astype(np.float16),
+            "head_bias": self._head.bias.detach().numpy().astype(np.float16),
+        }
+
+    def _step(self, batch: list[int], lower: "_States", rate: float) -> None:
+        for group, highest in zip(self._optimizer.param_groups, (_RATE, _HEAD_RATE), strict=True):
+            group["lr"] = highest * rate
+        states, mask = lower.of(batch)
+        self._net.train()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            vectors = mean(self._net.run(states, mask, range(self._net.start, LAYERS), _DROPOUT), mask)
+        margins = self._head(functional.dropout(vectors.float(), _DROPOUT))
+        losses = functional.binary_cross_entropy_with_logits(margins, self._targets[batch], reduction="none")
+        self._optimizer.zero_grad()
+        (losses * self._weights[batch]).sum(dim=1).mean().backward()
+        nn.utils.clip_grad_norm_(self._adapters, 1.0)
+        self._optimizer.step()
+
+    def _lower(self, progress: Progress) -> "_States":
+        """What the layers without adapters make of every text."""
+        lengths = self._lengths
+        kept = _States(lengths)
+        order = sorted(range(len(lengths)), key=lambda k: lengths[k])
+        groups = batches(order, lengths, _TOGETHER)
+        self._net.eval()
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            for k, batch in enumerate(groups):
+                tokens = padded([self._tokens[i] for i in batch])
+                mask = tokens != PADDING
+                kept.put(batch, self._net.run(self._net.embed(tokens), mask, range(self._net.start)))
+                if k % 200 == 0:
+                    progress(f"adapters: {k} of {len(groups)} batches read", k / len(groups))
+        return kept
+
+    def _keep(self, step: int) -> None:
+        if self._file is None:
+            return
+        state = {
+            "step": step,
+            "adapters": [p.detach() for p in self._adapters],
+            "head": self._head.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        part_file = self._file.with_suffix(".part")
+        torch.save(state, part_file)
+        part_file.replace(self._file)
+
+    def _resume(self) -> int:
+        if self._file is None or not self._file.is_file():
+            return 0
+        state: dict[str, Any] = torch.load(self._file, weights_only=True)
+        for parameter, kept in zip(self._adapters, state["adapters"], strict=True):
+            parameter.data.copy_(kept)
+        self._head.load_state_dict(state["head"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        torch.set_rng_state(state["random"])
+        return int(state["step"])
+
+
+class _States:
+    """States of many texts, in half precision, without padding."""
+
+    def __init__(self, lengths: list[int]) -> None:
+        self._ends = np.concatenate(([0], np.cumsum(lengths)))
+        self._kept = torch.zeros(int(self._ends[-1]), SIZE, dtype=torch.float16)
+
+    def put(self, batch: list[int], states: Tensor) -> None:
+        for k, one in zip(batch, states, strict=True):
+            self._kept[self._ends[k] : self._ends[k + 1]] = one[: self._ends[k + 1] - self._ends[k]]
+
+    def of(self, batch: list[int]) -> tuple[Tensor, Tensor]:
+        """States (texts, tokens, size) and where there is a token."""
+        parts = [self._kept[self._ends[k] : self._ends[k + 1]].float() for k in batch]
+        states = nn.utils.rnn.pad_sequence(parts, batch_first=True)
+        lengths = torch.tensor([len(one) for one in parts])
+        return states, torch.arange(states.shape[1]) < lengths[:, None]
+
+
+def _order(lengths: list[int], seed: int) -> list[list[int]]:
+    """The texts of each step: of like length, in random order."""
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
+    every: list[list[int]] = []
+    for _ in range(PASSES):
+        texts = list(range(len(lengths)))
+        rng.shuffle(texts)
+        of_pass: list[list[int]] = []
+        for start in range(0, len(texts), _SHUFFLED):
+            chunk = sorted(texts[start : start + _SHUFFLED], key=lambda k: lengths[k])
+            of_pass += batches(chunk, lengths, _TOGETHER)
+        rng.shuffle(of_pass)
+        every += of_pass
+    return every
+
+
+def _rate(step: int, steps: int) -> float:
+    warm = min(1.0, (step + 1) / max(1, _WARM_UP * steps))
+    falling = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return warm * (falling * (1 - _LAST_RATE) + _LAST_RATE)

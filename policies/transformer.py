@@ -1,0 +1,170 @@
+"""A BERT encoder with low-rank adapters, in torch: the packed weights stay as they are, what was learnt lies beside.
+
+Source of the adapters: Hu et al., LoRA (arXiv:2106.09685). The arithmetic is that of ``transformers``' ``BertModel``
+(layer normalisation after each sum, exact GELU), with the mean of the tokens' last states as the vector of a text.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from policies.packed import HEADS, INNER, LAYERS, PADDING, SIZE, PackedModel
+
+Arrays = Mapping[str, NDArray[np.float16]]
+RANK = 16
+SCALE = 2.0
+"""What the product of an adapter's two matrices is multiplied by."""
+ADAPTED = {"qkv": (SIZE, 3 * SIZE), "attended": (SIZE, SIZE), "inner": (SIZE, INNER), "outer": (INNER, SIZE)}
+"""The matrices of a layer that have adapters: numbers that go in and that come out."""
+_EPSILON = 1e-12
+
+
+class Transformer(nn.Module):
+    """The layers of the encoder.
+
+    Args:
+        packed: The weights as they are.
+        adapted: How many layers, from the last on, have adapters.
+    """
+
+    def __init__(self, packed: PackedModel, adapted: int = LAYERS) -> None:
+        super().__init__()
+        self._packed = packed
+        self._positions = _tensor(
+            packed.vector("emb.pos").reshape(-1, SIZE) + packed.vector("emb.type")[:SIZE]
+        )
+        self._norm = _tensor(packed.vector("emb.ln.w")), _tensor(packed.vector("emb.ln.b"))
+        self.start = LAYERS - adapted
+        self.layers = nn.ModuleList(_Layer(packed, k, adapted=k >= self.start) for k in range(LAYERS))
+
+    @property
+    def _stack(self) -> "list[_Layer]":
+        return [cast(_Layer, layer) for layer in self.layers]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """States (texts, tokens, size) before the first layer."""
+        distinct, places = np.unique(tokens.numpy(), return_inverse=True)
+        words = _tensor(self._packed.matrix("emb.word", SIZE, distinct))[
+            torch.from_numpy(places.reshape(tokens.shape))
+        ]
+        return functional.layer_norm(
+            words + self._positions[: tokens.shape[1]], (SIZE,), *self._norm, _EPSILON
+        )
+
+    def run(self, states: Tensor, mask: Tensor, layers: range, dropout: float = 0.0) -> Tensor:
+        """States after some layers. ``mask`` (texts, tokens) is true where there is a token."""
+        for layer in self._stack[layers.start : layers.stop]:
+            states = layer(states, mask, dropout)
+        return states
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Vectors (texts, size) of tokens (texts, tokens)."""
+        mask = tokens != PADDING
+        return mean(self.run(self.embed(tokens), mask, range(LAYERS)), mask)
+
+    def adapters(self) -> dict[str, NDArray[np.float16]]:
+        """What was learnt, by name; layers first."""
+        learnt = [layer.learnt() for layer in self._stack[self.start :]]
+        return {
+            name: np.stack([tensors[name].detach().numpy().astype(np.float16) for tensors in learnt])
+            for name in sorted(learnt[0])
+        }
+
+    def adapt(self, arrays: Arrays) -> None:
+        """Take over what was learnt before, and add it to the weights: for judging, not for learning on."""
+        for k, layer in enumerate(self._stack[self.start :]):
+            layer.adapt({name: _tensor(array[k].astype(np.float32)) for name, array in arrays.items()})
+        self.requires_grad_(False)
+        self.eval()
+
+
+def mean(states: Tensor, mask: Tensor) -> Tensor:
+    """The mean (texts, size) of the states where there is a token."""
+    there = mask.unsqueeze(-1).to(states.dtype)
+    return (states * there).sum(1) / there.sum(1)
+
+
+def padded(texts: Sequence[Sequence[int]]) -> Tensor:
+    """Tokens (texts, tokens) of one length."""
+    longest = max(map(len, texts))
+    return torch.tensor([[*text, *(longest - len(text)) * (PADDING,)] for text in texts])
+
+
+class _Layer(nn.Module):
+    def __init__(self, packed: PackedModel, number: int, *, adapted: bool) -> None:
+        super().__init__()
+
+        def joined(*names: str, columns: int = SIZE) -> "_Adapted":
+            matrix = np.concatenate([packed.matrix(f"l{number}.{name}.w", columns) for name in names])
+            bias = np.concatenate([packed.vector(f"l{number}.{name}.b") for name in names])
+            return _Adapted(_tensor(matrix), _tensor(bias), adapted=adapted)
+
+        def norm(name: str) -> nn.LayerNorm:
+            made = nn.LayerNorm(SIZE, _EPSILON)
+            made.weight.data = _tensor(packed.vector(f"l{number}.{name}.w"))
+            made.bias.data = _tensor(packed.vector(f"l{number}.{name}.b"))
+            return made.requires_grad_(adapted)
+
+        self.qkv, self.attended = joined("q", "k", "v"), joined("ao")
+        self.inner, self.outer = joined("fi"), joined("fo", columns=INNER)
+        self.first_norm, self.second_norm = norm("aln"), norm("oln")
+
+    def forward(self, states: Tensor, mask: Tensor, dropout: float) -> Tensor:
+        texts, tokens, _ = states.shape
+        query, key, value = (
+            self.qkv(states).view(texts, tokens, 3, HEADS, SIZE // HEADS).permute(2, 0, 3, 1, 4)
+        )
+        read = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None])
+        read = self.attended(read.transpose(1, 2).reshape(states.shape))
+        states = self.first_norm(states + functional.dropout(read, dropout, self.training))
+        read = self.outer(functional.gelu(self.inner(states)))
+        return self.second_norm(states + functional.dropout(read, dropout, self.training))  # type: ignore[no-any-return]
+
+    def learnt(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for name in ADAPTED:
+            adapted = getattr(self, name)
+            found |= {f"{name}_down": adapted.down, f"{name}_up": adapted.up}
+        for name in ("first_norm", "second_norm"):
+            norm = getattr(self, name)
+            found |= {f"{name}_weight": norm.weight, f"{name}_bias": norm.bias}
+        return found
+
+    def adapt(self, tensors: dict[str, Tensor]) -> None:
+        for name in ADAPTED:
+            getattr(self, name).merge(tensors[f"{name}_down"], tensors[f"{name}_up"])
+        for name in ("first_norm", "second_norm"):
+            norm = getattr(self, name)
+            norm.weight.data, norm.bias.data = tensors[f"{name}_weight"], tensors[f"{name}_bias"]
+
+
+class _Adapted(nn.Module):
+    """A linear map that stays as it is, and a narrow one beside it that learns."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, *, adapted: bool) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Buffer(weight), nn.Buffer(bias)
+        self.down = self.up = None
+        if adapted:
+            wide = weight.shape[1]
+            self.down = nn.Parameter(torch.randn(RANK, wide) / wide**0.5)
+            self.up = nn.Parameter(torch.zeros(len(weight), RANK))
+
+    def forward(self, states: Tensor) -> Tensor:
+        plain = functional.linear(states, self.weight, self.bias)
+        if self.down is None or self.up is None:
+            return plain
+        return plain + SCALE * functional.linear(functional.linear(states, self.down), self.up)
+
+    def merge(self, down: Tensor, up: Tensor) -> None:
+        self.weight.add_(SCALE * (up @ down))
+        self.down = self.up = None
+
+
+def _tensor(array: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array))
