@@ -34,7 +34,8 @@ def test_every_category_has_both_labels_in_both_languages_and_splits(category: s
         # Sexual content with minors is covered by a few non-explicit rule cases only.
         assert count >= (4 if category == "sexual_minors" and unsafe else 10)
     held_out = sum(count for (split, _, _), count in counts.items() if split == "heldout")
-    assert held_out >= 0.35 * counts.total()
+    # Counted, not a share: what is added to train takes nothing from the precision of a measurement.
+    assert held_out >= 50
 
 
 def test_a_topic_lies_in_one_split_and_pairs_unsafe_with_safe() -> None:
