@@ -102,8 +102,8 @@ def _own() -> Iterator[Row]:
     for prompt in read_prompts():
         source = "own" if prompt.split == "train" else "own_heldout"
         split = _split(f"{prompt.topic} {prompt.category}", source)
-        if split == "test":  # what measures is marked as such; a quarter of the rest validates
-            split = "validation"
+        if split == "test":  # what measures is marked as such
+            split = "train"
         yield Row(
             prompt.text, prompt.lang, source, split, prompt.unsafe, frozenset(prompt.categories),
             _weights(frozenset(prompt.categories), _WEIGHT["own"]),
