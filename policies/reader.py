@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -54,10 +55,16 @@ class PromptReader:
         layers = {name: array for name, array in arrays.items() if not name.startswith("head")}
         self._net = Transformer(packed, adapted=len(next(iter(layers.values()))))
         self._net.adapt(layers)
+        # One after the other: every thread that asked torch for itself would get helpers of its own, and they all
+        # would fight for the same cores.
+        self._thread = ThreadPoolExecutor(1, "prompt-reader")
         self._head = arrays["head_weights"].astype(np.float32), arrays["head_bias"].astype(np.float32)
 
     def margins(self, stretches: Sequence[str]) -> Floats:
         """Uncalibrated log-odds (n, categories) of readable stretches."""
+        return self._thread.submit(self._margins, stretches).result()
+
+    def _margins(self, stretches: Sequence[str]) -> Floats:
         tokens = self._tokenizer.tokens(stretches)
         order = sorted(range(len(tokens)), key=lambda k: len(tokens[k]))
         vectors = np.zeros((len(tokens), self._head[0].shape[0]), np.float32)

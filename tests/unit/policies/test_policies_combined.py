@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from policies import CATEGORIES, Action, Judge, NgramClassifier, Policy, PolicyError
-from policies.classifier import Weights
-from policies.combined import CombinedClassifier, embedded_classifier
+from policies.classifier import Floats, Weights
+from policies.combined import READ, CombinedClassifier, Reader, embedded_classifier, embedded_reader
 from policies.embedding import SIZE, UniversalEncoder
+from policies.features import windows
 from policies.normalise import normalise
+from policies.packed import PackedModel
 from policies.prompts import read_prompts
 
 
@@ -21,8 +23,15 @@ def encoder() -> UniversalEncoder:
 
 
 @pytest.fixture(scope="module")
-def classifier(encoder: UniversalEncoder) -> CombinedClassifier:
-    return CombinedClassifier(Weights.embedded(), encoder)
+def reader() -> Reader:
+    packed = PackedModel.installed()
+    assert packed is not None, "the default install has the packed encoder"
+    return embedded_reader(Weights.embedded(), packed)
+
+
+@pytest.fixture(scope="module")
+def classifier(encoder: UniversalEncoder, reader: Reader) -> CombinedClassifier:
+    return CombinedClassifier(Weights.embedded(), encoder, reader)
 
 
 def test_vectors_have_length_one_and_languages_meet(encoder: UniversalEncoder) -> None:
@@ -51,6 +60,50 @@ def test_without_the_package_n_grams_judge_alone(policy: Policy, monkeypatch: py
     decision = Judge(policy, alone).judge_text("a red kite over the dunes")
     assert decision.action is Action.ALLOW
     assert decision.model_id == alone.id
+
+
+def test_without_the_packed_encoder_two_models_judge(
+    classifier: CombinedClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("policies.packed.find_spec", lambda name: None)
+    two = embedded_classifier()
+    assert isinstance(two, CombinedClassifier)
+    assert classifier.id == f"{two.id}+e5-small"
+    assert two.digest != classifier.digest
+    assert two.scores(normalise("a red kite over the dunes")) != classifier.scores(
+        normalise("a red kite over the dunes")
+    )
+
+
+class Counting:
+    """A reader that finds everything harmless, and remembers what it read."""
+
+    id = "counting"
+    digest = "sha256:" + "2" * 64
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def margins(self, stretches: Sequence[str]) -> Floats:
+        self.read += stretches
+        return np.full((len(stretches), len(CATEGORIES)), -9, np.float32)
+
+
+def test_of_a_long_text_the_worst_stretches_are_read(encoder: UniversalEncoder) -> None:
+    counting = Counting()
+    classifier = CombinedClassifier(Weights.embedded(), encoder, counting)
+    calm = " ".join(
+        f"The {name} crosses the bridge near house {k}." for k in range(60) for name in ("fox", "cart")
+    )
+    short, long = normalise(calm[:1500]), normalise(f"{calm} {_harm()} {calm}")
+    together = classifier.scores_of([short, long])
+    assert counting.read[: len(windows(short.readable))] == windows(short.readable), (
+        "a short one is read whole"
+    )
+    of_long = counting.read[len(windows(short.readable)) :]
+    assert len(of_long) == READ < len(windows(long.readable))
+    assert any(_harm()[:60].lower() in stretch.lower() for stretch in of_long)
+    assert together[1] == pytest.approx(classifier.scores(long), abs=1e-3)
 
 
 def test_altered_encoder_files_are_refused(tmp_path: Path) -> None:
