@@ -2,7 +2,8 @@
 
 ``policies/data/prompts/<category>.jsonl`` holds one prompt a line. Lines of one topic belong
 together: an unsafe prompt, a safe neighbour that shares its words or its scene but not its harm, and
-both in the other language. A topic lies whole in one split; ``heldout`` only measures.
+both in the other language. What only sounds harmful may stand without an unsafe one. A topic lies
+whole in one split; ``heldout`` only measures.
 """
 
 import json
