@@ -4,7 +4,7 @@
     python -m benchmarks.policies --quick
 
 Only sets and splits that training and thresholds never saw are measured; `--held-out` also trains without one
-source at a time and tests on it (an hour on one core). The folder holds third-party sets
+source at a time and tests on it. The folder holds third-party sets
 (`policies/sources.py` says in which form); without it, our own held-out prompts are used. Beside every figure
 stand n-grams alone, the length of the text and the rules alone.
 """
@@ -44,6 +44,8 @@ from policies.taxonomy import CATEGORIES
 
 HATE_SETS = ("gahd", "germeval2018", "hatecheck_en", "multilingual_hatecheck")
 OWN = ("own", "own_heldout", "authored", "authored_heldout")
+QUICK = 10
+"""Of our own held-out topics one in so many is measured by `--quick`."""
 MOST = 600
 """Rows of one set and label that are measured, evenly spread; `openai_moderation` is measured whole."""
 PUBLISHED = (
@@ -97,9 +99,11 @@ def third_party(report: Report, rows: list[Row], judged: "Judged") -> None:
     report.goal("harmless prompts blocked, PartiPrompts and FETV", "<= 0.005", float(blocked.mean()))
 
 
-def own(report: Report, rows: list[Row], judged: "Judged") -> None:
-    """Our held-out prompts: languages side by side, safe neighbours, obfuscated twins."""
-    part = judged([r for r in rows if r.source == "own_heldout"])
+def own(report: Report, rows: list[Row], judged: "Judged", every: int) -> None:
+    """Our held-out prompts, of every so many topics: languages side by side, safe neighbours, obfuscated twins."""
+    topics = sorted({r.topic for r in rows if r.source == "own_heldout"})
+    chosen = set(topics[::every])
+    part = judged([r for r in rows if r.source == "own_heldout" and r.topic in chosen])
     plain = judged(_spread([r for r in rows if r.source == "authored_heldout" and r.near == "benign"]))
     caught: dict[str, float] = {}
     precision: dict[str, float] = {}
@@ -127,8 +131,8 @@ def own(report: Report, rows: list[Row], judged: "Judged") -> None:
             harmless_stopped=round(float(harmless.share(Action.BLOCK, Action.REVIEW).mean()), 3),
         )
         report.goal(f"safe but sensitive prompts blocked, {name}", "<= 0.10", float(blocked.mean()))
-    pairs = parallel(read_prompts("heldout"))
-    report.row("parallel set", pairs=len(pairs), caught_en=caught["en"], caught_de=caught["de"])
+    pairs = sum(f"{p.category}/{p.topic}" in chosen for p, _ in parallel(read_prompts("heldout")))
+    report.row("parallel set", pairs=pairs, caught_en=caught["en"], caught_de=caught["de"])
     report.goal(
         "German stopped less often than English, parallel set", "<= 0.05", caught["en"] - caught["de"]
     )
@@ -219,8 +223,8 @@ def main() -> int:
     else:
         for name, wanted in NOT_WITHOUT_TRAINING:
             report.goal(name, wanted, None)
-    own(report, rows, judged)
-    speed(report, classifier)
+    own(report, rows, judged, every=QUICK if options.quick else 1)
+    speed(report, classifier, every=QUICK if options.quick else 1)
     for title, lines in report.tables.items():
         show_rows(title, lines)
     found = {

@@ -17,8 +17,14 @@ _BATCH = 400
 _PROCESSES = 2
 
 
-def speed(report: Report, classifier: TextClassifier) -> None:
-    """Latency and throughput of the whole judge, and whether the end of a long prompt is read."""
+def speed(report: Report, classifier: TextClassifier, every: int) -> None:
+    """Latency and throughput of the whole judge, and whether the end of a long prompt is read.
+
+    Args:
+        report: Is filled.
+        classifier: The strongest that is installed.
+        every: One in so many long prompts is tried.
+    """
     kinds: dict[str, TextClassifier] = {"n-grams alone": NgramClassifier.embedded()}
     if isinstance(classifier, CombinedClassifier):
         kinds["with embedding"] = classifier
@@ -32,7 +38,7 @@ def speed(report: Report, classifier: TextClassifier) -> None:
     ready = time.perf_counter() - started
     report.row("getting ready", seconds=round(ready, 2))
     report.goal("seconds until the judge is ready", "<= 5", ready)
-    _long(report, classifier)
+    _long(report, classifier, every)
 
 
 def _latency(report: Report, name: str, classifier: TextClassifier) -> None:
@@ -98,14 +104,14 @@ def _batch(task: tuple[list[str], bool]) -> float:
     return time.process_time() - begun
 
 
-def _long(report: Report, classifier: TextClassifier) -> None:
+def _long(report: Report, classifier: TextClassifier, every: int) -> None:
     """32,000 characters of harmless prompts: how long it takes, and whether harm at the end alone stops them."""
     judge = Judge(load_policy(), classifier)
     harmless = [p.text for p in read_authored("heldout.jsonl") if p.near == "benign" and p.lang == "en"]
     filler = " ".join(text.rstrip(".") + "." for text in harmless * 20)
     without = judge.judge_text(filler[:32_000])
-    unsafe = [p.text for p in read_prompts("heldout") if p.unsafe]
-    alone = [text for text in unsafe if judge.judge_text(text).action is not Action.ALLOW][::8]
+    unsafe = [p.text for p in read_prompts("heldout") if p.unsafe][:: 12 * every]
+    alone = [text for text in unsafe if judge.judge_text(text).action is not Action.ALLOW]
     times, found = [], 0
     for text in alone:
         whole = f"{filler[: 32_000 - len(text) - 2]}. {text}"
