@@ -65,12 +65,16 @@ class Examiner:
 
     Args:
         judge: Applies the policy.
-        panel: Further judges of texts.
+        panel: Further judges of texts; None if they are left out, and then rules that turn on what they say do not
+            count.
         faces: Finds faces.
         lettering: Reads text in pictures.
         hash_lists: Known pictures.
         listening: Transcribes speech.
         absent: Why a part is not there, by its name in evidence, where there is more to say than "not configured".
+
+    Raises:
+        PolicyError: ``judge_missing``, if rules may name a judge that the panel lacks.
     """
 
     def __init__(
@@ -86,6 +90,13 @@ class Examiner:
     ) -> None:
         self._judge = judge
         self._panel = panel or Panel()
+        missing = set(judge.policy.judges).difference(member.name for member in self._panel.members)
+        if panel is not None and missing:
+            raise PolicyError(
+                "judge_missing",
+                f"The policy {judge.policy.id} names the judge {min(missing)}, which is not configured: add it to"
+                " examination.judges in the settings, or take it out of the policy's judges.",
+            )
         self._faces, self._lettering = faces, lettering
         self._hash_lists, self._listening = hash_lists, listening
         self._absent = absent or {}
@@ -148,12 +159,13 @@ class Examiner:
         )
 
     def judge_text(self, text: str, *, stage: Stage = "prompt", context: Context = NOWHERE) -> Decision:
-        """Decide on a text; the panel is asked where the policy alone would not block.
+        """Decide on a text. The panel is asked where the policy alone would not block; rules then see what it says.
 
         Raises:
             PromptError: as the judge.
         """
-        base = self._judge.judge_text(text, stage=stage, context=context)
+        seen = self._judge.read(text, stage=stage, context=context)
+        base = self._judge.decide(seen)
         own = Evidence(
             examiner="prompt-classifier",
             state="examined",
@@ -165,6 +177,8 @@ class Examiner:
             skipped = [Evidence(examiner=member.name, state="skipped") for member in self._panel.members]
             return combine(self.policy, [base], [own, *skipped])
         heard = self._panel.hear(text)
+        if heard and self.policy.judges:
+            base = self._judge.decide(seen, {one.member.name: one.said for one in heard})
         decisions = [base, *(found for one in heard for found in self._objections(base, one))]
         return combine(self.policy, decisions, [own, *(_heard_of(one) for one in heard)])
 
