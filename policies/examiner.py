@@ -22,6 +22,7 @@ from policies.judge import NOWHERE, Judge
 from policies.judges.chat import ChatJudge
 from policies.judges.opinion import JudgeError
 from policies.judges.panel import Heard, Member, Panel
+from policies.ordering import RULED, foremost
 from policies.signals import Context
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 from policies.transcripts import Transcriber
@@ -241,10 +242,15 @@ class Examiner:
             return []
         settings = self._settings(base)
         actions = {c: member.action(c, opinion) for c in CATEGORIES if settings[Category(c)].enabled}
-        acting = sorted(
-            (category for category, action in actions.items() if action is not Action.ALLOW),
-            key=lambda category: (-actions[category].rank, CATEGORIES.index(category)),
-        )
+        acting: list[str] = []
+        for wanted in (Action.BLOCK, Action.REVIEW):
+            acting += foremost(
+                {
+                    category: RULED if category in opinion.flagged else opinion.scores.get(category, 0.0)
+                    for category, action in actions.items()
+                    if action is wanted
+                }
+            )
         parts = [[c for c in acting if c in FLOOR], [c for c in acting if c not in FLOOR]]
         return [
             self._objection(base, member, {c: actions[c] for c in part}, settings) for part in parts if part

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from policies.classifier import TextClassifier
 from policies.combined import embedded_classifier
-from policies.decision import Action, Decision, RuleMatch, Stage, Unenforced
+from policies.decision import ALLOWED, Action, Decision, RuleMatch, Stage, Unenforced, because
 from policies.document import CategoryPolicy, Overlay, Policy, Thresholds, Words, effective
 from policies.errors import PolicyError
 from policies.finding import Found
@@ -21,6 +21,7 @@ from policies.language import language_of
 from policies.loading import load_policy
 from policies.names import load_names
 from policies.normalise import read_prompt
+from policies.ordering import RULED, foremost
 from policies.rules import RuleSet
 from policies.signals import Context, NameFinder, context_values, name_values
 from policies.taxonomy import CATEGORIES, FLOOR, Category
@@ -205,13 +206,18 @@ class Judge:
         settings: dict[Category, CategoryPolicy],
         matches: tuple[RuleMatch, ...],
     ) -> "_Answer":
-        # Strictest first; the floor before the rest; then the taxonomy's order.
-        acting = sorted(
-            (c for c, (_, action) in weighed.items() if action is not Action.ALLOW),
-            key=lambda c: (-weighed[c][1].rank, c not in FLOOR, CATEGORIES.index(c)),
-        )
+        acting: list[str] = []
+        for action in (Action.BLOCK, Action.REVIEW):
+            ruled = {match.category for match in matches if match.action is action}
+            acting += foremost(
+                {
+                    category: RULED if category in ruled else seen.scores.get(category, 0.0)
+                    for category, (_, own) in weighed.items()
+                    if own is action
+                }
+            )
         if not acting:
-            return _Answer(Action.ALLOW, "allowed", (), self.policy.allowed_text)
+            return _Answer(Action.ALLOW, ALLOWED, (), self.policy.allowed_text)
         first = acting[0]
         decided = weighed[first][1]
         rule = next((m.rule for m in matches if m.category == first and m.action is decided), None)
@@ -229,11 +235,9 @@ class Judge:
         matches: tuple[RuleMatch, ...],
         overlays: tuple[Overlay, ...],
     ) -> str:
-        parts = [f"{answer.action.value} because of {answer.reason}"]
+        parts = [because(answer.action, answer.reason)]
         if shadow is not None:
-            parts.append(
-                f"in shadow mode; enforced it would be {shadow.action.value} because of {shadow.reason}"
-            )
+            parts.append(f"in shadow mode; enforced it would be {because(shadow.action, shadow.reason)}")
         acting = answer.categories if shadow is None else shadow.categories
         if acting:
             parts.append("scores " + ", ".join(f"{c} {scores[c]:.3f}" for c in acting))
