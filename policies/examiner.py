@@ -7,50 +7,25 @@ not there is reported as absent; what is there and fails, stops the request as t
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from policies.combine import UNAVAILABLE, combine, objecting, relayed
 from policies.decision import Action, Decision, Evidence, Stage
 from policies.document import CategoryPolicy, Policy, effective
 from policies.errors import PolicyError, PromptError
 from policies.faces import FACE
-from policies.hashes import HashLists, Hit
+from policies.hashes import HashLists
 from policies.judge import NOWHERE, Judge
 from policies.judges.chat import ChatJudge
 from policies.judges.opinion import JudgeError
 from policies.judges.panel import Heard, Member, Panel
+from policies.looking import Faces, Lettering, Look, Named, Picture
 from policies.ordering import RULED, foremost
 from policies.signals import Context
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 from policies.transcripts import Transcriber
 
-Picture = NDArray[np.uint8]
-_THUMB = (64, 36)
-_CHANGED = 8  # grey levels, of the cell that changed most
-_MOST_LINES = 400
 _FOUND_NOTHING = "nothing_to_judge"
-
-
-class _Named(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def digest(self) -> str: ...
-
-
-class Faces(_Named, Protocol):
-    """Says how sure it is that a picture shows a face."""
-
-    def score(self, picture: Picture) -> float: ...  # noqa: D102
-
-
-class Lettering(_Named, Protocol):
-    """Reads the text in a picture."""
-
-    def read(self, picture: Picture) -> list[str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -202,7 +177,7 @@ class Examiner:
         Raises:
             PolicyError: as the judge.
         """
-        look = _Look(self._faces, self._lettering, self._hash_lists)
+        look = Look(self._faces, self._lettering, self._hash_lists)
         base = self._judge.judge_frames(look.over(frames), stage=stage, context=context)
         own = Evidence(
             examiner="pictures",
@@ -277,12 +252,12 @@ class Examiner:
         words = UNAVAILABLE if action == "block" else self.policy.review_text.model_dump()
         return objecting(base, Action(action), f"unavailable.{name}", {}, words)
 
-    def _face_seen(self, look: "_Look") -> Evidence:
+    def _face_seen(self, look: Look) -> Evidence:
         if self._faces is None:
             return self._missing("faces")
         return _examined("faces", self._faces, scores={"face": look.face})
 
-    def _known(self, base: Decision, look: "_Look") -> tuple[list[Decision], Evidence]:
+    def _known(self, base: Decision, look: Look) -> tuple[list[Decision], Evidence]:
         if self._hash_lists is None:
             return [], self._missing("hash-lists")
         hit = look.hit
@@ -299,7 +274,7 @@ class Examiner:
         )
         return [found], item
 
-    def _written(self, base: Decision, look: "_Look") -> tuple[list[Decision], Evidence]:
+    def _written(self, base: Decision, look: Look) -> tuple[list[Decision], Evidence]:
         if self._lettering is None:
             return [], self._missing("written")
         found = self._relayed("written", base, "\n".join(look.lines))
@@ -339,45 +314,7 @@ class Examiner:
         return Evidence(examiner=name, state="absent", code=self._absent.get(name, "not_configured"))
 
 
-class _Look:
-    """What is seen in pictures while the judge's scorer goes through them."""
-
-    def __init__(
-        self, faces: Faces | None, lettering: Lettering | None, hash_lists: HashLists | None
-    ) -> None:
-        self.face = 0.0
-        self.lines: dict[str, None] = {}
-        self.hit: Hit | None = None
-        self._faces, self._lettering, self._hash_lists = faces, lettering, hash_lists
-        self._read: NDArray[np.int16] | None = None
-
-    def over(self, frames: Iterable[Picture]) -> Iterator[Picture]:
-        """The same pictures; what is none of them, the judge refuses."""
-        for frame in frames:
-            if frame.ndim == 3 and frame.shape[2] == 3 and frame.dtype == np.uint8 and 0 not in frame.shape:
-                self._see(frame)
-            yield frame
-
-    def _see(self, frame: Picture) -> None:
-        if self._faces is not None:
-            self.face = max(self.face, self._faces.score(frame))
-        if self._hash_lists is not None and self.hit is None:
-            self.hit = self._hash_lists.find(frame)
-        if self._lettering is not None and len(self.lines) < _MOST_LINES and self._changed(frame):
-            self.lines |= dict.fromkeys(self._lettering.read(frame))
-
-    def _changed(self, frame: Picture) -> bool:
-        """Whether the picture differs from the one that was last read; stills are read once."""
-        from PIL import Image
-
-        thumb = np.asarray(Image.fromarray(frame).convert("L").resize(_THUMB, Image.Resampling.BOX), np.int16)
-        if self._read is not None and int(np.abs(thumb - self._read).max()) < _CHANGED:
-            return False
-        self._read = thumb
-        return True
-
-
-def _examined(name: str, part: _Named, **found: object) -> Evidence:
+def _examined(name: str, part: Named, **found: object) -> Evidence:
     return Evidence.model_validate(
         {"examiner": name, "state": "examined", "model_id": part.id, "model_digest": part.digest, **found}
     )
