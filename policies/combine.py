@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 
-from policies.decision import Action, Decision, Evidence, Unenforced
+from policies.decision import Action, Decision, Evidence, Unenforced, because
 from policies.document import Policy
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 
@@ -17,14 +17,14 @@ UNAVAILABLE = {
 def combine(policy: Policy, decisions: Sequence[Decision], evidence: Iterable[Evidence] = ()) -> Decision:
     """The strictest decision, with the categories, scores, rules and evidence of all.
 
-    Among equally strict ones the first that speaks of the floor counts, else the first.
+    Among equally strict ones the first that speaks of the floor before all else counts, else the first.
 
     Args:
         policy: Under which they were made.
         decisions: At least one; the first is the one that the others add to.
         evidence: Of examiners that made no decision of their own.
     """
-    winner = min(decisions, key=lambda d: (-d.action.rank, not FLOOR.intersection(d.categories)))
+    winner = min(decisions, key=lambda d: (-d.action.rank, not FLOOR.intersection(d.categories[:1])))
     objections = [decision for decision in decisions if decision.action is not Action.ALLOW]
     others = [category for decision in decisions for category in decision.categories]
     scores: dict[str, float] = {}
@@ -74,7 +74,7 @@ def objecting(
             "matches": (),
             "shadow": found if watched else None,
             "user_text": user_text,
-            "operator_text": f"{action.value} because of {reason}",
+            "operator_text": because(action, reason),
             "evidence": (),
         }
     )

@@ -28,6 +28,17 @@ class Action(StrEnum):
         return list(Action).index(self)
 
 
+ALLOWED = "allowed"
+"""The reason of what nothing is held against."""
+
+
+def because(action: Action, reason: str) -> str:
+    """An action and its reason, for the operator."""
+    if reason == ALLOWED:
+        return f"{action.value}, nothing asks for more"
+    return f"{action.value} because of {reason}"
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -88,7 +99,8 @@ class Decision(_Frozen):
         reason: Stable code: ``allowed``, ``rule.<rule id>``, ``score.<category>`` or ``frames.<category>``; the first
             three after ``written.`` or ``spoken.`` for text in pictures and speech; ``judge.<name>.<category>``,
             ``hash.<list>``, or ``unavailable.<examiner>``.
-        categories: Categories that asked for review or block, strictest first.
+        categories: Categories that asked for review or block, strictest first; among equally strict ones that with the
+            strongest evidence, the floor before what is hardly stronger (see ``policies.ordering``).
         scores: Probability per category, 0 to 1. Where a rule fired, at least the threshold
             that the rule's action stands for.
         severities: ``none``, ``low``, ``medium`` or ``high`` per category.

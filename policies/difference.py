@@ -36,6 +36,7 @@ def differences(old: Policy, new: Policy) -> list[Change]:
     changes: list[Change] = []
     for name in ("id", "version", "audience", "gazetteers"):
         changes += _value(name, getattr(old, name), getattr(new, name))
+    changes += _value("judges", list(old.judges), list(new.judges))
     changes += _value("mode", old.mode, new.mode, "looser" if new.mode == "shadow" else "stricter")
     changes += _value(
         "limits.max_code_points",

@@ -21,6 +21,7 @@ from policies.taxonomy import CATEGORIES, FLOOR, Category
 Probability = Annotated[float, Field(ge=0, le=1)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Phrase = Annotated[str, Field(min_length=2, max_length=200)]
+JudgeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 ListName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=64)]
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
 Notes = Annotated[str, Field(max_length=4000)]
@@ -208,8 +209,19 @@ class Limits(_Model):
     max_code_points: Annotated[int, Field(ge=1, le=32_000)] = 32_000
 
 
+class Said(_Model):
+    """What a further judge says of a case's text; made up by whoever wrote the case."""
+
+    scores: dict[Category, Probability] = {}
+    flagged: tuple[Category, ...] = ()
+
+
 class Case(_Model):
-    """A test case that the document carries about itself."""
+    """A test case that the document carries about itself.
+
+    Attributes:
+        judges: What further judges say, by name; None for one that does not answer. Nobody is asked if left out.
+    """
 
     id: Identifier
     text: Annotated[str, Field(min_length=1, max_length=2000)]
@@ -217,6 +229,7 @@ class Case(_Model):
     expect: Action
     category: Category | None = None
     context: Context = Context()
+    judges: dict[JudgeName, Said | None] | None = None
 
 
 class PolicyDocument(_Model):
@@ -229,6 +242,8 @@ class PolicyDocument(_Model):
     audience: Audience = "general"
     notes: Notes = ""
     limits: Limits = Limits()
+    judges: tuple[JudgeName, ...] = ()
+    """Further judges that rules may name; whoever applies the policy must have them."""
     allowed_text: Words
     review_text: Words = Words(
         en="A person will look at this request before it goes on.",
@@ -249,6 +264,13 @@ class PolicyDocument(_Model):
         _all_different("rule", [rule.id for rule in self.all_rules])
         _all_different("overlay", [overlay.id for overlay in self.overlays])
         _all_different("case", [case.id for case in self.cases])
+        if reserved := RESERVED.intersection(self.judges):
+            raise ValueError(
+                f"rules cannot name the judge {min(reserved)}, a word of the expressions' language"
+            )
+        for case in self.cases:
+            if case.judges is not None and (unknown := sorted(set(case.judges).difference(self.judges))):
+                raise ValueError(f"case {case.id} names the judge {unknown[0]}, which 'judges' does not list")
         for name, entry in self.lists.items():
             if reserved := RESERVED.intersection(name.split(".")):
                 raise ValueError(f"list {name} uses {min(reserved)}, a word of the expressions' language")

@@ -7,49 +7,25 @@ not there is reported as absent; what is there and fails, stops the request as t
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from policies.combine import UNAVAILABLE, combine, objecting, relayed
 from policies.decision import Action, Decision, Evidence, Stage
 from policies.document import CategoryPolicy, Policy, effective
 from policies.errors import PolicyError, PromptError
 from policies.faces import FACE
-from policies.hashes import HashLists, Hit
+from policies.hashes import HashLists
 from policies.judge import NOWHERE, Judge
 from policies.judges.chat import ChatJudge
 from policies.judges.opinion import JudgeError
 from policies.judges.panel import Heard, Member, Panel
+from policies.looking import Faces, Lettering, Look, Named, Picture
+from policies.ordering import RULED, foremost
 from policies.signals import Context
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 from policies.transcripts import Transcriber
 
-Picture = NDArray[np.uint8]
-_THUMB = (64, 36)
-_CHANGED = 8  # grey levels, of the cell that changed most
-_MOST_LINES = 400
 _FOUND_NOTHING = "nothing_to_judge"
-
-
-class _Named(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def digest(self) -> str: ...
-
-
-class Faces(_Named, Protocol):
-    """Says how sure it is that a picture shows a face."""
-
-    def score(self, picture: Picture) -> float: ...  # noqa: D102
-
-
-class Lettering(_Named, Protocol):
-    """Reads the text in a picture."""
-
-    def read(self, picture: Picture) -> list[str]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -65,12 +41,16 @@ class Examiner:
 
     Args:
         judge: Applies the policy.
-        panel: Further judges of texts.
+        panel: Further judges of texts; None if they are left out, and then rules that turn on what they say do not
+            count.
         faces: Finds faces.
         lettering: Reads text in pictures.
         hash_lists: Known pictures.
         listening: Transcribes speech.
         absent: Why a part is not there, by its name in evidence, where there is more to say than "not configured".
+
+    Raises:
+        PolicyError: ``judge_missing``, if rules may name a judge that the panel lacks.
     """
 
     def __init__(
@@ -86,6 +66,13 @@ class Examiner:
     ) -> None:
         self._judge = judge
         self._panel = panel or Panel()
+        missing = set(judge.policy.judges).difference(member.name for member in self._panel.members)
+        if panel is not None and missing:
+            raise PolicyError(
+                "judge_missing",
+                f"The policy {judge.policy.id} names the judge {min(missing)}, which is not configured: add it to"
+                " examination.judges in the settings, or take it out of the policy's judges.",
+            )
         self._faces, self._lettering = faces, lettering
         self._hash_lists, self._listening = hash_lists, listening
         self._absent = absent or {}
@@ -148,12 +135,13 @@ class Examiner:
         )
 
     def judge_text(self, text: str, *, stage: Stage = "prompt", context: Context = NOWHERE) -> Decision:
-        """Decide on a text; the panel is asked where the policy alone would not block.
+        """Decide on a text. The panel is asked where the policy alone would not block; rules then see what it says.
 
         Raises:
             PromptError: as the judge.
         """
-        base = self._judge.judge_text(text, stage=stage, context=context)
+        seen = self._judge.read(text, stage=stage, context=context)
+        base = self._judge.decide(seen)
         own = Evidence(
             examiner="prompt-classifier",
             state="examined",
@@ -165,6 +153,8 @@ class Examiner:
             skipped = [Evidence(examiner=member.name, state="skipped") for member in self._panel.members]
             return combine(self.policy, [base], [own, *skipped])
         heard = self._panel.hear(text)
+        if heard and self.policy.judges:
+            base = self._judge.decide(seen, {one.member.name: one.said for one in heard})
         decisions = [base, *(found for one in heard for found in self._objections(base, one))]
         return combine(self.policy, decisions, [own, *(_heard_of(one) for one in heard)])
 
@@ -187,7 +177,7 @@ class Examiner:
         Raises:
             PolicyError: as the judge.
         """
-        look = _Look(self._faces, self._lettering, self._hash_lists)
+        look = Look(self._faces, self._lettering, self._hash_lists)
         base = self._judge.judge_frames(look.over(frames), stage=stage, context=context)
         own = Evidence(
             examiner="pictures",
@@ -227,10 +217,15 @@ class Examiner:
             return []
         settings = self._settings(base)
         actions = {c: member.action(c, opinion) for c in CATEGORIES if settings[Category(c)].enabled}
-        acting = sorted(
-            (category for category, action in actions.items() if action is not Action.ALLOW),
-            key=lambda category: (-actions[category].rank, CATEGORIES.index(category)),
-        )
+        acting: list[str] = []
+        for wanted in (Action.BLOCK, Action.REVIEW):
+            acting += foremost(
+                {
+                    category: RULED if category in opinion.flagged else opinion.scores.get(category, 0.0)
+                    for category, action in actions.items()
+                    if action is wanted
+                }
+            )
         parts = [[c for c in acting if c in FLOOR], [c for c in acting if c not in FLOOR]]
         return [
             self._objection(base, member, {c: actions[c] for c in part}, settings) for part in parts if part
@@ -257,12 +252,12 @@ class Examiner:
         words = UNAVAILABLE if action == "block" else self.policy.review_text.model_dump()
         return objecting(base, Action(action), f"unavailable.{name}", {}, words)
 
-    def _face_seen(self, look: "_Look") -> Evidence:
+    def _face_seen(self, look: Look) -> Evidence:
         if self._faces is None:
             return self._missing("faces")
         return _examined("faces", self._faces, scores={"face": look.face})
 
-    def _known(self, base: Decision, look: "_Look") -> tuple[list[Decision], Evidence]:
+    def _known(self, base: Decision, look: Look) -> tuple[list[Decision], Evidence]:
         if self._hash_lists is None:
             return [], self._missing("hash-lists")
         hit = look.hit
@@ -279,7 +274,7 @@ class Examiner:
         )
         return [found], item
 
-    def _written(self, base: Decision, look: "_Look") -> tuple[list[Decision], Evidence]:
+    def _written(self, base: Decision, look: Look) -> tuple[list[Decision], Evidence]:
         if self._lettering is None:
             return [], self._missing("written")
         found = self._relayed("written", base, "\n".join(look.lines))
@@ -319,45 +314,7 @@ class Examiner:
         return Evidence(examiner=name, state="absent", code=self._absent.get(name, "not_configured"))
 
 
-class _Look:
-    """What is seen in pictures while the judge's scorer goes through them."""
-
-    def __init__(
-        self, faces: Faces | None, lettering: Lettering | None, hash_lists: HashLists | None
-    ) -> None:
-        self.face = 0.0
-        self.lines: dict[str, None] = {}
-        self.hit: Hit | None = None
-        self._faces, self._lettering, self._hash_lists = faces, lettering, hash_lists
-        self._read: NDArray[np.int16] | None = None
-
-    def over(self, frames: Iterable[Picture]) -> Iterator[Picture]:
-        """The same pictures; what is none of them, the judge refuses."""
-        for frame in frames:
-            if frame.ndim == 3 and frame.shape[2] == 3 and frame.dtype == np.uint8 and 0 not in frame.shape:
-                self._see(frame)
-            yield frame
-
-    def _see(self, frame: Picture) -> None:
-        if self._faces is not None:
-            self.face = max(self.face, self._faces.score(frame))
-        if self._hash_lists is not None and self.hit is None:
-            self.hit = self._hash_lists.find(frame)
-        if self._lettering is not None and len(self.lines) < _MOST_LINES and self._changed(frame):
-            self.lines |= dict.fromkeys(self._lettering.read(frame))
-
-    def _changed(self, frame: Picture) -> bool:
-        """Whether the picture differs from the one that was last read; stills are read once."""
-        from PIL import Image
-
-        thumb = np.asarray(Image.fromarray(frame).convert("L").resize(_THUMB, Image.Resampling.BOX), np.int16)
-        if self._read is not None and int(np.abs(thumb - self._read).max()) < _CHANGED:
-            return False
-        self._read = thumb
-        return True
-
-
-def _examined(name: str, part: _Named, **found: object) -> Evidence:
+def _examined(name: str, part: Named, **found: object) -> Evidence:
     return Evidence.model_validate(
         {"examiner": name, "state": "examined", "model_id": part.id, "model_digest": part.digest, **found}
     )

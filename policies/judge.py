@@ -1,6 +1,6 @@
 """The judge: rules and scores together, by the policy's word. Same input and policy, same answer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from policies.classifier import TextClassifier
 from policies.combined import embedded_classifier
-from policies.decision import Action, Decision, RuleMatch, Stage, Unenforced
+from policies.decision import ALLOWED, Action, Decision, RuleMatch, Stage, Unenforced, because
 from policies.document import CategoryPolicy, Overlay, Policy, Thresholds, Words, effective
 from policies.errors import PolicyError
 from policies.finding import Found
 from policies.frames import FrameScorer, OpenNsfwScorer
+from policies.judges.opinion import Opinion
 from policies.language import language_of
 from policies.loading import load_policy
 from policies.names import load_names
 from policies.normalise import read_prompt
+from policies.ordering import RULED, foremost
 from policies.rules import RuleSet
 from policies.signals import Context, NameFinder, context_values, name_values
 from policies.taxonomy import CATEGORIES, FLOOR, Category
@@ -73,19 +75,21 @@ class Judge:
             PromptError: ``prompt_empty``, ``prompt_too_long`` (32,000 code points, or the policy's
                 lower limit) or ``prompt_unreadable``.
         """
+        return self.decide(self.read(text, stage=stage, context=context))
+
+    def read(self, text: str, *, stage: Stage = "prompt", context: Context = NOWHERE) -> "Seen":
+        """What there is to decide on in a prompt; arguments and errors as of ``judge_text``."""
         normalised = read_prompt(text, self.policy.limits.max_code_points)
         names = self._names.find(normalised)
-        return self._decide(
-            _Seen(
-                kind="text",
-                stage=stage,
-                scores=self._classifier.scores(normalised),
-                scorer=self._classifier,
-                context=self.policy.placed(context),
-                language=language_of(normalised),
-                names=name_values(names),
-                found=self._rules.find(normalised, names),
-            )
+        return Seen(
+            kind="text",
+            stage=stage,
+            scores=self._classifier.scores(normalised),
+            scorer=self._classifier,
+            context=self.policy.placed(context),
+            language=language_of(normalised),
+            names=name_values(names),
+            found=self._rules.find(normalised, names),
         )
 
     def judge_frames(
@@ -116,15 +120,22 @@ class Judge:
         if not worst:
             raise PolicyError("frames_empty", "There were no pictures to judge: the clip has no frames.")
         placed = self.policy.placed(context)
-        return self._decide(_Seen(kind="frames", stage=stage, scores=worst, scorer=scorer, context=placed))
+        return self.decide(Seen(kind="frames", stage=stage, scores=worst, scorer=scorer, context=placed))
 
-    def _decide(self, seen: "_Seen") -> Decision:
+    def decide(self, seen: "Seen", heard: Mapping[str, Opinion | None] | None = None) -> Decision:
+        """Decide on what was read.
+
+        Args:
+            seen: What there is to decide on.
+            heard: What each further judge that the policy's rules may name says, None if it did not answer; None if
+                nobody was asked, and then rules that turn on what they say do not count.
+        """
         overlays = self.policy.overlays_of(seen.context)
         settings = self._settings_under(overlays)
         circumstances = context_values(seen.context, seen.language or "", seen.stage) | {"names": seen.names}
         matches = tuple(
             match
-            for match in self._rules.match(seen.found, seen.scores, circumstances, overlays)
+            for match in self._rules.match(seen.found, seen.scores, circumstances, overlays, heard)
             if match.action is Action.ALLOW or settings[Category(match.category)].enabled
         )
         weighed = self._weigh(seen, settings, matches)
@@ -166,7 +177,7 @@ class Judge:
         return self._effective[key]
 
     def _weigh(
-        self, seen: "_Seen", settings: dict[Category, CategoryPolicy], matches: tuple[RuleMatch, ...]
+        self, seen: "Seen", settings: dict[Category, CategoryPolicy], matches: tuple[RuleMatch, ...]
     ) -> dict[str, tuple[float, Action]]:
         """Score and action of each category: the stricter of its score and its rules."""
         fired = {match.rule for match in matches if match.action is Action.ALLOW}
@@ -191,17 +202,22 @@ class Judge:
     def _answer(
         self,
         weighed: dict[str, tuple[float, Action]],
-        seen: "_Seen",
+        seen: "Seen",
         settings: dict[Category, CategoryPolicy],
         matches: tuple[RuleMatch, ...],
     ) -> "_Answer":
-        # Strictest first; the floor before the rest; then the taxonomy's order.
-        acting = sorted(
-            (c for c, (_, action) in weighed.items() if action is not Action.ALLOW),
-            key=lambda c: (-weighed[c][1].rank, c not in FLOOR, CATEGORIES.index(c)),
-        )
+        acting: list[str] = []
+        for action in (Action.BLOCK, Action.REVIEW):
+            ruled = {match.category for match in matches if match.action is action}
+            acting += foremost(
+                {
+                    category: RULED if category in ruled else seen.scores.get(category, 0.0)
+                    for category, (_, own) in weighed.items()
+                    if own is action
+                }
+            )
         if not acting:
-            return _Answer(Action.ALLOW, "allowed", (), self.policy.allowed_text)
+            return _Answer(Action.ALLOW, ALLOWED, (), self.policy.allowed_text)
         first = acting[0]
         decided = weighed[first][1]
         rule = next((m.rule for m in matches if m.category == first and m.action is decided), None)
@@ -219,11 +235,9 @@ class Judge:
         matches: tuple[RuleMatch, ...],
         overlays: tuple[Overlay, ...],
     ) -> str:
-        parts = [f"{answer.action.value} because of {answer.reason}"]
+        parts = [because(answer.action, answer.reason)]
         if shadow is not None:
-            parts.append(
-                f"in shadow mode; enforced it would be {shadow.action.value} because of {shadow.reason}"
-            )
+            parts.append(f"in shadow mode; enforced it would be {because(shadow.action, shadow.reason)}")
         acting = answer.categories if shadow is None else shadow.categories
         if acting:
             parts.append("scores " + ", ".join(f"{c} {scores[c]:.3f}" for c in acting))
@@ -234,7 +248,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """What there is to decide on."""
 
     kind: Literal["text", "frames"]

@@ -57,7 +57,7 @@ def parse_policy(data: bytes, name: str) -> Policy:
     fields["lists"] = document.lists | floor["lists"]
     fields["rules"] = (*floor["rules"], *document.rules)
     policy = Policy.model_validate(fields | {"gazetteers": load_names().digest})
-    language = Language((*policy.lists, *NAME_LISTS))
+    language = Language((*policy.lists, *NAME_LISTS), policy.judges)
     for path, rule in _rules(document):
         try:
             language.compile(rule.when)

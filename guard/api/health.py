@@ -106,9 +106,10 @@ def _models(guard: State) -> _Check:
 
 
 def _examiners(guard: State) -> _Check:
-    """What looks at requests beside the embedded judge, and what is not there; none of it is needed to serve."""
-    parts = guard.services.judge.parts()
-    return {"status": "ok", "examiners": {part.examiner: part.code or "present" for part in parts}}
+    """What looks at requests beside the embedded judge; a warning where it should look and has nothing to look with."""
+    found = {part.examiner: part.code or "present" for part in guard.services.judge.parts()}
+    meant = all(state in ("present", "not_configured", "switched_off") for state in found.values())
+    return {"status": "ok" if meant else "warning", "examiners": found}
 
 
 def _disk(guard: State) -> _Check:

@@ -1,4 +1,8 @@
-"""The policy's opinion on texts and pictures, as the wire's moderation endpoint gives it. Nothing is kept."""
+"""The policy's opinion on texts and pictures, as the wire's moderation endpoint gives it.
+
+Nothing is kept, with one exception: pictures under the minors rule are sealed, and the operator's hook is told of them,
+so that they can be reported as the law requires.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,9 @@ from guard.api import description, fields
 from guard.api.auth import Caller, requires
 from guard.api.errors import ApiError
 from guard.api.forms import declared_length, read_json
-from guard.api.pictures import MOST_BYTES, decode_data_url
+from guard.api.pictures import MOST_BYTES, data_of, decode_data_url, write_private
 from guard.api.state import Guard, State
+from guard.pipeline.sealing import seal_upload
 from policies import Context, Decision, ModerationResult, PromptError, openai_map
 from policies.combine import combine
 
@@ -34,10 +39,10 @@ async def create(
     small = length is not None and length <= _SMALL_BODY
     context = await run_in_threadpool(guard.services.context, caller.tenant_id, medium="text")
     with nullcontext() if small else guard.upload_slot(address=None):
-        return await _moderated(request, guard, context)
+        return await _moderated(request, guard, caller.tenant_id, context)
 
 
-async def _moderated(request: Request, guard: State, context: Context) -> dict[str, Any]:
+async def _moderated(request: Request, guard: State, tenant_id: str, context: Context) -> dict[str, Any]:
     values = await read_json(request, _MOST_BODY)
     fields.only_known(values, ("input", "model"))
     fields.text(values, "model", most=200)  # there is one judge here, whatever name a client knows it by
@@ -48,26 +53,37 @@ async def _moderated(request: Request, guard: State, context: Context) -> dict[s
         raise _invalid("input must be a string, a list of strings, or a list of parts.")
     if len(given) > MOST_INPUTS:
         raise _invalid(f"input may have at most {MOST_INPUTS} entries.")
+    sealed_by = None
     if all(isinstance(entry, str) for entry in given):
         judged = [[await run_in_threadpool(_judge_text, guard, context, text)] for text in given]
     else:
-        judged = [await _judge_parts(guard, context, given)]
+        parts = [_part(part) for part in given]
+        found: dict[int, _Judged] = {}
+        try:
+            await _judge_parts(guard, context, parts, found)
+        finally:  # also where a later part cannot be read: what was seen, was seen
+            sealed_by = await run_in_threadpool(_seal, guard, tenant_id, parts, found)
+        judged = [[found[number] for number in range(len(parts))]]
     policy = guard.services.judge.policy
     decided = [combine(policy, [decision for _, decision in parts]) for parts in judged]
     return {
         "id": f"modr-{secrets.token_hex(12)}",
         "model": decided[0].model_id,
-        "results": [_result(parts, decision) for parts, decision in zip(judged, decided, strict=True)],
+        "results": [
+            _result(parts, decision, sealed_by) for parts, decision in zip(judged, decided, strict=True)
+        ],
     }
 
 
 _Judged = tuple[ModerationResult, Decision]
+_Part = tuple[str, str]
+"""Kind of a part, and its text or its address."""
 
 
-async def _judge_parts(guard: State, context: Context, given: list[object]) -> list[_Judged]:
-    """Each part by itself; pictures first, since the texts are about them."""
-    parts = [_part(part) for part in given]
-    judged: dict[int, _Judged] = {}
+async def _judge_parts(
+    guard: State, context: Context, parts: list[_Part], judged: dict[int, _Judged]
+) -> None:
+    """Each part by itself, by its number; pictures first, since the texts are about them."""
     for number, (kind, value) in enumerate(parts):
         if kind == "image_url":
             async with guard.examinations:
@@ -79,11 +95,29 @@ async def _judge_parts(guard: State, context: Context, given: list[object]) -> l
     for number, (kind, value) in enumerate(parts):
         if kind == "text":
             judged[number] = await run_in_threadpool(_judge_text, guard, context, value)
-    return [judged[number] for number in range(len(parts))]
 
 
-def _part(part: object) -> tuple[str, str]:
-    """Kind of a part, and its text or its address."""
+def _seal(guard: State, tenant_id: str, parts: list[_Part], judged: dict[int, _Judged]) -> str | None:
+    """Seal what was judged, if there are pictures in it and it falls under the minors rule; the decision's id then."""
+    shown = [number for number in judged if parts[number][0] == "image_url"]
+    if not shown:
+        return None
+    decision = combine(guard.services.judge.policy, [judged[number][1] for number in sorted(judged)])
+    if not decision.sealed:
+        return None
+    text = "\n\n".join(parts[number][1] for number in sorted(judged) if number not in shown)
+    folder = guard.installation.paths.uploads
+    paths = [folder / f"picture-{number}-{secrets.token_hex(16)}" for number in shown]
+    try:
+        for number, path in zip(shown, paths, strict=True):
+            write_private(path, data_of(parts[number][1], param="input"))
+        return seal_upload(guard.services, tenant_id=tenant_id, decision=decision, text=text, paths=paths)
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
+
+
+def _part(part: object) -> _Part:
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(part, dict) and kind == "text" and isinstance(part.get("text"), str):
         return kind, part["text"]
@@ -112,8 +146,8 @@ def _judge_picture(guard: State, context: Context, url: str) -> _Judged:
     return openai_map(decision, input_type="image"), decision
 
 
-def _result(parts: list[_Judged], decision: Decision) -> dict[str, Any]:
-    """Of several parts, the worst counts in each category; the decision is on all of them."""
+def _result(parts: list[_Judged], decision: Decision, sealed_by: str | None) -> dict[str, Any]:
+    """Of several parts, the worst counts in each category; the decision is on all of them, and recorded if sealed."""
     results = [result for result, _ in parts]
     names = list(results[0].categories)
     applied = {
@@ -128,6 +162,7 @@ def _result(parts: list[_Judged], decision: Decision) -> dict[str, Any]:
         "category_scores": {name: max(result.category_scores[name] for result in results) for name in names},
         "category_applied_input_types": applied,
         "extended": {
+            "decision_id": sealed_by,
             "action": decision.action,
             "reason": decision.reason,
             "categories": sorted(decision.categories),

@@ -38,6 +38,9 @@ def list_lists(as_json: JsonFlag = False) -> None:
     if as_json:
         show_json(rows)
         return
+    if not rows:
+        out.print("The settings name no lists: examination.hash_lists.")
+        return
     names = ["name", "category", "distance", "hashes"]
     show_table(names, [[str(row[name]) for name in names] for row in rows])
 

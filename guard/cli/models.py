@@ -59,21 +59,27 @@ def verify(
     name: Annotated[str | None, typer.Argument(help="Only this one; all if not given.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Compare every file with its recorded digest; ends with 1 if anything is missing or altered.
+    """Compare every file with its recorded digest. Exit code 1 if what is needed is missing, or anything is altered.
+
+    What is optional and was not fetched is named as absent, which is no failure.
 
     Example: `guard models verify`
     """
     checked = _all() if name is None else (_named(name),)
     problems = [problem for model in checked for problem in model.problems()]
     if as_json:
-        show_json({"checked": [m.entry().name for m in checked], "problems": [asdict(p) for p in problems]})
+        entries = [model.entry() for model in checked]
+        show_json({"checked": [entry.name for entry in entries if entry.state != "absent"],
+                   "absent": [entry.name for entry in entries if entry.state == "absent"],
+                   "problems": [asdict(problem) for problem in problems]})  # fmt: skip
     else:
         faulty = {problem.model for problem in problems}
         for model in checked:
             entry = model.entry()
             if entry.name not in faulty:
                 unpinned = "present, no digest is pinned" if entry.recorded is None else "intact"
-                out.print(f"{entry.name}: {'absent' if entry.state == 'absent' else unpinned}", markup=False)
+                absent = f"absent (optional: guard models fetch {entry.name})"
+                out.print(f"{entry.name}: {absent if entry.state == 'absent' else unpinned}", markup=False)
         for problem in problems:
             err.print(f"{problem.model}: {problem.file} is {problem.kind}", style="red", markup=False)
     if problems:
@@ -124,4 +130,6 @@ def _named(name: str) -> Listed:
 
 
 def _size(bytes_: int) -> str:
+    if not bytes_:
+        return "-"
     return f"{bytes_ / 1e9:.1f} GB" if bytes_ >= 1e9 else f"{bytes_ / 1e6:.1f} MB"

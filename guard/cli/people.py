@@ -234,7 +234,7 @@ def _release(release: Any) -> dict[str, Any]:
         "asset_digest": release.asset_digest,
         "manifest_id": release.manifest_id,
         "mark": f"{release.mark_algorithm} ({release.mark_preset}, {release.mark_key_id})",
-        "model": f"{release.model_name} {release.model_revision}",
+        "model": f"{release.model_name}, revision {release.model_revision}",
         "created": when(release.created),
         "log_index": release.ledger_index,
         "revoked_at": None if release.revoked_at is None else when(release.revoked_at),

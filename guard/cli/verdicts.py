@@ -8,6 +8,8 @@ from rich.console import Console
 
 from guard.cli.common import Language
 
+_NAME, _OUTCOME = 17, 15
+"""Least widths of the columns of kinds and of outcomes."""
 _WORDS = {
     "en": {
         "verdict": "verdict",
@@ -51,24 +53,37 @@ def print_verdict(console: Console, verdict: dict[str, Any], language: Language)
         language: of the texts.
     """
     words = _WORDS[language]
-    basis = ", ".join(verdict["basis"]) or words["none"]
+    kinds = _kinds(language)
+    basis = ", ".join(kinds.get(kind, kind) for kind in verdict["basis"]) or words["none"]
+    names = [kinds.get(item["type"], item["type"]) for item in verdict["evidence"]]
+    width = max(_NAME, *(len(name) + 2 for name in names))
+    outcomes = max(_OUTCOME, *(len(words[item["outcome"]]) + 2 for item in verdict["evidence"]))
     console.print(f"{words['verdict']}: {verdict['verdict']}", style="bold", markup=False)
     console.print(f"  {verdict['summary'][language]}", markup=False)
     console.print(f"{words['basis']}: {basis}", markup=False)
     console.print(f"{words['evidence']}:")
-    for item in verdict["evidence"]:
-        outcome = words[item["outcome"]]
-        console.print(f"  {item['type']:<16} {outcome:<14} {item['summary'][language]}", markup=False)
+    for name, item in zip(names, verdict["evidence"], strict=True):
+        head = f"  {name:<{width}}{words[item['outcome']]:<{outcomes}}"
+        console.print(f"{head}{item['summary'][language]}", markup=False)
         for segment in item.get("segments", ()):
             place = words[segment["track"]].format(
                 start=_seconds(segment["start_ms"], language), end=_seconds(segment["end_ms"], language)
             )
-            console.print(f"  {'':<31} {place}", markup=False)
+            console.print(f"{'':<{len(head)}}{place}", markup=False)
     for part in ("notes", "limits"):
         if verdict[part].get(language):
             console.print(f"{words[part]}:")
             for sentence in verdict[part][language]:
                 console.print(f"  - {sentence}", markup=False)
+
+
+def _kinds(language: Language) -> dict[str, str]:
+    """What kinds of evidence are called; their codes are English words already."""
+    if language == "en":
+        return {}
+    from detectors.wording import CHECKS
+
+    return {kind.value: name[language] for kind, name in CHECKS.items()}
 
 
 def _seconds(milliseconds: int, language: Language) -> str:

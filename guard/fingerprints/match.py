@@ -17,6 +17,8 @@ LEAST_MATCHING = 3
 """Frames that must match, of an upload that has as many: one picture may be like another by chance, or be a still
 that somebody else's film shows for a moment."""
 BITS = 256
+_HARDLY = 8
+"""Bits by which coding alone moves a picture's hash."""
 
 
 @dataclass(frozen=True)
@@ -71,16 +73,26 @@ def compare(upload: Fingerprint, recorded: Fingerprint) -> Match:
 
 
 def closest(upload: Fingerprint, recorded: Fingerprint) -> tuple[float, float] | None:
-    """Where two clips show the most alike pictures: seconds in the one and in the other; None if nothing matches."""
+    """Where two clips show the same: seconds in the one and in the other; None if nothing matches.
+
+    Of the pairs that are hardly less alike than the most alike one, that which is nearest in time: in a calm scene
+    every picture is like every other, and people should not be shown two moments.
+    """
     asked, _ = _whole(upload)
     kept = [index for index, item in enumerate(recorded.hashes) if item.quality >= LEAST_QUALITY]
     if not asked or not kept:
         return None
     distances = hamming(upload.words[asked], recorded.words[kept])
-    row, column = np.unravel_index(int(distances.argmin()), distances.shape)
-    if distances[row, column] > THRESHOLD:
+    least = int(distances.min())
+    if least > THRESHOLD:
         return None
-    return upload.hashes[asked[int(row)]].time, recorded.hashes[kept[int(column)]].time
+    rows, columns = np.nonzero(distances <= min(THRESHOLD, least + _HARDLY))
+    pairs = [
+        (upload.hashes[asked[row]].time, recorded.hashes[kept[column]].time, int(distances[row, column]))
+        for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
+    ]
+    first, second, _ = min(pairs, key=lambda pair: (abs(pair[0] - pair[1]), pair[2], pair[0]))
+    return first, second
 
 
 def _whole(fingerprint: Fingerprint) -> tuple[list[int], int]:

@@ -19,7 +19,9 @@ from guard.pipeline.jobs import utc_now
 from guard.pipeline.workfolder import WorkFolder
 from guard.services import Services
 from guard.store import Seal
+from guard.store import decisions as decision_rows
 from guard.store import seals as seal_rows
+from policies import Decision
 
 _log = structlog.get_logger(__name__)
 
@@ -49,6 +51,41 @@ def seal(
     )
     _log.info("sealed", seal_id=made.id, decision_id=decision_id, video_id=video_id, stage=stage)
     return made
+
+
+def seal_upload(
+    services: Services, *, tenant_id: str, decision: Decision, text: str, paths: Sequence[Path]
+) -> str:
+    """Write down a decision on pictures that no job belongs to, and seal them with the text that came along.
+
+    Args:
+        services: of this installation.
+        tenant_id: whose request it was.
+        decision: that falls under the minors rule.
+        text: beside the pictures; empty if there was none.
+        paths: the pictures, of different names; the caller removes them.
+
+    Returns:
+        The decision's id.
+
+    Raises:
+        StoreError: ``database_unavailable``; nothing was sealed.
+    """
+    now = utc_now()
+    shown = decision.model_copy(update={"stage": "input"})
+    with services.database.write() as session:
+        prompt = services.vault.put(session, tenant_id, text, now=now) if text else None
+        row = decision_rows.record_decision(session, tenant_id, shown, now=now, prompt=prompt)
+        seal(
+            services,
+            session,
+            tenant_id=tenant_id,
+            decision_id=row.id,
+            stage=shown.stage,
+            prompt_id=row.prompt_id,
+            paths=paths,
+        )
+        return row.id
 
 
 def media_of(folder: WorkFolder) -> list[Path]:

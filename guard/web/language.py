@@ -96,6 +96,14 @@ class Speaker:
                 break
         return f"{self.number(value, 1)} {unit}"
 
+    def limit(self, count: int) -> str:
+        """The most bytes that are taken: a round figure, in binary units where only those are round."""
+        for base, units in ((1000, ("kB", "MB", "GB")), (1024, ("KiB", "MiB", "GiB"))):
+            for power, unit in reversed(list(enumerate(units, 1))):
+                if count >= base**power and count % base**power == 0:
+                    return f"{self.number(count // base**power)} {unit}"
+        return self.size(count)
+
     def rate(self, fps: Fraction) -> str:
         """Pictures a second, with as many digits as it needs."""
         return self.number(float(fps), 0 if fps.denominator == 1 else 2)

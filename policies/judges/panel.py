@@ -22,7 +22,8 @@ class Member:
     Attributes:
         name: How it is called in decisions.
         judge: What is asked.
-        role: ``must_pass`` acts like the policy's own classifier; ``advisory`` is written down and changes nothing.
+        role: ``must_pass`` acts like the policy's own classifier; ``advisory`` is written down, and changes only what
+            the policy's rules make of it.
         timeout: Seconds from the question to the answer, waiting for its turn included.
         on_failure: What happens without an answer; ``ignore`` is for advisory judges alone.
         review: Score from which a person looks at it.
@@ -74,6 +75,16 @@ class Heard:
     member: Member
     opinion: Opinion | None
     failure: str = ""
+
+    @property
+    def said(self) -> Opinion | None:
+        """The opinion as rules see it: flagged is what the member asks to block, by its own flag or its score."""
+        if self.opinion is None:
+            return None
+        scores = self.opinion.scores
+        asked = {*scores, *self.opinion.flagged}
+        blocked = (c for c in asked if self.member.action(c, self.opinion) is Action.BLOCK)
+        return Opinion(scores, frozenset(blocked))
 
 
 class Panel:

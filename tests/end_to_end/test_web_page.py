@@ -315,7 +315,7 @@ def test_a_file_over_the_limit_is_not_even_sent(server: Server, browser: Browser
         page.on("request", lambda request: sent.append(request.method))
         page.goto(f"{server.url}/verify")
         page.set_input_files("#file", large)
-        expect(page.get_by_role("status")).to_contain_text("Die Datei ist größer als 33,6 MB.")
+        expect(page.get_by_role("status")).to_contain_text("Die Datei ist größer als 32 MiB.")
         page.click("button[type=submit]")
         page.wait_for_timeout(300)
         assert "POST" not in sent
@@ -323,7 +323,7 @@ def test_a_file_over_the_limit_is_not_even_sent(server: Server, browser: Browser
         answer = httpx.post(f"{server.url}/verify?lang=de", files={"file": file}, timeout=60)
     assert answer.status_code == 413
     assert "upload_too_large" in answer.text
-    assert "Die Datei ist größer als 33,6 MB." in answer.text
+    assert "Die Datei ist größer als 32 MiB." in answer.text
 
 
 def test_a_service_that_is_gone_is_reported(server: Server, browser: Browser, stranger: Path) -> None:

@@ -1,21 +1,34 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
+import json
+import sys
 import tracemalloc
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import func, select
 
 from guard.api.state import UPLOADS_PER_EXAMINATION
+from guard.fingerprints.pdq import pdq
 from guard.media import sandbox
 from guard.media.errors import SandboxError
 from guard.media.sandbox import Limits
-from policies import OPENAI_CATEGORIES, load_policy
+from guard.pipeline import sealing
+from guard.pipeline.hook import Hook
+from guard.store import Decision, Seal
+from guard.store import seals as seal_rows
+from guard.store.audit import audit
+from policies import OPENAI_CATEGORIES, Category, Examiner, load_policy
+from policies.hashes import HashList, HashLists
 from tests.integration.api.conftest import Api
-from tests.policy import BLOCKED_RULE, BLOCKED_WORD
+from tests.policy import BLOCKED_RULE, BLOCKED_WORD, SEALED_HELD_WORD, SEALED_WORD
 
 HARMLESS = "A lighthouse at dusk"
 
@@ -156,3 +169,102 @@ def test_a_body_with_pictures_takes_a_place_and_a_text_does_not(api: Api) -> Non
         assert api.error("POST", "/v1/moderations", json=large) == (503, "busy")
         assert api("POST", "/v1/moderations", json={"input": HARMLESS}).status_code == 200
     assert api.error("POST", "/v1/moderations", json=large) == (400, "prompt_too_long")
+
+
+def seals_in(api: Api) -> list[Seal]:
+    with api.state.services.database.read() as session:
+        return list(seal_rows.list_seals(session, everything=True))
+
+
+def decisions_in(api: Api) -> int:
+    with api.state.services.database.read() as session:
+        return session.scalar(select(func.count(Decision.id))) or 0
+
+
+@pytest.fixture
+def listed(api: Api, picture_png: Path, tmp_path: Path) -> Iterator[Path]:
+    """A picture that is on an operator's list."""
+    pixels = np.asarray(Image.open(picture_png).convert("RGB"))
+    path = tmp_path / "list.txt"
+    path.write_text(f"{pdq(pixels)[0].hex()}\n")
+    lists = HashLists([HashList("authority", path, Category.SEXUAL_MINORS)], pdq)
+    original = api.state.installation
+    examiner = Examiner(original.services.judge.alone, hash_lists=lists)
+    services = dataclasses.replace(original.services, judge=examiner)
+    api.state.installation = dataclasses.replace(original, services=services)
+    yield picture_png
+    api.state.installation = original
+
+
+def test_a_listed_picture_is_sealed_and_told_to_the_hook(api: Api, listed: Path, tmp_path: Path) -> None:
+    before = len(seals_in(api))
+    picture = {"type": "image_url", "image_url": {"url": data_url(listed)}}
+    parts = [{"type": "text", "text": HARMLESS}, picture]
+    (result,) = api("POST", "/v1/moderations", json={"input": parts}).json()["results"]
+    assert (result["extended"]["action"], result["extended"]["reason"]) == ("block", "hash.authority")
+    assert result["flagged"]
+    sealed = seals_in(api)[-1]
+    assert len(seals_in(api)) == before + 1
+    assert (sealed.decision_id, sealed.stage, sealed.video_id) == (
+        result["extended"]["decision_id"],
+        "input",
+        None,
+    )
+    services = api.state.services
+    assert list(api.state.installation.paths.uploads.iterdir()) == []
+    picture_bytes = listed.read_bytes()
+    stored = [path.read_bytes() for path in (api.state.installation.paths.sealed / sealed.id).iterdir()]
+    assert [data[:16] in picture_bytes for data in stored] == [False]
+    text, shown = sorted(sealing.unseal(services, sealed.id, tmp_path / "report"), reverse=True)
+    assert text.read_text() == HARMLESS
+    assert shown.read_bytes() == picture_bytes
+    told = tmp_path / "told.json"
+    command = (sys.executable, "-c", f"import sys; open({str(told)!r}, 'w').write(sys.stdin.read())")
+    hooked = dataclasses.replace(services, hook=Hook(command=command))
+    assert sealing.tell(hooked, at_once=True)[1] == 0
+    assert json.loads(told.read_text()) == sealing.ids_of(sealed)
+    kept = services.log.kept()
+    with services.database.read() as session:
+        assert audit(session, services.log, kept=kept, vault=services.vault).problems == []
+
+
+def test_what_was_seen_is_sealed_also_if_the_next_part_cannot_be_read(api: Api, listed: Path) -> None:
+    before = len(seals_in(api))
+    broken = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    picture = {"type": "image_url", "image_url": {"url": data_url(listed)}}
+    assert api.error("POST", "/v1/moderations", json={"input": [picture, broken]}) == (
+        400,
+        "media_unreadable",
+    )
+    assert len(seals_in(api)) == before + 1
+    assert api.error("POST", "/v1/moderations", json={"input": [broken]}) == (400, "media_unreadable")
+    assert len(seals_in(api)) == before + 1
+
+
+def test_a_picture_beside_a_text_under_the_minors_rule_is_sealed(api: Api, picture_png: Path) -> None:
+    before = len(seals_in(api))
+    picture = {"type": "image_url", "image_url": {"url": data_url(picture_png)}}
+    parts = [picture, {"type": "text", "text": f"a {SEALED_HELD_WORD}"}]
+    (result,) = api("POST", "/v1/moderations", json={"input": parts}).json()["results"]
+    assert result["extended"]["action"] == "review"
+    assert result["extended"]["decision_id"] == seals_in(api)[-1].decision_id
+    assert len(seals_in(api)) == before + 1
+
+
+def test_everything_else_is_answered_and_forgotten(api: Api, picture_png: Path) -> None:
+    """Texts alone too, under the minors rule as well: whoever asks has them."""
+    seals, decisions = len(seals_in(api)), decisions_in(api)
+    picture = {"type": "image_url", "image_url": {"url": data_url(picture_png)}}
+    marked = f"a {SEALED_WORD} at xyzzy"
+    for given in (marked, [marked], [{"type": "text", "text": marked}], [picture]):
+        (result,) = api("POST", "/v1/moderations", json={"input": given}).json()["results"]
+        assert result["extended"]["decision_id"] is None
+        assert ("sexual_minors" in result["extended"]["categories"]) is (given != [picture])
+    blocked = [{"type": "text", "text": f"the {BLOCKED_WORD} at xyzzy"}, picture]
+    api("POST", "/v1/moderations", json={"input": blocked})
+    assert (len(seals_in(api)), decisions_in(api)) == (seals, decisions)
+    data = api.state.installation.paths.data
+    assert list(api.state.installation.paths.uploads.iterdir()) == []
+    for path in data.rglob("*"):
+        if path.is_file():
+            assert b"xyzzy" not in path.read_bytes(), path

@@ -31,6 +31,9 @@ def test_alive_and_ready(api: Api) -> None:
         "hash-lists": "not_configured",
         "spoken": "not_configured",
     }
+    assert (
+        checks["examiners"]["status"] == "warning"
+    )  # they are switched on, and their weights were not fetched
     assert checks["worker"] == {"status": "ok", "worker": "elsewhere"}
     assert checks["signer"]["days_left"] > 300
 

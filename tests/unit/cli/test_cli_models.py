@@ -46,6 +46,7 @@ def test_list_shows_ours_others_and_the_operators(configured: Guard, usb: Path) 
     assert rows["open-nsfw"]["size"] > 20_000_000
     text = configured("models", "list")
     assert text.code == 0
+    assert " 0.0 MB" not in text.out
     assert "embedded-generator  package" in text.out
 
 
@@ -57,8 +58,15 @@ def test_info_gives_digests_and_verify_compares_them(configured: Guard, usb: Pat
     assert "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa  open-nsfw.onnx" in ours.out
     assert configured("models", "verify", "open-nsfw").out == "open-nsfw: intact\n"
     assert configured("models", "verify", "near").out == "near: present, no digest is pinned\n"
+    absent = configured("models", "verify", "face-detector")
+    assert (absent.code, absent.out) == (
+        0,
+        "face-detector: absent (optional: guard models fetch face-detector)\n",
+    )
     everything = configured("models", "verify", "--json")
     assert everything.code == 1
+    assert everything.json["absent"] == ["face-detector", "text-in-pictures"]
+    assert {"open-nsfw", "far"} <= set(everything.json["checked"])
     assert everything.json["problems"] == [{"model": "far", "file": REPOSITORY, "kind": "missing"}]
 
 

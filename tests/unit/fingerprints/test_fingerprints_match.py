@@ -274,3 +274,12 @@ def test_the_most_alike_pictures_are_named() -> None:
     assert closest(Fingerprint(upload.hashes[:2]), ours) is None
     assert closest(Fingerprint(()), ours) is None
     assert closest(upload, Fingerprint(())) is None
+
+
+def test_of_pictures_that_are_equally_alike_those_of_the_same_moment_are_shown() -> None:
+    calm = Fingerprint(tuple(FrameHash(float(n), "5a" * 32, 100) for n in range(6)))
+    coded = f"{int('5a' * 32, 16) ^ 0b1111:064x}"
+    upload = Fingerprint((FrameHash(3.1, coded, 100), FrameHash(4.5, "5a" * 32, 100)))
+    assert closest(upload, calm) == (3.1, 3.0)
+    one_moment = Fingerprint((*mixed(8, 0).hashes, FrameHash(30.0, "5a" * 32, 100)))
+    assert closest(upload, one_moment) == (4.5, 30.0)

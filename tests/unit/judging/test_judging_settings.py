@@ -130,5 +130,8 @@ def test_lists_are_reloaded_by_command(tmp_path: Path, monkeypatch: pytest.Monke
     ]
     assert found.judge_frames([known]).reason == "hash.authority"  # the service that was running all along
     assert not list(tmp_path.glob(".hashes-*"))
+    config.write_text("{}")
+    assert "examination.hash_lists" in command.invoke(hashes_cli.app, ["list"]).stdout
+    assert json.loads(command.invoke(hashes_cli.app, ["list", "--json"]).stdout) == []
     unknown = command.invoke(hashes_cli.app, ["reload", "other", str(new)])
     assert isinstance(unknown.exception, SettingsError)

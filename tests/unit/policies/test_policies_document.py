@@ -61,6 +61,15 @@ def test_unknown_field_is_refused_with_its_line(tree: dict[str, Any]) -> None:
         (("rules", 1, "id"), "sexual.explicit", "used twice"),
         (("lists", "context.art", "patterns"), ["(a+)+b"], "without a bound"),
         (("cases", 0, "expect"), "maybe", "expect"),
+        (
+            ("rules", 0, "when"),
+            "judge.omni.sexual > 0.5",
+            "names the judge omni, which 'judges' does not list",
+        ),
+        (("overlays", 0, "rules", 0, "when"), "judge.omni.flagged", "names the judge omni"),
+        (("cases", 0, "judges"), {"omni": None}, "names the judge omni, which 'judges' does not list"),
+        (("judges",), ["for"], "a word of the expressions' language"),
+        (("judges",), ["4omni"], "judges.0"),
     ],
 )
 def test_invalid_documents_say_why(

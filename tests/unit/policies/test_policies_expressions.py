@@ -6,6 +6,7 @@ from policies import CATEGORIES, Action, Category, Context, Judge, Policy
 from policies.document import TextList
 from policies.expressions import SIGNALS, ExpressionError, Language, Values
 from policies.finding import Finder
+from policies.judges import Opinion
 from policies.language import language_of
 from policies.normalise import normalise, read_prompt
 from policies.rules import RuleSet
@@ -75,6 +76,63 @@ def test_what_cannot_be_used_is_refused_when_it_is_read(
     with pytest.raises(ExpressionError) as caught:
         language.compile(expression)
     assert caught.value.line == line
+    assert words in caught.value.reason
+
+
+@pytest.fixture(scope="module")
+def judged() -> Language:
+    return Language(LISTS, ("omni", "qwen-3"))
+
+
+SAID = {"omni": Opinion({"sexual": 0.7}, frozenset({"sexual"})), "qwen-3": None}
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        ("judge.omni.sexual > 0.6", True),
+        ("judge.omni.fraud_scam > 0.0", False),
+        ("judge.omni.flagged", True),
+        ("judge.omni.flags.sexual && !judge.omni.flags.hate_harassment", True),
+        ("judge.omni.answered && !judge.qwen_3.answered", True),
+        ("judge.qwen_3.sexual > 0.5", None),
+        ("judge.qwen_3.answered && judge.qwen_3.sexual > 0.5", False),
+        ("found.a && judge.qwen_3.flagged", None),
+        ("!found.a && judge.qwen_3.flagged", False),
+        ("found.a || judge.qwen_3.flagged", True),
+    ],
+)
+def test_what_further_judges_say_can_be_asked_for(
+    judged: Language, expression: str, holds: bool | None
+) -> None:
+    circumstances = context_values(Context(), "en", "prompt") | {"names": []}
+    condition = judged.compile(expression)
+    assert condition.asks
+    assert condition.holds(judged.bind({}, ("a",), circumstances, SAID)) is holds
+
+
+def test_what_nobody_was_asked_for_cannot_be_said(judged: Language) -> None:
+    circumstances = context_values(Context(), "en", "prompt") | {"names": []}
+    values = judged.bind({}, ("a",), circumstances)
+    assert judged.compile("!judge.omni.answered").holds(values) is None
+    assert judged.compile("found.a || judge.omni.flagged").holds(values) is True
+    assert not judged.compile('found.a && tenant != "judge.omni.flagged"').asks
+
+
+@pytest.mark.parametrize(
+    ("expression", "words"),
+    [
+        ("judge.other.sexual > 0.5", "names the judge other, which 'judges' does not list (column 12)"),
+        ("judge.omni.sexaul > 0.5", "asks the judge omni for sexaul; it can be asked for answered, flagged"),
+        ("judge.omni.flags.sexaul", "asks the judge omni for sexaul"),
+        ("judge.omni", "asks the judge omni for nothing"),
+        ("judge.qwen-3.sexual > 0.5", "names the judge qwen, which"),
+        ("judge.omni.sexual", "it must be true or false"),
+    ],
+)
+def test_what_a_judge_does_not_say_is_refused(judged: Language, expression: str, words: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        judged.compile(expression)
     assert words in caught.value.reason
 
 

@@ -5,7 +5,18 @@ import time
 
 import pytest
 
-from policies import CATEGORIES, Action, Judge, NgramClassifier, Policy, PolicyError, PromptError, run_cases
+from policies import (
+    CATEGORIES,
+    Action,
+    Category,
+    Judge,
+    NgramClassifier,
+    Policy,
+    PolicyError,
+    PromptError,
+    run_cases,
+)
+from policies.document import Case, Said
 from policies.loading import load_policy
 from policies.normalise import Normalised, read_prompt
 from policies.rules import RuleSet
@@ -46,6 +57,23 @@ def test_a_wrong_case_fails(policy: Policy) -> None:
     case = policy.cases[0].model_copy(update={"expect": Action.BLOCK})
     wrong = policy.model_copy(update={"cases": (case,)})
     assert not run_cases(wrong, Judge(wrong, Fixed()))[0].passed
+
+
+def test_a_case_says_what_further_judges_say(policy: Policy) -> None:
+    rule = policy.rules[-1].model_copy(
+        update={"id": "mine", "action": Action.BLOCK, "category": Category.VIOLENCE_GORE, "lowers": (),
+                "when": "judge.omni.violence_gore > 0.8 || judge.omni.flags.self_harm"}
+    )  # fmt: skip
+    said = [None, {}, {"omni": None}]
+    said += [{"omni": Said(scores={Category.VIOLENCE_GORE: score})} for score in (0.7, 0.9)]
+    said += [{"omni": Said(flagged=(Category.SELF_HARM,))}]
+    expected = ["allow", "block", "block", "allow", "block", "block"]
+    cases = [
+        Case(id=f"case-{n}", text="a quiet lake", language="en", expect=Action(action), judges=judges)
+        for n, (judges, action) in enumerate(zip(said, expected, strict=True))
+    ]
+    asking = policy.model_copy(update={"judges": ("omni",), "rules": (rule,), "cases": tuple(cases)})
+    assert [result.got for result in run_cases(asking, Judge(asking, Fixed()))] == expected
 
 
 def test_same_input_same_answer(judge: Judge) -> None:

@@ -128,6 +128,13 @@ def test_numbers_and_times(language: Language) -> None:
     assert speaker.size(1000) == ("1,0 kB" if german else "1.0 kB")
     assert speaker.size(999_960) == ("1,0 MB" if german else "1.0 MB")
     assert speaker.size(536_870_912) == ("536,9 MB" if german else "536.9 MB")
+    for most, said in (
+        (536_870_912, "512 MiB"),
+        (20_000_000, "20 MB"),
+        (2**30, "1 GiB"),
+        (1536, "1,5 kB" if german else "1.5 kB"),
+    ):
+        assert speaker.limit(most) == said
     assert speaker.size(7_000_000_000_000) == ("7.000,0 GB" if german else "7,000.0 GB")
     assert speaker.rate(Fraction(24)) == "24"
     assert speaker.rate(Fraction(30000, 1001)) == ("29,97" if german else "29.97")
