@@ -229,7 +229,7 @@ class VideoSteps:
                 "manifest_digest": signed.manifest_digest,
                 "digest": digest_of(folder.signed),
                 "size": folder.signed.stat().st_size,
-                "stamped": signed.stamped,
+                "stamped": None if stamps is None else signed.stamped,
             },
         )
         self._jobs.progress(video_id, 92)
@@ -318,6 +318,7 @@ class VideoSteps:
                 model_revision=model["revision"],
                 model_digest=model["digest"],
                 policy_digest=job.policy_digest,
+                stamped=signed["stamped"],
             ),
             found,
         )
