@@ -232,6 +232,7 @@ def _add_ingredients(builder: c2pa.Builder, ingredients: Sequence[Ingredient]) -
             "title": entry.title,
             "relationship": entry.relationship,
             "label": ingredient_label(index),
+            **({"description": entry.description} if entry.description else {}),
         }
         with entry.path.open("rb") as stream:
             builder.add_ingredient(json.dumps(description), kind, stream)
