@@ -23,9 +23,10 @@ from guard.marks import ALGORITHM, MarkKey, Reading
 from guard.marks.codecs import DEFAULT_CODEC, Codec, codec
 from guard.marks.front import MIN_SIDE
 from guard.media import ClipInfo, MediaError, ReadLimits, VideoFile, sandbox
+from guard.media.parts import Part, Within
 from guard.media.previews import thumbnail
 from guard.media.sandbox import Limits
-from guard.media.selection import FIRST_STRETCH
+from guard.media.selection import FIRST_STRETCH, Viewer
 
 _TARGET, _DRAW = "guard.inspection:inspect", "guard.inspection:draw_inside"
 PREVIEW_WIDTH = 480
@@ -84,16 +85,20 @@ class Inspection:
     evidence: tuple[Evidence, ...]
 
 
-def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> Inspection:
+def inspect_file(
+    inspector: Inspector, path: Path, *, foreign: bool = True, part: Part | None = None
+) -> Inspection:
     """Inspect a file in a fresh child process.
 
     Args:
         inspector: how.
         path: the file; it is only read.
         foreign: also look for what others leave in files: known watermarks, declared metadata.
+        part: read watermark and fingerprint off this part of the pictures alone; None for all of them.
 
     Raises:
-        MediaError: the file is empty, damaged, no medium, too large, or its reading took too long.
+        MediaError: the file is empty, damaged, no medium, too large, or its reading took too long;
+            ``region_outside`` if it has no picture in the part.
     """
     # Whatever a file makes of its reader, which file it is was not for the reader to say.
     sha256, size = _digest(path)
@@ -106,6 +111,7 @@ def inspect_file(inspector: Inspector, path: Path, *, foreign: bool = True) -> I
             "trust": inspector.trust().model_dump(mode="json"),
             "limits": asdict(inspector.reading),
             "foreign": foreign,
+            "part": (part or Part()).to_json(),
             "codec": inspector.mark_codec,
             "weights": None if inspector.mark_weights is None else str(inspector.mark_weights.absolute()),
         },
@@ -185,7 +191,8 @@ def inspect(arguments: dict[str, Any], secrets: dict[str, str]) -> dict[str, Any
     codecs = _codecs(arguments["codec"], arguments["weights"]) if keys else []
     reading, algorithm, fingerprint = None, ALGORITHM, None
     if pictures:
-        reading, algorithm, fingerprint = _look(media, keys, codecs, most, lot, lasts)
+        part = Part.from_json(arguments["part"])
+        reading, algorithm, fingerprint = _look(media, part, keys, codecs, most, lot, lasts)
     report = credentials.last_report
     return {
         "info": media.info.to_json(),
@@ -205,6 +212,7 @@ def _codecs(name: str, weights: str | None) -> list[Codec]:
 
 def _look(
     media: VideoFile,
+    part: Part,
     keys: str,
     codecs: Sequence[Codec],
     most: tuple[int, int],
@@ -223,11 +231,16 @@ def _look(
         if name
     ]
     taker = fingerprints.Taker(lot, most=most[1], stretch=apart[1])
-    if not parsed or min(media.info.width, media.info.height) < MIN_SIDE:
-        media.show(taker)
+    size = media.info.width, media.info.height
+    top, bottom, left, right = part.box(*size)
+    readable = parsed and min(bottom - top, right - left) >= MIN_SIDE
+    looks = [of.look(most[0], lot, stretch=apart[0]) for of in codecs] if readable else []
+    viewers: list[Viewer] = [taker, *looks]
+    shown = [Within(viewer, part, *size) for viewer in viewers]
+    media.show(*shown)
+    shown[0].check()
+    if not looks:
         return None, ALGORITHM, taker.fingerprint()
-    looks = [of.look(most[0], lot, stretch=apart[0]) for of in codecs]
-    media.show(taker, *looks)
     readings = [(look.read(parsed), of.algorithm) for look, of in zip(looks, codecs, strict=True)]
     told = ("read", "unreadable", "absent")
     reading, algorithm = min(readings, key=lambda pair: told.index(pair[0].status))

@@ -121,6 +121,7 @@ class Resolver:
         alg: str | None = None,
         hint: tuple[str, str] | None = None,
         limit: int,
+        whole: bool = True,
     ) -> list[Resolved]:
         """What a file leads to, the surest first.
 
@@ -129,14 +130,15 @@ class Resolver:
             alg: look by this algorithm alone.
             hint: an algorithm and a value that the caller read; counts as if we had read it.
             limit: at most so many.
+            whole: whether all of the file was looked at; of a part, only what is read off it counts.
 
         Raises:
             ResolutionError: ``algorithm_unsupported``, ``binding_malformed``.
         """
         self.check(alg, hint)
         found: list[Resolved] = []
-        exact = self._registry.by_digest(seen.sha256)
-        if exact is not None and alg is None:
+        exact = self._registry.by_digest(seen.sha256) if whole and alg is None else None
+        if exact is not None:
             found.append(Resolved(exact.manifest_id, exact.release_id, exact.revoked, 100, "file"))
         if alg in (None, *self.watermarks) and seen.fingerprint is not None:
             found += self._confirmed(seen.fingerprint, self._payloads(seen, hint))

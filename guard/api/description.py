@@ -142,6 +142,42 @@ def _raw(*kinds: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {kind: {"schema": _FILE} for kind in kinds}}}
 
 
+_AMOUNT = {"type": "number"}
+_NUMBER = {"type": "integer", "minimum": 0}
+_SHAPE = {
+    "kind": {"const": "rectangle"},
+    "unit": {"enum": ["pixel", "percent"]},
+    "origin": {"type": "object", "properties": {"x": _AMOUNT, "y": _AMOUNT}, "required": ["x", "y"]},
+    "width": _AMOUNT,
+    "height": _AMOUNT,
+}
+_REGIONS: list[dict[str, Any]] = [
+    {
+        "type": "object",
+        "properties": {"type": {"const": name}, field: {"type": "object", **rest}},
+        "required": ["type", field],
+    }
+    for name, field, rest in (
+        (
+            "spatial",
+            "shape",
+            {"properties": _SHAPE, "required": ["kind", "unit", "origin", "width", "height"]},
+        ),
+        (
+            "temporal",
+            "time",
+            {
+                "properties": {
+                    "type": {"const": "npt"},
+                    "start": _TEXT,
+                    "end": _TEXT,
+                    "endInclusivity": {"enum": ["exclusive", "inclusive"]},
+                }
+            },
+        ),
+        ("frame", "frame", {"properties": {"start": _NUMBER, "end": _NUMBER}}),
+    )
+]
 BINDING_QUERY = _takes({"alg": _TEXT, "value": _TEXT}, "alg", "value", only="application/json") | OPEN
 CONTENT_QUERY = _raw("image/*", "video/*", "audio/*", "application/*", "text/*", "model/*") | OPEN
 REFERENCE_QUERY = (
@@ -150,7 +186,7 @@ REFERENCE_QUERY = (
             "referenceUrl": {"type": "string", "format": "uri", "pattern": "^https://"},
             "assetLength": {"type": "integer", "minimum": 1},
             "assetType": _TEXT,
-            "region": {"type": "array", "maxItems": 0},
+            "region": {"type": "array", "items": {"oneOf": _REGIONS}},
         },
         "referenceUrl",
         "assetLength",

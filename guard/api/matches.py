@@ -7,20 +7,26 @@ tells somebody who removes a mark whether it is gone.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from guard.api import description, fields
 from guard.api.auth import Anyone, Caller, caller_address, charge_file
 from guard.api.errors import ApiError
 from guard.api.forms import media_type_of, raw_file, read_json
+from guard.api.regions import part_of
 from guard.api.state import Guard, State
 from guard.api.verifications import SCOPE as VERIFICATIONS
 from guard.fetching import FetchLimits, fetch
 from guard.inspection import inspect_file
+from guard.media.containers import is_of_type
+from guard.media.parts import Part
 from guard.resolution import Resolved, Resolver
 
 router = APIRouter(prefix="/v1/matches")
@@ -32,9 +38,6 @@ _MOST_JSON = 256 * 1024
 _MEDIA = ("image/", "video/", "audio/", "application/", "text/", "model/")
 
 MaxResults = Annotated[int, Query(alias="maxResults", ge=1, le=MOST_RESULTS)]
-Algorithm = Annotated[str | None, Query(max_length=255)]
-HintAlgorithm = Annotated[str | None, Query(alias="hintAlg", max_length=255)]
-HintValue = Annotated[str | None, Query(alias="hintValue", max_length=LONGEST_VALUE)]
 
 
 def resolver(guard: State) -> Resolver:
@@ -51,6 +54,84 @@ def check_fetch(caller: Caller | None) -> None:
     """
     if caller is not None and not caller.scopes & {FETCH, VERIFICATIONS}:
         raise ApiError(403, "scope_missing", f"This API key lacks the scope {FETCH!r}.")
+
+
+@dataclass(frozen=True)
+class FileQuery:
+    """A query by a file, however the file gets here.
+
+    Attributes:
+        guard: the application's state.
+        caller: who asks; None for an anonymous one.
+        alg: look by this algorithm alone; None for all.
+        hint: an algorithm and a value that the caller read.
+        limit: most matches.
+    """
+
+    guard: State
+    caller: Caller | None
+    alg: str | None
+    hint: tuple[str, str] | None
+    limit: int
+
+    @contextmanager
+    def admitted(self, request: Request) -> Iterator[None]:
+        """Take the file from the caller's budget, and a place for it, while it is here.
+
+        Raises:
+            ApiError: ``file_budget_exceeded``, ``busy``.
+        """
+        charge_file(request, self.guard, self.caller)
+        with self.guard.upload_slot(address=None if self.caller else caller_address(request)):
+            yield
+
+    async def answer(
+        self, path: Path, *, kind: str | None = None, part: Part | None = None
+    ) -> dict[str, Any]:
+        """What the file, or a part of it, leads to.
+
+        Args:
+            path: the file.
+            kind: media type that it is said to be of.
+            part: what of it is looked at; None for all.
+
+        Raises:
+            ApiError: ``reference_mismatched`` if it is of another type.
+            MediaError: it cannot be examined.
+        """
+        services = self.guard.services
+        async with self.guard.examination(anonymous=self.caller is None):
+            seen = await run_in_threadpool(inspect_file, services.inspector, path, part=part)
+        if kind is not None and not is_of_type(seen.info.container, kind.partition(";")[0].strip().lower()):
+            raise ApiError(
+                400, "reference_mismatched", "The file is of another type than was said.", param="assetType"
+            )
+        found = await run_in_threadpool(
+            resolver(self.guard).by_content,
+            seen,
+            alg=self.alg,
+            hint=self.hint,
+            limit=self.limit,
+            whole=part is None,
+        )
+        return matches(found, self.caller)
+
+
+def _file_query(
+    guard: Guard,
+    caller: Anyone,
+    alg: Annotated[str | None, Query(max_length=255)] = None,
+    max_results: MaxResults = 10,
+    hint_alg: Annotated[str | None, Query(alias="hintAlg", max_length=255)] = None,
+    hint_value: Annotated[str | None, Query(alias="hintValue", max_length=LONGEST_VALUE)] = None,
+) -> FileQuery:
+    check_fetch(caller)
+    hint = _hint(hint_alg, hint_value)
+    resolver(guard).check(alg, hint)
+    return FileQuery(guard, caller, alg, hint, max_results)
+
+
+ByFile = Annotated[FileQuery, Depends(_file_query)]
 
 
 @router.get("/byBinding", openapi_extra=description.OPEN)
@@ -88,48 +169,27 @@ async def by_binding_in_body(
 
 
 @router.post("/byContent", openapi_extra=description.CONTENT_QUERY)
-async def by_content(
-    request: Request,
-    guard: Guard,
-    caller: Anyone,
-    alg: Algorithm = None,
-    max_results: MaxResults = 10,
-    hint_alg: HintAlgorithm = None,
-    hint_value: HintValue = None,
-) -> dict[str, Any]:
+async def by_content(request: Request, guard: Guard, query: ByFile) -> dict[str, Any]:
     """The manifests that a file leads to; it is deleted before the answer leaves."""
-    check_fetch(caller)
     kind = media_type_of(request)
     if not kind.startswith(_MEDIA) or kind in ("application/json", "application/x-www-form-urlencoded"):
         raise ApiError(
             415, "content_type_unsupported", "Send the file itself, with its media type as Content-Type."
         )
-    hint = _hint(hint_alg, hint_value)
-    resolver(guard).check(alg, hint)
-    charge_file(request, guard, caller)
     limits = guard.settings.uploads
-    with guard.upload_slot(address=None if caller else caller_address(request)):
+    with query.admitted(request):
         async with raw_file(
             request,
             guard.installation.paths.uploads,
             max_bytes=limits.max_bytes,
             max_seconds=limits.receive_seconds,
         ) as file:
-            return await _resolved(guard, caller, file.path, alg, hint, max_results)
+            return await query.answer(file.path)
 
 
 @router.post("/byReference", openapi_extra=description.REFERENCE_QUERY)
-async def by_reference(
-    request: Request,
-    guard: Guard,
-    caller: Anyone,
-    alg: Algorithm = None,
-    max_results: MaxResults = 10,
-    hint_alg: HintAlgorithm = None,
-    hint_value: HintValue = None,
-) -> dict[str, Any]:
-    """The manifests that a file at an address leads to, where the operator allows it."""
-    check_fetch(caller)
+async def by_reference(request: Request, guard: Guard, query: ByFile) -> dict[str, Any]:
+    """The manifests that a file at an address leads to, or a part of it, where the operator allows it."""
     settings = guard.settings.resolution
     if not settings.by_reference:
         raise ApiError(403, "reference_disabled", "This service fetches nothing; send the file by byContent.")
@@ -139,14 +199,8 @@ async def by_reference(
     length = fields.whole(values, "assetLength", least=1)
     if length is None:
         raise ApiError(400, "missing_required_parameter", "assetLength is required.", param="assetLength")
-    fields.text(values, "assetType", most=255)
-    if values.get("region") not in (None, []):
-        raise ApiError(
-            400, "region_unsupported", "Files are examined whole; leave region out.", param="region"
-        )
-    hint = _hint(hint_alg, hint_value)
-    resolver(guard).check(alg, hint)
-    charge_file(request, guard, caller)
+    kind = fields.text(values, "assetType", most=255)
+    part = part_of(values.get("region"))
     limits = FetchLimits(
         settings.reference_seconds,
         guard.settings.uploads.max_bytes,
@@ -154,10 +208,10 @@ async def by_reference(
         settings.reference_authorities,
     )
     path = guard.installation.paths.uploads / f"upload-{secrets.token_hex(16)}"
-    with guard.upload_slot(address=None if caller else caller_address(request)):
+    with query.admitted(request):
         try:
             await run_in_threadpool(fetch, url, path, limits, length=length)
-            return await _resolved(guard, caller, path, alg, hint, max_results)
+            return await query.answer(path, kind=kind, part=part)
         finally:
             path.unlink(missing_ok=True)
 
@@ -174,15 +228,6 @@ def _match(one: Resolved, caller: Caller | None) -> dict[str, Any]:
     if one.release_id is not None:
         match |= {"release": one.release_id, "revoked": one.revoked}
     return match
-
-
-async def _resolved(
-    guard: State, caller: Caller | None, path: Path, alg: str | None, hint: tuple[str, str] | None, limit: int
-) -> dict[str, Any]:
-    async with guard.examination(anonymous=caller is None):
-        seen = await run_in_threadpool(inspect_file, guard.services.inspector, path)
-    found = await run_in_threadpool(resolver(guard).by_content, seen, alg=alg, hint=hint, limit=limit)
-    return matches(found, caller)
 
 
 def _hint(alg: str | None, value: str | None) -> tuple[str, str] | None:

@@ -103,6 +103,11 @@ class _Totals(Collector):
         yield verified
         yield CounterMetricFamily("guard_releases", "Releases made.", value=found.releases)
         yield CounterMetricFamily("guard_revocations", "Releases withdrawn.", value=found.revoked)
+        yield CounterMetricFamily(
+            "guard_releases_unstamped",
+            "Releases signed without a time stamp since the authority could not be reached.",
+            value=found.unstamped,
+        )
         try:
             expires = services.key_status().expires
         except CredentialsError as error:

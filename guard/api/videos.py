@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -19,9 +20,9 @@ from guard.api.repeats import repeat_of
 from guard.api.state import Guard, State
 from guard.api.wire import MOST_LISTED, page, video_object
 from guard.pipeline import afterwards
-from guard.pipeline.references import Reference
+from guard.pipeline.references import Reference, Source
 from guard.pipeline.submit import Submission, submit
-from guard.store import StoreError, Video
+from guard.store import Release, StoreError, Video
 from guard.store import releases as release_rows
 from guard.store import videos as video_rows
 
@@ -103,25 +104,36 @@ async def create(request: Request, guard: Guard, caller: Owner) -> dict[str, Any
 
 @router.post("/videos/{video_id}/remix", openapi_extra=description.REMIX)
 async def remix(video_id: str, request: Request, guard: Guard, caller: Owner) -> dict[str, Any]:
-    """A new clip from a new prompt, with the model, size, length and seed of a finished one."""
-    async with read_body(request, guard.installation.paths.uploads) as body:
+    """A new clip from a new prompt, with the model, size, length and seed of a finished one.
+
+    A model that takes pictures begins from its first. Either way its file goes into the new one's credentials.
+    """
+    uploads = guard.installation.paths.uploads
+    async with read_body(request, uploads) as body:
         fields.only_known(body.values, _REMIX)
         prompt = fields.required_text(body.values, "prompt")
-        source = await run_in_threadpool(_finished, guard, caller, video_id)
+        video, release = await run_in_threadpool(_finished, guard, caller, video_id)
         seed = fields.whole(body.values, "seed")
-        remixed = Body({**body.values, "remixed_from": source.id}, None)
-        submission = _submission(
-            request,
-            caller,
-            remixed,
-            prompt=prompt,
-            model=source.model,
-            seconds=source.seconds,
-            size=source.size,
-            seed=source.seed if seed is None else seed,
-            remixed_from=source.id,
-        )
-    return await run_in_threadpool(_submitted, guard, submission)
+        remixed = Body({**body.values, "remixed_from": video.id}, None)
+        path = uploads / f"source-{secrets.token_hex(16)}"
+        try:
+            objects, digest = guard.services.objects, release.asset_digest
+            await run_in_threadpool(objects.fetch, release.object_key, path, digest)
+            submission = _submission(
+                request,
+                caller,
+                remixed,
+                prompt=prompt,
+                model=video.model,
+                seconds=video.seconds,
+                size=video.size,
+                seed=video.seed if seed is None else seed,
+                source=Source(path, digest.removeprefix("sha256:"), video.id),
+            )
+            async with guard.examination(anonymous=False):  # a child process may read the clip
+                return await run_in_threadpool(_submitted, guard, submission)
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @router.get("/videos")
@@ -175,7 +187,7 @@ def owned(session: Session, video_id: str, caller: Caller | None, *, kind: str =
     return video
 
 
-def _finished(guard: State, caller: Caller, video_id: str) -> Video:
+def _finished(guard: State, caller: Caller, video_id: str) -> tuple[Video, Release]:
     with guard.services.database.read() as session:
         video = owned(session, video_id, caller)
         release = release_rows.find_release(session, video_id=video.id)
@@ -183,7 +195,7 @@ def _finished(guard: State, caller: Caller, video_id: str) -> Video:
         raise ApiError(400, "video_not_ready", "Only a completed video can be remixed.")
     if release.revoked_at is not None:
         raise ApiError(410, "video_revoked", "This video was revoked and cannot be remixed.")
-    return video
+    return video, release
 
 
 def _submission(
@@ -196,7 +208,7 @@ def _submission(
     seconds: int,
     size: str,
     seed: int | None,
-    remixed_from: str | None = None,
+    source: Source | None = None,
     reference: Reference | None = None,
     reference_is_person: bool = False,
 ) -> Submission:
@@ -208,7 +220,7 @@ def _submission(
         seconds=seconds,
         size=size,
         seed=seed,
-        remixed_from=remixed_from,
+        source=source,
         reference=reference,
         reference_is_person=reference_is_person,
         idempotency_key=repeat.key,

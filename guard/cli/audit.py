@@ -37,14 +37,16 @@ def verify(
     objects: Annotated[
         bool,
         typer.Option(
-            "--objects/--no-objects", metavar="", help="Hash every released file too, or leave that out."
+            "--objects/--no-objects",
+            metavar="",
+            help="Hash every released file and kept manifest too, or leave that out.",
         ),
     ] = True,
     as_json: JsonFlag = False,
 ) -> None:
     """Check signature, inclusion of every record, consistency, and a full replay. Exit code 1 on any problem.
 
-    Nothing is written. An installation is checked with its rows, prompts and released files.
+    Nothing is written. An installation is checked with its rows, prompts, released files and kept manifests.
 
     Examples: `guard audit verify`, `guard audit verify ./exported --log-key log.pub`
     """
@@ -73,15 +75,15 @@ def verify(
 
 
 def _audited(previous: str | None, *, objects: bool) -> Report:
-    from guard.store import audit, audit_objects, released_objects
+    from guard.store import audit, audit_objects, kept_manifests, released_objects
 
     with record() as opened:
         kept = opened.log.kept()
         with opened.database.read() as session:
             report = audit(session, opened.log, kept=kept, previous_checkpoint=previous, vault=opened.vault)
-            released = released_objects(session)
+            released, manifests = released_objects(session), kept_manifests(session)
         if objects:
-            audit_objects(report, opened.objects, released)
+            audit_objects(report, opened.objects, released, manifests)
     return report
 
 

@@ -16,7 +16,15 @@ from guard.credentials.keyring import (
     rotate,
     status,
 )
-from guard.credentials.manifest import Ingredient, ManifestSpec, Model, SoftBinding, Software, training_mining
+from guard.credentials.manifest import (
+    Ingredient,
+    Kind,
+    ManifestSpec,
+    Model,
+    SoftBinding,
+    Software,
+    training_mining,
+)
 from guard.credentials.reading import read
 from guard.credentials.report import CredentialsReport
 from guard.credentials.requests import Algorithm, CertificateRequest, Subject, request_certificate
@@ -37,6 +45,7 @@ __all__ = [
     "Ingredient",
     "KeyPaths",
     "KeyStatus",
+    "Kind",
     "ManifestSpec",
     "Model",
     "Signed",

@@ -121,10 +121,27 @@ class Identity:
         """Sign and return the signature as COSE wants it (r||s for EC keys), checked against the certificate.
 
         Raises:
-            CredentialsError: `signer_mismatch` if the signature is not one of the certificate's key.
-            Exception: whatever the signer raises.
+            CredentialsError: `signer_mismatch` if the signature is not one of the certificate's key; `signer_failed`,
+                without its text, or another one if the signer raises that.
         """
-        return to_cose(self.sign(data), data, self.chain[0])
+        try:
+            return to_cose(self.sign(data), data, self.chain[0])
+        except CredentialsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a signer is foreign code
+            raise CredentialsError(
+                "signer_failed",
+                f"The signer of {self.name!r} failed with {type(error).__name__}; check that the key service can be "
+                "reached and lets us sign, then try again.",
+            ) from None
+
+    def prove(self) -> None:
+        """Make one signature, so that a key that is away, refuses, or is another one is known before it is needed.
+
+        Raises:
+            CredentialsError: as `cose_signature`.
+        """
+        self.cose_signature(b"is this the key of the certificate?")
 
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey

@@ -171,7 +171,7 @@ def _check(chain_pem: bytes, key: bytes | str, password: bytes | None, now: date
         return
     identity = Identity.from_callback(chain_pem, external.signer(key), now=now)
     try:
-        identity.cose_signature(b"is this the key of the certificate?")
+        identity.prove()
     except CredentialsError as error:
         if error.code != "signer_mismatch":
             raise

@@ -24,7 +24,7 @@ IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED = IPTC + "trainedAlgorithmicMedia"
 COMPOSITE_TRAINED = IPTC + "compositeWithTrainedAlgorithmicMedia"
 
-Kind = Literal["text_to_video", "image_to_video", "edit", "picture"]
+Kind = Literal["text_to_video", "image_to_video", "remix", "edit", "picture"]
 Use = Literal["allowed", "notAllowed"]
 MINING_ENTRIES = ("cawg.data_mining", "cawg.ai_inference", "cawg.ai_generative_training", "cawg.ai_training")
 
@@ -86,11 +86,13 @@ class Ingredient:
         title: shown to anyone who reads the manifest.
         relationship: "parentOf" for what was edited, "inputTo" for a reference picture or video of a
             generator.
+        description: what it was used for, where that is not plain.
     """
 
     path: Path
     title: str
     relationship: Literal["parentOf", "inputTo"]
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,12 +101,12 @@ class ManifestSpec:
 
     Attributes:
         title: name of the asset; anyone can read it.
-        kind: how it was made.
+        kind: how it was made; an edit has pictures of its parent in it, a remix only repeats its inputs' settings.
         created: when (aware).
         model: the generator.
         watermark: soft binding of the mark in the pictures.
         fingerprint: soft binding of the pictures' hash, if one was taken.
-        ingredients: inputs; exactly one parent for an edit, one input or more for image-to-video, else none.
+        ingredients: inputs; exactly one parent for an edit, one input or more for image-to-video and remix, else none.
         training_mining: entry of `cawg.training-mining` to its use; no assertion if empty.
         prompt: the prompt, which then anyone can read in the file; left out unless whoever gave it asked for that.
         human_validated: whether a person approved the result, rather than only a prompt guiding it.
@@ -139,8 +141,10 @@ class ManifestSpec:
                 raise _invalid("a soft binding needs a reverse-DNS algorithm and a value")
         if parents != (1 if self.kind == "edit" else 0):
             raise _invalid("an edit has exactly one parent, and nothing else has one")
-        if self.kind == "image_to_video" and not self.ingredients:
-            raise _invalid("image-to-video names its input as an ingredient")
+        if self.kind in ("image_to_video", "remix") and not self.ingredients:
+            raise _invalid("image-to-video and a remix name their input as an ingredient")
+        if self.kind == "remix" and not all(entry.description for entry in self.ingredients):
+            raise _invalid("a remix says of each input what was used of it")
         if self.kind in ("text_to_video", "picture") and self.ingredients:
             raise _invalid("what came of text alone has no ingredients")
         if unknown := set(self.training_mining) - set(MINING_ENTRIES):

@@ -198,15 +198,6 @@ def _embed(
             return identity.cose_signature(data)
         except CredentialsError as error:
             failures.append(error)
-        except Exception as error:  # noqa: BLE001 - a signer is foreign code
-            failures.append(
-                CredentialsError(
-                    "signer_failed",
-                    f"The signer of {identity.name!r} failed with {type(error).__name__}; check that the "
-                    "key service "
-                    "can be reached and lets us sign, then try again.",
-                )
-            )
         return b""
 
     algorithm = c2pa.C2paSigningAlg[identity.alg.upper()]
@@ -241,6 +232,7 @@ def _add_ingredients(builder: c2pa.Builder, ingredients: Sequence[Ingredient]) -
             "title": entry.title,
             "relationship": entry.relationship,
             "label": ingredient_label(index),
+            **({"description": entry.description} if entry.description else {}),
         }
         with entry.path.open("rb") as stream:
             builder.add_ingredient(json.dumps(description), kind, stream)

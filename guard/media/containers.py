@@ -19,6 +19,31 @@ DEMUXERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,gif,apng,asf,ivf,mxf,h264,hevc,
 """All of libavformat's demuxers that are used. They carry their own media: playlists and descriptions (HLS, DASH,
 concat, SDP), which would open other files or the network, are not among them."""
 
+_MEDIA_TYPES = {
+    "mov": "video/mp4 video/quicktime video/x-m4v video/3gpp video/3gpp2 audio/mp4 audio/x-m4a application/mp4 "
+    "image/avif image/heic image/heif",
+    "matroska": "video/x-matroska video/matroska video/webm audio/x-matroska audio/matroska audio/webm",
+    "avi": "video/x-msvideo video/vnd.avi video/avi video/msvideo",
+    "mpegts": "video/mp2t",
+    "mpeg": "video/mpeg video/mp2p",
+    "flv": "video/x-flv",
+    "ogg": "video/ogg audio/ogg audio/opus application/ogg",
+    "gif": "image/gif",
+    "apng": "image/apng image/png",
+    "asf": "video/x-ms-asf video/x-ms-wmv audio/x-ms-wma application/vnd.ms-asf",
+    "ivf": "video/x-ivf",
+    "mxf": "application/mxf",
+    "h264": "video/h264",
+    "hevc": "video/h265",
+    "mp3": "audio/mpeg audio/mp3",
+    "wav": "audio/wav audio/x-wav audio/wave audio/vnd.wave",
+    "flac": "audio/flac audio/x-flac",
+    "aac": "audio/aac",
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "avif": "image/avif",
+}
 _HEAD = 256
 _MAGIC = (
     (b"\x1a\x45\xdf\xa3", "matroska"),
@@ -54,6 +79,16 @@ def demuxer(path: Path) -> str | None:
     found = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
     looks: tuple[Callable[[bytes], str | None], ...] = (_riff, _raw, _transport, _sound)
     return found or next((name for look in looks if (name := look(head))), None)
+
+
+def is_of_type(container: str, media_type: str) -> bool:
+    """Whether a file may be called by this media type.
+
+    Args:
+        container: as `ClipInfo.container` has it.
+        media_type: lower case, without parameters.
+    """
+    return media_type in _MEDIA_TYPES.get(container.partition(",")[0], "").split()
 
 
 def is_boxes(head: bytes) -> bool:

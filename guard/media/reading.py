@@ -107,7 +107,8 @@ class VideoFile:
         if self.is_still:
             picture = stills.decode(self.path, self.limits)[0]
             for viewer in viewers:
-                viewer.see(FIRST_STRETCH, picture)
+                if viewer.wants(FIRST_STRETCH):
+                    viewer.see(FIRST_STRETCH, picture)
             return
         with open_container(self.path) as container:
             for end, frame in _until(self._frames(container)):

@@ -50,6 +50,7 @@ class Job:
     created: datetime
     policy_digest: str
     has_reference: bool
+    remixed: bool
     format: str
     compression: int | None
     still: bool
@@ -106,6 +107,7 @@ class VideoJobs:
                 created=video.created,
                 policy_digest=decision.policy_digest,
                 has_reference=video.has_reference,
+                remixed=video.remixed_from is not None,
                 format=video.format,
                 compression=video.compression,
                 still=video.still,

@@ -1,4 +1,7 @@
-"""A picture that a request brings: read in the sandbox, kept beside the job, gone with it."""
+"""What a job begins from: a picture that the request brings, or the released clip that it varies.
+
+Read in the sandbox, kept beside the job, gone with it.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import base64
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +30,11 @@ Picture = NDArray[np.uint8]
 
 FORMATS = ("jpeg", "png", "webp")
 TITLE = "Reference picture"
+SOURCE_TITLE = "Remixed video"
+SETTINGS_ALONE = (
+    "Its settings (model, size, length) were used again with another prompt, and none of its pictures."
+)
+"""What is said of a clip that was varied by a model that takes no pictures."""
 _LIMITS = Limits(seconds=30, cpu_seconds=30, output_bytes=32 * 1024 * 1024)
 _READING = ReadLimits(pixels=50_000_000)
 
@@ -52,8 +62,21 @@ class Reference:
             return cls(path, hashlib.file_digest(file, "sha256").hexdigest())
 
 
+@dataclass(frozen=True)
+class Source(Reference):
+    """The file of a released video that is to be varied, copied out of the object store.
+
+    Attributes:
+        video_id: of that video.
+    """
+
+    video_id: str
+
+
 def fit(reference: Reference, width: int, height: int) -> Picture:
     """The picture as the model will see it: scaled to cover the size in pixels, and cut to it about its middle.
+
+    Of a clip that is varied, its first picture.
 
     Its credentials are read too, in the same child: whatever a later step reads of it was read there before.
 
@@ -63,7 +86,8 @@ def fit(reference: Reference, width: int, height: int) -> Picture:
     Raises:
         MediaError: it is no JPEG, PNG or WebP picture, damaged, too large, or cannot be read in time.
     """
-    arguments = {"path": str(reference.path), "width": width, "height": height}
+    kind = "video" if isinstance(reference, Source) else "image"
+    arguments = {"path": str(reference.path), "kind": kind, "width": width, "height": height}
     answer = sandbox.call(
         "guard.pipeline.references:fit_here", arguments, limits=_LIMITS, readable=[reference.path]
     )
@@ -75,7 +99,8 @@ def fit_here(arguments: dict[str, Any]) -> dict[str, Any]:
     path = Path(arguments["path"])
     source = VideoFile(path, limits=_READING)
     chunk = None
-    if source.info.kind == "image" and source.info.codec in FORMATS:
+    info, kind = source.info, arguments["kind"]
+    if info.kind == kind and (kind == "video" or info.codec in FORMATS):
         chunk = next(source.chunks(), None)
     if chunk is None:
         raise MediaError("media_unreadable", "A reference is a JPEG, PNG or WebP picture.")
@@ -85,21 +110,30 @@ def fit_here(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"rgb": base64.b64encode(np.asarray(fitted).tobytes()).decode()}
 
 
-def keep(folder: WorkFolder, reference: Reference, fitted: Picture) -> None:
-    """Put both forms of the picture into the job's folder, mode 0600, on disk before this returns."""
-    for path in (folder.reference, folder.fitted):
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            if path == folder.fitted:
-                Image.fromarray(fitted).save(file, "PNG", compress_level=1)
-            else:
-                with reference.path.open("rb") as source:
-                    shutil.copyfileobj(source, file)
-            file.flush()
-            os.fsync(file.fileno())
-    folder.note(
-        "reference",
-        {"original": {"digest": digest_of(folder.reference)}, "fitted": {"digest": digest_of(folder.fitted)}},
-    )
+def keep(folder: WorkFolder, reference: Reference, fitted: Picture | None) -> None:
+    """Put both forms of it into the job's folder, mode 0600, on disk before this returns.
+
+    Args:
+        folder: the job's.
+        reference: as it was sent or released.
+        fitted: as the model sees it; None for a model that takes no pictures.
+    """
+    with reference.path.open("rb") as source, _new(folder.reference) as file:
+        shutil.copyfileobj(source, file)
+    noted = {"original": {"digest": digest_of(folder.reference)}}
+    if fitted is not None:
+        with _new(folder.fitted) as file:
+            Image.fromarray(fitted).save(file, "PNG", compress_level=1)
+        noted["fitted"] = {"digest": digest_of(folder.fitted)}
+    folder.note("reference", noted)
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[BinaryIO]:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def kept(folder: WorkFolder) -> Picture:
@@ -110,18 +144,32 @@ def kept(folder: WorkFolder) -> Picture:
     """
     noted = folder.noted("reference") or {}
     if not (intact(folder.reference, noted.get("original")) and intact(folder.fitted, noted.get("fitted"))):
-        raise PipelineError(
-            "reference_lost", "The reference picture is gone or damaged; send the request again."
-        )
+        raise _lost()
     with Image.open(folder.fitted, formats=("PNG",)) as image:  # our own file, by its digest
         return np.asarray(image.convert("RGB"))
 
 
-def ingredients(folder: WorkFolder) -> tuple[Ingredient, ...]:
+def ingredients(folder: WorkFolder, *, remixed: bool, seen: bool) -> tuple[Ingredient, ...]:
     """What the manifest says of it; its own credentials go along.
+
+    Args:
+        folder: the job's.
+        remixed: whether it is a clip of ours that is varied.
+        seen: whether the model saw a picture of it.
 
     Raises:
         PipelineError: ``reference_lost``.
     """
-    kept(folder)
-    return (Ingredient(folder.reference, TITLE, "inputTo"),)
+    if not intact(folder.reference, (folder.noted("reference") or {}).get("original")):
+        raise _lost()
+    if not remixed:
+        return (Ingredient(folder.reference, TITLE, "inputTo"),)
+    if seen:
+        return (Ingredient(folder.reference, SOURCE_TITLE, "parentOf"),)
+    return (Ingredient(folder.reference, SOURCE_TITLE, "inputTo", SETTINGS_ALONE),)
+
+
+def _lost() -> PipelineError:
+    return PipelineError(
+        "reference_lost", "What the job begins from is gone or damaged; send the request again."
+    )

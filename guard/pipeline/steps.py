@@ -205,8 +205,10 @@ class VideoSteps:
             mining = credentials.training_mining(wanted.training_mining)
         spec = credentials.ManifestSpec(
             title=f"{video_id}.{job.format}",
-            kind="picture" if job.still else "image_to_video" if job.has_reference else "text_to_video",
-            ingredients=references.ingredients(folder) if job.has_reference else (),
+            kind=_kind(job),
+            ingredients=references.ingredients(folder, remixed=job.remixed, seen=job.has_reference)
+            if job.has_reference or job.remixed
+            else (),
             created=job.created,
             model=credentials.Model(**model),
             watermark=credentials.SoftBinding(marked["algorithm"], self._jobs.payload(job)),
@@ -229,7 +231,7 @@ class VideoSteps:
                 "manifest_digest": signed.manifest_digest,
                 "digest": digest_of(folder.signed),
                 "size": folder.signed.stat().st_size,
-                "stamped": signed.stamped,
+                "stamped": None if stamps is None else signed.stamped,
             },
         )
         self._jobs.progress(video_id, 92)
@@ -318,6 +320,7 @@ class VideoSteps:
                 model_revision=model["revision"],
                 model_digest=model["digest"],
                 policy_digest=job.policy_digest,
+                stamped=signed["stamped"],
             ),
             found,
         )
@@ -378,6 +381,14 @@ class VideoSteps:
                     self._jobs.progress(video_id, percent)
 
         return report
+
+
+def _kind(job: Job) -> credentials.Kind:
+    if job.still:
+        return "picture"
+    if job.remixed:
+        return "edit" if job.has_reference else "remix"
+    return "image_to_video" if job.has_reference else "text_to_video"
 
 
 def _sampled(source: VideoFile) -> Iterator[NDArray[np.uint8]]:

@@ -14,7 +14,7 @@ from guard.pipeline import sealing
 from guard.pipeline.engine import Engine
 from guard.pipeline.errors import PipelineError
 from guard.pipeline.jobs import random_seed, utc_now
-from guard.pipeline.references import Picture, Reference, fit, keep
+from guard.pipeline.references import Picture, Reference, Source, fit, keep
 from guard.pipeline.workfolder import WorkFolder
 from guard.services import Services
 from guard.store import Decision as DecisionRow
@@ -45,8 +45,8 @@ class Submission:
         seed: for a repeatable clip; random if None.
         format: of the file: ``mp4``, or a picture's.
         compression: quality of a picture that is compressed with losses, 0 to 100; the best if None.
-        remixed_from: the video that this one varies.
-        reference: picture to begin from.
+        source: the released clip that this one varies; a model that takes pictures begins from its first.
+        reference: picture to begin from, where there is no source.
         reference_is_person: whether the user says that it shows a real person.
         idempotency_key: the caller's, or None.
         body_hash: hex sha256 of the request's body, for idempotency.
@@ -61,7 +61,7 @@ class Submission:
     seed: int | None = None
     format: str = CLIP
     compression: int | None = None
-    remixed_from: str | None = None
+    source: Source | None = None
     reference: Reference | None = None
     reference_is_person: bool = False
     idempotency_key: str | None = None
@@ -72,6 +72,11 @@ class Submission:
     def still(self) -> bool:
         """Whether a single picture is asked for."""
         return self.format != CLIP
+
+    @property
+    def begins(self) -> Reference | None:
+        """What the clip begins from, or varies."""
+        return self.reference if self.source is None else self.source
 
 
 class RefusedError(PipelineError):
@@ -104,18 +109,20 @@ def submit(services: Services, engine: Engine, submission: Submission) -> Video:
     model = check(services, submission)
     if (known := _known(services, submission)) is not None:
         return known
-    fitted = _fitted(submission)
+    fitted = _fitted(services, submission)
     decision = services.judge.judge_text(
         submission.prompt, context=_circumstances(services, submission, fitted)
     )
     now = utc_now()
     video_id = None if decision.action is Action.BLOCK else new_job_id(submission.format, now)
     try:
-        if video_id is not None and submission.reference is not None and fitted is not None:
+        if video_id is not None and submission.begins is not None:
             # Before the job is there to be worked on; a process that dies in between leaves files of no job, which
             # the next worker removes.
-            keep(WorkFolder(services.work / video_id), submission.reference, fitted)
-        video, decision_id = _record(services, submission, model, decision, video_id, now)
+            keep(WorkFolder(services.work / video_id), submission.begins, fitted)
+        video, decision_id = _record(
+            services, submission, model, decision, video_id, now, seen=fitted is not None
+        )
     except Exception as error:
         if video_id is not None:
             shutil.rmtree(services.work / video_id, ignore_errors=True)
@@ -166,7 +173,7 @@ def _check_offer(info: GeneratorInfo, submission: Submission) -> None:
             "seconds_unsupported", f"{info.name} makes clips of {lengths} seconds.", param="seconds"
         )
 
-    if submission.reference is None and info.needs_reference:
+    if submission.begins is None and info.needs_reference:
         raise PipelineError(
             "reference_required",
             f"{info.name} begins from a picture; send one, or name another model.",
@@ -180,12 +187,17 @@ def _check_offer(info: GeneratorInfo, submission: Submission) -> None:
         )
 
 
-def _fitted(submission: Submission) -> Picture | None:
-    if submission.reference is None:
+def _fitted(services: Services, submission: Submission) -> Picture | None:
+    """The picture that the model sees, if it sees one."""
+    begins = submission.begins
+    if (
+        begins is None
+        or not services.generator(services.model_named(submission.model)).info.accepts_reference
+    ):
         return None
     width, _, height = submission.size.partition("x")
     try:
-        return fit(submission.reference, int(width), int(height))
+        return fit(begins, int(width), int(height))
     except MediaError as error:
         raise PipelineError(error.code, str(error), param="input_reference") from None
 
@@ -225,6 +237,8 @@ def _record(
     decision: Decision,
     video_id: str | None,
     now: datetime,
+    *,
+    seen: bool,
 ) -> tuple[Video | None, str]:
     """Prompt, decision, log entry and job (unless blocked) in one transaction."""
     with services.database.write() as session:
@@ -246,8 +260,8 @@ def _record(
             now=now,
             prompt_id=prompt.id,
             decision_id=row.id,
-            remixed_from=submission.remixed_from,
-            has_reference=submission.reference is not None,
+            remixed_from=None if submission.source is None else submission.source.video_id,
+            has_reference=seen,
             file_format=submission.format,
             compression=submission.compression,
             video_id=video_id,

@@ -46,12 +46,12 @@ class WorkFolder:
 
     @property
     def reference(self) -> Path:
-        """The picture that the request brought, as it came."""
+        """The picture that the request brought, as it came, or the released clip that the job varies."""
         return self.root / "reference"
 
     @property
     def fitted(self) -> Path:
-        """The same as the model sees it, written anew by us: safe to look at."""
+        """Its picture as the model sees it, written anew by us: safe to look at."""
         return self.root / FITTED_REFERENCE
 
     def note(self, name: str, value: dict[str, Any]) -> None:

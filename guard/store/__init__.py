@@ -1,6 +1,6 @@
 """Database, objects and registry: everything that Guard keeps. Functions work inside a caller's session."""
 
-from guard.store.audit import audit, audit_objects, released_objects
+from guard.store.audit import audit, audit_objects, kept_manifests, released_objects
 from guard.store.counts import Counts, count
 from guard.store.database import Database, create_private
 from guard.store.decisions import decisions_of, get_decision, record_decision
@@ -115,6 +115,7 @@ __all__ = [
     "get_release",
     "get_review",
     "get_video",
+    "kept_manifests",
     "key_used",
     "list_api_keys",
     "list_reviews",

@@ -9,6 +9,7 @@ import heapq
 import json
 import struct
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,17 @@ from guard.ledger.raw import as_bytes, as_text, as_time, raw
 from guard.ledger.tables import salts
 from guard.store.errors import StoreError
 from guard.store.fingerprints import fingerprint_digest
-from guard.store.models import Decision, FingerprintHash, Prompt, Release, Review, Video, object_key
+from guard.store.models import (
+    Decision,
+    FingerprintHash,
+    Prompt,
+    Release,
+    Review,
+    StoredManifest,
+    Video,
+    manifest_key,
+    object_key,
+)
 from guard.store.objects import Objects
 from guard.store.vault import Vault
 
@@ -81,37 +92,72 @@ def audit(
     return report
 
 
-def audit_objects(report: Report, objects: Objects, released: Iterable[tuple[str, str]]) -> None:
-    """Hash the released files that :func:`released_objects` lists; what is wrong goes into the report."""
-    before = report.found
-    for key, digest in released:
-        try:
-            found = f"sha256:{objects.sha256(key)}"
-        except StoreError as error:
-            report.problem(error.code, f"{key}: {error}")
-            continue
-        if found != digest:
-            report.problem("object_altered", f"{key} is not the file that was released.")
-    report.held("objects", before)
+@dataclass(frozen=True)
+class Kept:
+    """An object that must be there as it was logged.
+
+    Attributes:
+        key: where it lies.
+        digest: what it must have.
+        what: whose it is, in words.
+    """
+
+    key: str
+    digest: str
+    what: str
 
 
-def released_objects(session: Session) -> list[tuple[str, str]]:
-    """Key and digest of every file that the service hands out."""
+def audit_objects(
+    report: Report, objects: Objects, released: Iterable[Kept], manifests: Iterable[Kept]
+) -> None:
+    """Hash what :func:`released_objects` and :func:`kept_manifests` list; what is wrong goes into the report."""
+    for check, kept in (("objects", released), ("manifests", manifests)):
+        before = report.found
+        for one in kept:
+            try:
+                found = f"sha256:{objects.sha256(one.key)}"
+            except StoreError as error:
+                report.problem(error.code, f"{one.key}, {one.what}: {error}")
+                continue
+            if found != one.digest:
+                report.problem("object_altered", f"{one.key} is not {one.what} as it was logged.")
+        report.held(check, before)
+
+
+def released_objects(session: Session) -> list[Kept]:
+    """Every file that the service hands out."""
     query = (
-        select(raw(Release.video_id), raw(Release.asset_digest))
+        select(raw(Release.id), raw(Release.video_id), raw(Release.asset_digest))
         .join(Video, Video.id == Release.video_id)
         .where(Release.revoked_at.is_(None), Video.status == "completed")
         .order_by(Release.ledger_index)
     )
     return [
-        (object_key(as_text(video_id), as_text(digest)), as_text(digest))
-        for video_id, digest in session.execute(query)
+        Kept(object_key(as_text(video_id), as_text(digest)), as_text(digest), f"the file of {as_text(name)}")
+        for name, video_id, digest in session.execute(query)
+    ]
+
+
+def kept_manifests(session: Session) -> list[Kept]:
+    """The manifest of every release, also of those whose file is gone, and every one that a tenant keeps here."""
+    releases = select(raw(Release.id), raw(Release.manifest_digest)).order_by(Release.ledger_index)
+    tenants = select(raw(StoredManifest.id), raw(StoredManifest.digest)).order_by(StoredManifest.ledger_index)
+    return [
+        Kept(manifest_key(as_text(digest)), as_text(digest), f"the manifest {whose} {as_text(name)}")
+        for whose, query in (("of", releases), ("kept as", tenants))
+        for name, digest in session.execute(query)
     ]
 
 
 def logged_rows(session: Session) -> Iterator[Expected]:
-    """Every decision, review, release and revocation with the leaf that it claims to be, by index."""
-    streams = (_decisions(session), _reviews(session), _releases(session), _revocations(session))
+    """Every decision, review, release, revocation and kept manifest with the leaf that it claims to be, by index."""
+    streams = (
+        _decisions(session),
+        _reviews(session),
+        _releases(session),
+        _revocations(session),
+        _manifests(session),
+    )
     return heapq.merge(*streams, key=lambda row: row.index)
 
 
@@ -185,14 +231,36 @@ def _revocations(session: Session) -> Iterator[Expected]:
         )
 
 
-def _rows(model: Any, index: Any, names: Sequence[str], *more: Any) -> Select[Any]:
-    """Columns of a table as they lie there, with the salt of each row's commitments, by leaf."""
+def _manifests(session: Session) -> Iterator[Expected]:
+    # The salt of their commitments belongs to the digest, not to an id of ours.
+    names = ("id", "tenant_id", "digest", "created")
+    subject = func.replace(StoredManifest.digest, "sha256:", "")
+    for row in session.execute(_rows(StoredManifest, StoredManifest.ledger_index, names, subject=subject)):
+        yield Expected(
+            _place(row.leaf_index),
+            "manifest",
+            {"manifest_id": row.id, "manifest_digest": row.digest, "time": as_time(row.created)},
+            {"tenant_commitment": _committed(row.tenant_id)},
+            _committed(row.salt),
+        )
+
+
+def _rows(model: Any, index: Any, names: Sequence[str], *more: Any, subject: Any = None) -> Select[Any]:
+    """Columns of a table as they lie there, with the salt of each row's commitments, by leaf.
+
+    Args:
+        model: the table.
+        index: its column of leaves.
+        names: its columns to read.
+        more: other columns.
+        subject: what the salt belongs to; None for the row's id.
+    """
     columns = [raw(getattr(model, name)).label(name) for name in names]
     place = raw(func.coalesce(index, -1)).label("leaf_index")
     query = select(*columns, place, raw(salts.c.salt).label("salt"), *more).select_from(model)
     # Databases disagree on where NULL sorts, and a log may be longer than memory.
     return (
-        query.outerjoin(salts, salts.c.subject == model.id)
+        query.outerjoin(salts, salts.c.subject == (model.id if subject is None else subject))
         .order_by(func.coalesce(index, -1))
         .execution_options(yield_per=500)
     )

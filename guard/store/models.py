@@ -235,6 +235,8 @@ class Release(Base):
     model_revision: Mapped[Name]
     model_digest: Mapped[Digest]
     policy_digest: Mapped[Digest]
+    stamped: Mapped[bool | None]
+    """Whether an authority stamped the time of the signature; None where that was not asked for."""
     created: Mapped[datetime] = mapped_column(index=True)
     revoked_at: Mapped[datetime | None] = mapped_column(index=True)
     revoke_reason: Mapped[LongText | None]

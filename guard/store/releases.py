@@ -19,7 +19,10 @@ from guard.store.videos import allocate_payload, complete_video, get_video
 
 @dataclass(frozen=True, kw_only=True)
 class NewRelease:
-    """What is known of a finished file. Digests read ``sha256:`` and 64 hex digits; sizes are bytes."""
+    """What is known of a finished file.
+
+    Digests read ``sha256:`` and 64 hex digits; sizes are bytes; ``stamped`` is None where no time stamp was asked for.
+    """
 
     asset_digest: str
     size: int
@@ -32,6 +35,7 @@ class NewRelease:
     model_revision: str
     model_digest: str
     policy_digest: str
+    stamped: bool | None = None
 
 
 def record_release(
@@ -91,6 +95,7 @@ def record_release(
         model_revision=new.model_revision,
         model_digest=new.model_digest,
         policy_digest=new.policy_digest,
+        stamped=new.stamped,
         created=now,
         ledger_index=ledger.append(conn, entry, now=now),
     )

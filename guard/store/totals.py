@@ -23,6 +23,7 @@ class Totals:
         verifications: by verdict.
         releases: all that were made.
         revoked: those of them that were withdrawn.
+        unstamped: those of them that were signed without the time stamp that was asked for.
     """
 
     videos: dict[str, int]
@@ -32,6 +33,7 @@ class Totals:
     verifications: dict[str, int]
     releases: int
     revoked: int
+    unstamped: int
 
 
 def totals(session: Session) -> Totals:
@@ -50,4 +52,5 @@ def totals(session: Session) -> Totals:
         verifications=by(Verification.verdict),
         releases=session.scalar(select(func.count(Release.id))) or 0,
         revoked=session.scalar(select(func.count(Release.revoked_at))) or 0,
+        unstamped=session.scalar(select(func.count(Release.id)).where(Release.stamped.is_(False))) or 0,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import openai
 import pytest
 
@@ -81,6 +83,13 @@ def test_remix_and_delete(client: openai.OpenAI, video: Any) -> None:
     assert (remixed.remixed_from_video_id, remixed.size) == (video.id, "640x360")
     done = client.videos.poll(remixed.id)
     assert done.status == "completed"
+    sources = {}
+    for clip in (video, done):
+        with c2pa.Reader("video/mp4", io.BytesIO(client.videos.download_content(clip.id).read())) as reader:
+            sources[clip.id] = reader.get_active_manifest()
+    (ingredient,) = sources[done.id]["ingredients"]
+    assert ingredient["relationship"] == "inputTo"
+    assert ingredient["active_manifest"] == sources[video.id]["label"]
     deleted = client.videos.delete(remixed.id)
     assert (deleted.id, deleted.deleted, deleted.object) == (remixed.id, True, "video.deleted")
     for call in (client.videos.retrieve, client.videos.download_content):

@@ -169,27 +169,70 @@ def test_another_key_than_the_certificates_is_refused(token: Token, tmp_path: Pa
     assert error.value.code == "key_mismatch"
 
 
-def test_the_commands_of_the_guide(token: Token, tmp_path: Path) -> None:
-    """As docs/content-credentials.md shows them, in processes of their own."""
-    uri = token.make_ec("guide", "secp256r1")
+def guard(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own, on the data folder `data` of this one."""
+    return subprocess.run(
+        [sys.executable, "-m", "guard.cli.main", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "GUARD_DATA": "data", "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        check=False,
+        cwd=folder,
+    )
 
-    def guard(*arguments: str) -> Any:
-        command = [sys.executable, "-m", "guard.cli.main", *arguments, "--json"]
-        environment = {
-            **os.environ,
-            "GUARD_DATA": str(tmp_path / "data"),
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        }
-        ran = subprocess.run(
-            command, capture_output=True, text=True, env=environment, check=False, cwd=tmp_path
-        )
+
+def installed(folder: Path, uri: str) -> dict[str, Any]:
+    """Make an installation that signs with this key, as docs/content-credentials.md shows it; its `keys status`."""
+
+    def done(*arguments: str) -> Any:
+        ran = guard(folder, *arguments, "--json")
         assert ran.returncode == 0, ran.stderr
         return json.loads(ran.stdout)
 
     names = ("--common-name", "Studio video", "--organisation", "Studio GmbH")
-    request = guard("keys", "csr", *names, "--key", uri)["request"]
+    request = done("keys", "csr", *names, "--key", uri)["request"]
     authority = Authority()
-    (tmp_path / "chain.pem").write_bytes(authority.certify(request))
-    (tmp_path / "ca.pem").write_bytes(authority.anchor)
-    found = guard("keys", "import", "--chain", "chain.pem", "--anchor", "ca.pem")
+    (folder / "chain.pem").write_bytes(authority.certify(request))
+    (folder / "ca.pem").write_bytes(authority.anchor)
+    found: dict[str, Any] = done("keys", "import", "--chain", "chain.pem", "--anchor", "ca.pem")
+    return found
+
+
+def test_the_commands_of_the_guide(token: Token, tmp_path: Path) -> None:
+    uri = token.make_ec("guide", "secp256r1")
+    found = installed(tmp_path, uri)
     assert (found["key"], found["development"]) == (uri, False)
+
+
+def test_the_service_does_not_start_with_a_key_that_does_not_sign(token: Token, tmp_path: Path) -> None:
+    uri, other = token.make_ec("served", "secp256r1"), token.make_ec("not served", "secp256r1")
+    installed(tmp_path, uri)
+    [kept] = (tmp_path / "data" / "keys" / "signing" / "identities").glob("*/key.uri")
+
+    def refused(**environment: str) -> str:
+        ran = guard(tmp_path, "serve", "--port", "0", **environment)
+        assert ran.returncode == 1, ran.stderr
+        assert "Serving" not in ran.stdout + ran.stderr
+        return " ".join(ran.stderr[ran.stderr.index("error [") :].split())
+
+    said = refused(GUARD_PKCS11_PIN="not the pin")
+    assert said.startswith("error [signer_failed]")
+    assert "PinIncorrect" in said
+    assert "the PIN in GUARD_PKCS11_PIN" in said
+    for key, code, hint in (
+        (other, "signer_mismatch", "check which key it uses"),
+        (token.uri("nobody's"), "signer_failed", "check that it is there"),
+        ("awskms://127.0.0.1:9/alias/nobody", "signer_failed", "check region, access and the key's id"),
+    ):
+        kept.write_text(key + "\n")
+        said = refused(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y", AWS_DEFAULT_REGION="eu-central-1")
+        assert said.startswith(f"error [{code}]"), said
+        assert hint in said
+
+
+def test_a_key_that_signs_is_proven_by_a_signature(token: Token, service: str, tmp_path: Path) -> None:
+    for number, uri in enumerate((token.make_ec("proven", "secp384r1"), kms_key(service, "ECC_NIST_P256"))):
+        authority, keys = Authority(), tmp_path / str(number)
+        made = request_certificate(keys, SUBJECT, key_uri=uri)
+        import_pem(keys, authority.certify(made.pem), anchor_pem=authority.anchor)
+        load_identity(keys).prove()

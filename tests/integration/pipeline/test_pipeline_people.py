@@ -14,7 +14,7 @@ from guard.pipeline.errors import PipelineError
 from guard.pipeline.steps import WorkFolder
 from guard.pipeline.submit import RefusedError
 from guard.pipeline.workflow import Outcome
-from guard.store import StoreError, audit, audit_objects, released_objects
+from guard.store import StoreError, audit, audit_objects, kept_manifests, released_objects
 from guard.store.models import Prompt
 from guard.verification import verify
 from tests.house import ALLOWED, BLOCKED, HELD, House
@@ -254,8 +254,8 @@ def test_the_audit_finds_nothing_after_all_of_this(approved: str, house: House) 
     kept = services.log.kept()
     with services.database.read() as session:
         report = audit(session, services.log, kept=kept, vault=services.vault)
-        released = released_objects(session)
-    audit_objects(report, services.objects, released)
+        released, manifests = released_objects(session), kept_manifests(session)
+    audit_objects(report, services.objects, released, manifests)
     assert report.problems == []
     assert report.pending == 0
     with sqlite3.connect(house.data / "guard.db") as connection:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from guard.credentials.reading import read
 from guard.media import VideoFile
 from guard.pipeline import afterwards
 from guard.pipeline.errors import PipelineError
-from guard.pipeline.references import Reference
+from guard.pipeline.references import SETTINGS_ALONE, Reference, Source
 from guard.store import decisions
 from tests import media
 from tests.house import HELD, House
@@ -196,3 +198,86 @@ def test_a_model_that_needs_one_says_so(housed: House, monkeypatch: pytest.Monke
     with pytest.raises(PipelineError) as refused:
         housed.submit(seed=16)
     assert refused.value.code == "reference_required"
+
+
+def source(house: House, video_id: str, folder: Path) -> Source:
+    file = released(house, video_id, folder)
+    return Source(file, Reference.of(file).digest, video_id)
+
+
+def manifests(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the C2PA library reads by itself: the active manifest, and all by their label."""
+    with c2pa.Reader(str(file)) as reader:
+        store = json.loads(reader.json())
+    return store["manifests"][store["active_manifest"]], store["manifests"]
+
+
+def test_a_remix_by_a_model_that_takes_pictures_is_an_edit_of_its_parent(
+    housed: House, tmp_path: Path
+) -> None:
+    first = housed.ended(housed.submit(seed=21))
+    parent = source(housed, first.id, tmp_path)
+    opening, name = first_frame(parent.path), manifests(parent.path)[0]["label"]
+    video = housed.ended(housed.submit("a blue ball rolls over sand", seed=22, source=parent))
+    assert (video.status, video.error_message) == ("completed", None)
+    assert (video.remixed_from, video.has_reference) == (first.id, True)
+    assert stages(housed, video.id) == [("prompt", "allow"), ("input", "allow"), ("output", "allow")]
+    (folder := tmp_path / "remix").mkdir()
+    file = released(housed, video.id, folder)
+    assert media.psnr(first_frame(file).astype(np.uint8), opening.astype(np.uint8)) > 25
+    active, every = manifests(file)
+    actions = next(
+        item["data"]["actions"] for item in active["assertions"] if item["label"] == "c2pa.actions.v2"
+    )
+    assert [action["action"] for action in actions] == [
+        "c2pa.opened",
+        "c2pa.edited",
+        "c2pa.watermarked.bound",
+    ]
+    (ingredient,) = active["ingredients"]
+    assert (ingredient["relationship"], ingredient["active_manifest"]) == ("parentOf", name)
+    assert set(every) == {active["label"], name}
+    failures = ingredient["validation_results"]["activeManifest"]["failure"]
+    assert {item["code"] for item in failures} == {
+        "signingCredential.untrusted"
+    }  # the library was told of no list
+    report = read(file, Trust.from_folder(housed.installation.paths.signing))
+    assert (report.state, report.ingredient_failures) == ("trusted", ())
+    (node,) = report.ingredients
+    assert (node.title, node.relationship, node.state) == ("Remixed video", "parentOf", "trusted")
+    housed.run_ended(video.id)
+    assert video.id not in housed.work_left()
+
+
+def test_a_remix_by_a_model_that_takes_none_names_its_source_and_says_what_was_used_of_it(
+    house: House, tmp_path: Path
+) -> None:
+    first = house.ended(house.submit(seed=23))
+    before = source(house, first.id, tmp_path)
+    name = manifests(before.path)[0]["label"]
+    video = house.ended(house.submit("a blue ball rolls over sand", seed=24, source=before))
+    assert (video.status, video.error_message) == ("completed", None)
+    assert (video.remixed_from, video.has_reference) == (first.id, False)
+    (folder := tmp_path / "remix").mkdir()
+    active, every = manifests(released(house, video.id, folder))
+    actions = next(
+        item["data"]["actions"] for item in active["assertions"] if item["label"] == "c2pa.actions.v2"
+    )
+    assert [action["action"] for action in actions] == ["c2pa.created", "c2pa.watermarked.bound"]
+    (ingredient,) = active["ingredients"]
+    assert (ingredient["relationship"], ingredient["active_manifest"]) == ("inputTo", name)
+    assert ingredient["description"] == SETTINGS_ALONE
+    assert set(every) == {active["label"], name}
+    house.run_ended(video.id)
+    assert video.id not in house.work_left()
+
+
+def test_a_remix_whose_source_was_touched_is_not_signed(house: House, tmp_path: Path) -> None:
+    first = house.ended(house.submit(seed=25))
+    video_id = house.submit(HELD, seed=26, source=source(house, first.id, tmp_path))
+    with (house.data / "work" / video_id / "reference").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"x")
+    afterwards.approve(house.services, house.engine, house.review_id(video_id, "prompt"), reviewer="somebody")
+    video = house.ended(video_id)
+    assert (video.status, video.error_code) == ("failed", "reference_lost")

@@ -17,6 +17,7 @@ from guard import store
 from guard.ledger import LedgerError, Log, Report
 from guard.ledger.merkle import Frontier, leaf_hash
 from guard.store import Database, NewRelease, Objects, Tenant, Vault, Video
+from guard.store.manifests import remove_manifest, store_manifest
 from guard.store.models import Prompt
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -25,6 +26,7 @@ VAULT = Vault(bytes(range(32)))
 OTHER_PAYLOAD = (
     "UPDATE releases SET payload = (SELECT substr(nonce, 1, 8) FROM prompts LIMIT 1) WHERE revoked_at IS NULL"
 )
+KEPT = "sha256:" + "7e" * 32
 ONE = "'sha256:" + "11" * 32 + "'"
 
 
@@ -96,6 +98,7 @@ def busy(
                 session, video.id, new_release(number), frames(number), now=NOW + number * HOUR
             )
         store.revoke_release(session, release.id, "x", now=NOW + 2 * HOUR)
+        store_manifest(session, "urn:c2pa:theirs", tenant_id=tenant.id, digest=KEPT, now=NOW)
         store.sign_log(session, log, now=NOW)
     return Busy(database, database_url, log, release.id, prompts[2].id)
 
@@ -108,7 +111,14 @@ def test_an_honest_store_passes(busy: Busy) -> None:
     report = busy.audit()
     assert report.ok, report.problems
     assert report.checks == ["signature", "replay", "rows", "consistency", "kept", "links", "prompts"]
-    assert (report.size, report.replayed, report.pending) == (8, 8, 0)
+    assert (report.size, report.replayed, report.pending) == (9, 9, 0)
+
+
+def test_a_manifest_that_its_tenant_took_out_is_missed_by_nobody(busy: Busy, tenant: Tenant) -> None:
+    with busy.database.write() as session:
+        remove_manifest(session, "urn:c2pa:theirs", tenant.id)
+        assert "urn:c2pa:theirs" not in {kept.what.split()[-1] for kept in store.kept_manifests(session)}
+    assert busy.audit().ok
 
 
 @pytest.mark.parametrize(
@@ -139,6 +149,11 @@ def test_an_honest_store_passes(busy: Busy) -> None:
         (OTHER_PAYLOAD, "row_mismatch"),
         ("UPDATE releases SET size = 1", "row_mismatch"),
         ("UPDATE releases SET manifest_id = manifest_id || 'x'", "row_mismatch"),
+        ("UPDATE releases SET manifest_digest = " + ONE, "row_mismatch"),
+        ("UPDATE manifests SET digest = " + ONE, "row_mismatch"),
+        ("UPDATE manifests SET tenant_id = 'tenant_x'", "row_mismatch"),
+        ("UPDATE manifests SET created = '2020-01-01 00:00:00+00:00'", "row_mismatch"),
+        ("UPDATE manifests SET ledger_index = 0", "row_mismatch"),
         ("UPDATE releases SET revoke_reason = 'y' WHERE revoked_at IS NOT NULL", "row_mismatch"),
         ("UPDATE releases SET revoked_at = '2030-01-01 00:00:00+00:00' WHERE revoked_at IS NOT NULL", "row_mismatch"),
         ("UPDATE releases SET created = '2020-01-01 00:00:00+00:00'", "row_mismatch"),
@@ -169,6 +184,7 @@ COLUMNS = {
     "releases": ("id", "payload", "size", "created", "revoked_at", "ledger_index", "revocation_index"),
     "fingerprints": ("time", "hash", "quality"),
     "prompts": ("ciphertext", "nonce", "wrapped_key", "commitment"),
+    "manifests": ("digest", "tenant_id", "created", "ledger_index"),
 }
 VALUES = ("'x'", "x'ff'", "CAST(x'ff' AS TEXT)", "99999999999999", "1.5", "NULL")
 
@@ -300,18 +316,30 @@ def test_problems_beyond_the_hundredth_are_counted_and_nothing_after_them_is_cal
     assert "objects" not in report.checks
 
 
-def test_released_files_are_hashed(busy: Busy, tmp_path: Path) -> None:
+def test_released_files_and_kept_manifests_are_hashed(busy: Busy, tmp_path: Path) -> None:
     objects = Objects(tmp_path / "objects")
     with busy.database.read() as session:
-        [(key, digest)] = store.released_objects(session)  # the other one is revoked
-    for content, code in ((None, "object_missing"), (b"other", "object_altered")):
-        if content is not None:
-            (tmp_path / "file").write_bytes(content)
-            objects.put(key, tmp_path / "file")
+        released, manifests = store.released_objects(session), store.kept_manifests(session)
+    assert len(released) == 1, "the other one is revoked"
+    # of both releases and of the tenant
+    assert [one.what.rpartition(" ")[0] for one in manifests] == ["the manifest of"] * 2 + [
+        "the manifest kept as"
+    ]
+    for kept, check in ((released, "objects"), (manifests, "manifests")):
+        one = kept[-1]
+        for content, code in ((None, "object_missing"), (b"other", "object_altered")):
+            if content is not None:
+                (tmp_path / "file").write_bytes(content)
+                objects.put(one.key, tmp_path / "file")
+            report = busy.audit()
+            store.audit_objects(
+                report, objects, [one] if check == "objects" else [], [one] if check == "manifests" else []
+            )
+            assert codes(report) == {code}
+            assert one.what in report.problems[0].message
+            assert check not in report.checks
+        as_it_is = replace(one, digest=f"sha256:{objects.sha256(one.key)}")
         report = busy.audit()
-        store.audit_objects(report, objects, [(key, digest)])
-        assert codes(report) == {code}
-    report = busy.audit()
-    store.audit_objects(report, objects, [(key, f"sha256:{objects.sha256(key)}")])
-    assert report.ok
-    assert report.checks[-1] == "objects"
+        store.audit_objects(report, objects, [as_it_is], [as_it_is])
+        assert report.ok
+        assert report.checks[-2:] == ["objects", "manifests"]

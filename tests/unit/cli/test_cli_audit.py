@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ def test_the_log_of_the_installation_verifies(here: Any) -> None:
         "origin", "size", "root", "replayed", "pending", "checks", "problems", "found",
     }  # fmt: skip
     assert (ran.json["problems"], ran.json["found"]) == ([], 0)
-    assert ran.json["checks"][-2:] == ["prompts", "objects"]
+    assert ran.json["checks"][-3:] == ["prompts", "objects", "manifests"]
     assert ran.json["size"] + ran.json["pending"] == ran.json["replayed"]
-    assert "objects" not in here("audit", "verify", "--no-objects", "--json").json["checks"]
+    assert here("audit", "verify", "--no-objects", "--json").json["checks"][-1] == "prompts"
     assert here("audit", "verify").out.endswith("no problem found\n")
 
 
@@ -70,6 +71,23 @@ def test_a_released_file_that_was_overwritten_is_found(copied: Any, prepared: An
     ran = copied("audit", "verify")
     assert ran.code == 1
     assert "PROBLEM [object_altered]" in ran.out
+    assert copied("audit", "verify", "--no-objects").code == 0
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda file: file.write_bytes(b"another one")])
+def test_a_manifest_that_is_gone_or_another_is_found(
+    copied: Any, prepared: Any, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    with sqlite3.connect(tmp_path / ".guard/guard.db") as database:
+        [(release, digest)] = database.execute("SELECT id, manifest_digest FROM releases").fetchall()
+    database.close()
+    kept = tmp_path / ".guard/objects/manifests" / f"{digest.removeprefix('sha256:')}.c2pa"
+    spoil(kept)
+    ran = copied("audit", "verify")
+    assert ran.code == 1
+    code = "object_altered" if kept.exists() else "object_missing"
+    assert f"PROBLEM [{code}]: manifests/" in ran.out
+    assert f"the manifest of {release}" in ran.out
     assert copied("audit", "verify", "--no-objects").code == 0
 
 

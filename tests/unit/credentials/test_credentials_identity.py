@@ -136,6 +136,7 @@ def foreign(data: bytes) -> bytes:
         (foreign, "signer_mismatch"),
         (lambda data: b"", "signer_mismatch"),
         (lambda data: b"x" * 64, "signer_mismatch"),
+        (lambda data: None, "signer_failed"),
     ],
 )
 def test_a_signer_that_fails_leaves_nothing_behind_and_no_secret_anywhere(
@@ -153,3 +154,8 @@ def test_a_signer_that_fails_leaves_nothing_behind_and_no_secret_anywhere(
     assert error.value.__cause__ is None
     assert "hunter2" not in str(error.value) + caplog.text
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(CredentialsError) as error:
+        identity.prove()
+    assert error.value.code == code
+    assert error.value.__cause__ is None
+    assert "hunter2" not in str(error.value)

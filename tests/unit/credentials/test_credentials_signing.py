@@ -64,7 +64,7 @@ def test_a_reader_learns_model_bindings_and_rights(signed: Path, trust: Trust) -
 
 
 @pytest.mark.parametrize("prompt", [None, "a red ball on green grass"])
-@pytest.mark.parametrize("kind", ["text_to_video", "image_to_video", "edit", "picture"])
+@pytest.mark.parametrize("kind", ["text_to_video", "image_to_video", "remix", "edit", "picture"])
 def test_every_kind_of_manifest_passes_the_rubric(
     kind: Any,
     prompt: str | None,
@@ -77,6 +77,7 @@ def test_every_kind_of_manifest_passes_the_rubric(
 ) -> None:
     ingredients = {
         "image_to_video": (Ingredient(signed, "input.mp4", "inputTo"),),
+        "remix": (Ingredient(signed, "remixed.mp4", "inputTo", "Its settings alone."),),
         "edit": (Ingredient(signed, "parent.mp4", "parentOf"), Ingredient(clip, "input.mp4", "inputTo")),
     }.get(kind, ())
     source = clip
@@ -93,6 +94,12 @@ def test_every_kind_of_manifest_passes_the_rubric(
         assert inputs[0].state == "trusted"  # its own credentials went along
         assert inputs[0].claims is not None
     manifest = next(entry for entry in found["manifests"] if entry["label"] == result.manifest_id)
+    told = [
+        value.get("description", "") for name, value in manifest["assertions"].items() if "ingredient" in name
+    ]
+    assert [text for text in told if text] == [
+        entry.description for entry in ingredients if entry.description
+    ]
     actions = manifest["assertions"]["c2pa.actions.v2"]["actions"]
     made = actions[1 if kind == "edit" else 0]
     assert made["softwareAgent"]["io.github.generation-guard.digest"] == spec.model.digest
@@ -141,6 +148,9 @@ def test_the_rubric_can_fail(
         {"watermark": SoftBinding("io.example.mark", b"")},
         {"kind": "edit"},
         {"kind": "image_to_video"},
+        {"kind": "remix"},
+        {"kind": "remix", "ingredients": (Ingredient(Path("x"), "x", "inputTo"),)},
+        {"kind": "remix", "ingredients": (Ingredient(Path("x"), "x", "parentOf", "All of it."),)},
         {"ingredients": (Ingredient(Path("x"), "x", "inputTo"),)},
         {"kind": "image_to_video", "ingredients": (Ingredient(Path("x"), "x", "parentOf"),)},
         {"training_mining": {"cawg.unheard_of": "allowed"}},
