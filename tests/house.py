@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from dbos import DBOS
 from numpy.typing import NDArray
 
-import policies
 from generator import GeneratedClip, GenerationRequest
 from guard.bootstrap import default_tenant
 from guard.credentials import Identity
@@ -32,6 +30,7 @@ from guard.settings import EncoderSettings, MarkSettings, Settings, TimeStampSet
 from guard.store import Database, NewRelease, Pictures, StoreError, Video, find_release, get_video, review_of
 from guard.store.models import Release
 from policies import Examiner, Judge, NgramClassifier, load_policy
+from tests.policy import default_document, written
 from tests.stub_generator import PictureGenerator
 
 MODEL = "guard-scenes-1"
@@ -45,7 +44,7 @@ SEALED_BLOCKED = "a mutelark sits on a stone"
 
 def write_policy(path: Path) -> Path:
     """The default policy, with one harmless made-up word that is held and one that is blocked."""
-    document = yaml.safe_load((Path(policies.__file__).parent / "default.yaml").read_text("utf-8"))
+    document = default_document()
     document["lists"] |= {
         "test.held": {"about": "Made up.", "phrases": ["glimmerfinch"]},
         "test.blocked": {"about": "Made up.", "phrases": ["dreadnewt"]},
@@ -67,7 +66,7 @@ def write_policy(path: Path) -> Path:
                 "when": f"found.test.{word}",
             }
         )
-    path.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
+    path.write_text(written(document), "utf-8")
     return path
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import c2pa
 import numpy as np
 from PIL import Image
 
@@ -30,3 +32,34 @@ def from_a_picture(folder: Path) -> credentials.Signed:
     ingredient = credentials.Ingredient(folder / "picture.png", "input", "inputTo")
     spec = credentials.ManifestSpec(title="clip", kind="image_to_video", ingredients=(ingredient,), **common)
     return credentials.sign(clip, folder / "clip.mp4", spec, identity)
+
+
+def by_another_program(folder: Path) -> tuple[bytes, str]:
+    """A manifest store that another program wrote, under an identity of its own; and its active manifest's name."""
+    credentials.initialise(folder / "identity")
+    identity = credentials.load_identity(folder / "identity")
+    clip = media.write_clip(folder / "foreign.mp4", media.scene(320, 192, 12, seed=3))
+    definition = {
+        "claim_generator_info": [{"name": "Elsewhere", "version": "1"}],
+        "title": "A holiday",
+        "format": "video/mp4",
+        "assertions": [
+            {
+                "label": "c2pa.actions.v2",
+                "data": {"actions": [{"action": "c2pa.created", "digitalSourceType":
+                         "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"}]},
+            }
+        ],
+    }  # fmt: skip
+    algorithm = c2pa.C2paSigningAlg[identity.alg.upper()]
+    with (
+        c2pa.Signer.from_callback(
+            identity.cose_signature, algorithm, identity.chain_pem.decode("ascii")
+        ) as signer,
+        c2pa.Builder(definition) as builder,
+        clip.open("rb") as source,
+        (folder / "signed.mp4").open("w+b") as target,
+    ):
+        content = bytes(builder.sign(signer, "video/mp4", source, target))
+    with c2pa.Reader(folder / "signed.mp4") as reader:
+        return content, str(json.loads(reader.json())["active_manifest"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,33 @@ BLOCKED_RULE = "test.blocked"
 HELD_RULE = "test.held"
 
 
+def default_document() -> dict[str, Any]:
+    """What the default document says, to be changed."""
+    return deepcopy(_default_document())
+
+
+@cache
+def _default_document() -> dict[str, Any]:
+    text = files("policies").joinpath("default.yaml").read_text("utf-8")
+    loaded: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)
+    return loaded
+
+
+def written(tree: dict[str, Any]) -> str:
+    """A document as YAML, in the order of `tree`."""
+    return str(yaml.dump(tree, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True))
+
+
 def write_policy(path: Path) -> Path:
     """Write the policy document; returns its path."""
-    document = yaml.safe_load(files("policies").joinpath("default.yaml").read_text("utf-8"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_test_policy(), "utf-8")
+    return path
+
+
+@cache
+def _test_policy() -> str:
+    document = default_document()
     for rule, word, action, category in (
         (BLOCKED_RULE, BLOCKED_WORD, "block", "ip_copyright"),
         (HELD_RULE, HELD_WORD, "review", "ip_copyright"),
@@ -40,14 +66,12 @@ def write_policy(path: Path) -> Path:
             }
         )
     document["id"] = "test-policy"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
-    return path
+    return written(document)
 
 
 def parsed(tree: dict[str, Any]) -> Policy:
     """The policy of a document, given as what its YAML says."""
-    return parse_policy(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).encode(), "mine.yaml")
+    return parse_policy(written(tree).encode(), "mine.yaml")
 
 
 def refused(tree: dict[str, Any]) -> PolicyError:

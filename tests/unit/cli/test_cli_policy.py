@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.policy import BLOCKED_WORD, SEALED_WORD, write_policy
+from tests.policy import BLOCKED_WORD, SEALED_WORD, write_policy, written
 
 
 @pytest.fixture
@@ -19,9 +19,9 @@ def mine(tmp_path: Path) -> Path:
 
 
 def change(path: Path, **fields: Any) -> Path:
-    document = yaml.safe_load(path.read_text("utf-8"))
+    document = yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
     changed = path.with_name("changed.yaml")
-    changed.write_text(yaml.safe_dump(document | fields, allow_unicode=True), "utf-8")
+    changed.write_text(written(document | fields), "utf-8")
     return changed
 
 
@@ -120,7 +120,7 @@ def test_what_is_on_record_is_decided_on_again(here: Any, mine: Path) -> None:
         ran = here("generate", f"a {word} zyxwort", "--size", "640x360", "--seconds", "2", "--json")
         assert ran.code == 1
         decisions[word] = ran.json["decision_id"]
-    document = yaml.safe_load(mine.read_text("utf-8"))
+    document = yaml.load(mine.read_text("utf-8"), yaml.CSafeLoader)
     rules = [rule for rule in document["rules"] if rule["id"] not in ("test.blocked", "test.sealed")]
     milder = change(mine, rules=rules)
     ran = here("policy", "replay", "--policy", milder, "--since", "1d", "--json")
@@ -200,7 +200,7 @@ def test_files_are_decided_on_as_the_settings_say(with_a_judge: Any, tmp_path: P
 
 def test_further_judges_are_asked_again_but_not_of_what_is_sealed(with_a_judge: Any, mine: Path) -> None:
     ran = with_a_judge("generate", f"a {SEALED_WORD}", "--size", "640x360", "--seconds", "2", "--json")
-    document = yaml.safe_load(mine.read_text("utf-8"))
+    document = yaml.load(mine.read_text("utf-8"), yaml.CSafeLoader)
     milder = change(mine, rules=[rule for rule in document["rules"] if rule["id"] != "test.sealed"])
     asked = with_a_judge("policy", "replay", "--policy", milder, "--since", "1d", "--json").json
     alone = with_a_judge("policy", "replay", "--policy", milder, "--since", "1d", "--alone", "--json").json

@@ -1,10 +1,9 @@
-from importlib.resources import files
 from typing import Any
 
 import pytest
-import yaml
 
 from policies import Judge, Policy, load_policy
+from tests.policy import default_document
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +19,4 @@ def judge() -> Judge:
 @pytest.fixture
 def tree() -> dict[str, Any]:
     """What the default document says, to be changed."""
-    loaded: dict[str, Any] = yaml.safe_load(files("policies").joinpath("default.yaml").read_text("utf-8"))
-    return loaded
+    return default_document()

@@ -3,12 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from policies import Policy, PolicyError, load_policy
 from policies.loading import parse_policy
 from policies.patterns import check_pattern
-from tests.policy import parsed, refused
+from tests.policy import parsed, refused, written
 
 
 def test_default_is_valid_and_carries_the_floor(policy: Policy) -> None:
@@ -32,7 +31,7 @@ def test_unknown_field_is_refused_with_its_line(tree: dict[str, Any]) -> None:
     tree["categories"]["sexual"]["colour"] = "red"
     error = refused(tree)
     assert error.code == "policy_invalid"
-    lines = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).splitlines()
+    lines = written(tree).splitlines()
     number = next(n for n, line in enumerate(lines, 1) if "colour" in line)
     assert f"mine.yaml, line {number}, categories.sexual.colour" in str(error)
 

@@ -4,12 +4,11 @@ import sys
 from typing import Any
 
 import pytest
-import yaml
 
 from policies import CATEGORIES, FLOOR, Action, Context, Judge, Policy, differences
 from policies.decision import SEVERITIES
 from policies.normalise import Normalised
-from tests.policy import parsed, refused
+from tests.policy import parsed, refused, written
 
 TIGHT = {"text": {"review": 0.05, "block": 0.2}}
 
@@ -78,7 +77,7 @@ def test_a_tenant_cannot_relax_anything(tree: dict[str, Any], category: str, kin
     error = refused(tree)
     assert error.code == "policy_overlay"
     assert "an overlay can only tighten, and 0.99 lies above the document's" in str(error)
-    lines = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True).splitlines()
+    lines = written(tree).splitlines()
     named = int(str(error).partition("line ")[2].partition(",")[0])
     assert "0.99" in lines[named - 1]
 
