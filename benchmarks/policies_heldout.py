@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.policies_measures import Report, text
 from policies.combined import READER
 from policies.embedding import SentenceEncoder
-from policies.fitting import Progress, head_margins
+from policies.fitting import Progress, head_margins, weighted
 from policies.metrics import (
     auroc,
     average_precision,
@@ -46,7 +46,7 @@ BENIGN = ("vbench", "chronomagic", "fetv", "coco_captions_10k")
 _HATE = ("gahd", "germeval2018", "hatecheck_en", "multilingual_hatecheck")
 _MOST = 1000  # rows of one source and label that are measured
 _ITERATIONS = 30  # the baseline changes by less than a point after so many steps
-Scores = NDArray[np.float64]
+Scores = NDArray[np.float32]
 
 
 def held_out_sources(
@@ -82,7 +82,7 @@ def _report(
     clean, clean_plain = harmless.ours[:, heads].max(axis=1), harmless.ngrams[:, heads].max(axis=1)
     found: dict[str, object] = {
         "source": name,
-        "models": test.models,
+        "with_reader": test.read,
         "unsafe": int(unsafe.sum()),
         "safe": int((~unsafe).sum()),
     }
@@ -113,27 +113,20 @@ class _Scored:
     unsafe: NDArray[np.bool_]
     ours: Scores
     ngrams: Scores
-    models: int
+    read: bool
 
 
 def _scored(model: Trained, packed: PackedModel | None, part: Prepared) -> _Scored:
     arrays = model.arrays
     assert part.vectors is not None
-    said = [
-        part.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"],
-        head_margins(arrays, part.vectors),
-    ]
+    words = part.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
+    meaning = head_margins(arrays, part.vectors)
+    ours = weighted(arrays["joint"], words, meaning)
     if packed is not None:
         adapters = {name.removeprefix(READER): a for name, a in arrays.items() if name.startswith(READER)}
-        said.append(PromptReader(packed, adapters).margins(part.texts))
-    *factors, offset = arrays["joint" if packed is None else "joint_read"]
-    slope, plain_offset = arrays["calibration"]
-    return _Scored(
-        np.array([row.unsafe for row in part.rows]),
-        sum((f * m for f, m in zip(factors, said, strict=True)), offset),
-        said[0] * slope + plain_offset,
-        len(said),
-    )
+        ours = weighted(arrays["joint_read"], meaning, PromptReader(packed, adapters).margins(part.texts))
+    unsafe = np.array([row.unsafe for row in part.rows])
+    return _Scored(unsafe, ours, weighted(arrays["calibration"], words), packed is not None)
 
 
 def _few(rows: list[Row], want: Callable[[Row], bool]) -> list[Row]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from policies.classifier import Floats, NgramClassifier, TextClassifier, Weights, named
 from policies.embedding import SentenceEncoder, UniversalEncoder
 from policies.features import LONG, windows
-from policies.fitting import head_margins
+from policies.fitting import head_margins, weighted
 from policies.normalise import Normalised
 from policies.packed import PackedModel
 
@@ -37,11 +37,11 @@ class Reader(Protocol):
 
 
 class CombinedClassifier:
-    """Adds the log-odds of two models or three.
+    """Adds the log-odds of two models.
 
     N-grams know words and a small network over embeddings knows meanings. The reader, where there is one, is stronger
-    than both and ten times slower: it reads every stretch of an ordinary prompt, and of a long text those that the
-    others find worst.
+    and ten times slower: it reads every stretch of an ordinary prompt, and of a long text those that the others find
+    worst. Where it read, it counts for the most part, the network for a little, and words for nothing.
 
     Args:
         weights: The trained arrays of all.
@@ -74,8 +74,7 @@ class CombinedClassifier:
         stretches = [windows(text.readable) for text in texts]
         every = [stretch for found in stretches for stretch in found]
         words, meaning = self._ngrams.margins(every), head_margins(self._arrays, self._encoder.encode(every))
-        of_words, of_meaning, offset = self._arrays["joint"]
-        margins = of_words * words + of_meaning * meaning + offset
+        margins = weighted(self._arrays["joint"], words, meaning)
         ends = np.cumsum([len(found) for found in stretches])
         parts = [range(end - len(found), end) for found, end in zip(stretches, ends, strict=True)]
         if self._reader is not None:
@@ -83,10 +82,7 @@ class CombinedClassifier:
                 [_worth_reading(text, part, margins) for text, part in zip(texts, parts, strict=True)]
             )
             read = self._reader.margins([every[k] for k in chosen])
-            of_words, of_meaning, of_read, offset = self._joint
-            margins[chosen] = (
-                of_words * words[chosen] + of_meaning * meaning[chosen] + of_read * read + offset
-            )
+            margins[chosen] = weighted(self._joint, meaning[chosen], read)
         return [named(margins[part].max(axis=0)) for part in parts]
 
 

@@ -173,6 +173,12 @@ def fit_head(
     }
 
 
+def weighted(joint: NDArray[np.float32], *said: NDArray[Any]) -> NDArray[np.float32]:
+    """Calibrated log-odds (n, categories): what models say, each with its factor, and an offset."""
+    *factors, offset = joint
+    return np.asarray(sum((f * m for f, m in zip(factors, said, strict=True)), offset), np.float32)
+
+
 def calibrate(positive: NDArray[np.bool_], margins: Floats, weights: Floats) -> Floats:
     """Factors and offset of the sigmoid that maps margins to probabilities (Newton, weighted; Platt's method).
 

@@ -30,6 +30,7 @@ from policies.fitting import (
     head_margins,
     part,
     taught,
+    weighted,
 )
 from policies.metrics import average_precision, threshold_at
 from policies.packed import PackedModel
@@ -45,6 +46,9 @@ RATES = {
 }
 """Shares of harmless validation prompts that may be blocked, and that may be held or blocked: of everyday ones,
 and of those that share words or scene with harmful ones."""
+MEANING = 0.1
+"""What the network over embeddings counts beside the reader. Factors fitted on the validation split, whose sources are
+those of training, trust what knows these sources by heart."""
 LOWEST = {"block": 0.6, "review": 0.4}
 """No threshold lies below these, however clean the validation prompts are."""
 LOWEST_OF = {
@@ -158,22 +162,25 @@ def fit(
         "bias": bias.astype(np.float32),
         **_head(everything, seed, part(progress, 0.1, 0.15)),
     }
-    said = [check.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]]
-    said.append(head_margins(arrays, check.vectors))
-    kinds = {"ngrams": "calibration", "combined": "joint"}
+    words = check.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
+    meaning = head_margins(arrays, check.vectors)
+    arrays["calibration"] = _calibrations(check, words)
+    arrays["joint"] = _calibrations(check, words, meaning)
+    scores = {
+        "ngrams": _sigmoid(weighted(arrays["calibration"], words)),
+        "combined": _sigmoid(weighted(arrays["joint"], words, meaning)),
+    }
     if packed is not None:
         learnt = learn_adapters(
             packed, learn.texts, learn.targets, balanced(learn.targets, learn.weights),
             seed=seed, work=work, progress=part(progress, 0.15, 0.95),
         )  # fmt: skip
         arrays |= {READER + name: array for name, array in learnt.items()}
-        said.append(PromptReader(packed, learnt).margins(check.texts))
-        kinds["read"] = "joint_read"
-    scores = {}
-    for count, (kind, name) in enumerate(kinds.items(), 1):
-        arrays[name] = _calibrations(check, np.stack(said[:count], axis=2))
-        *factors, offset = arrays[name]
-        scores[kind] = _sigmoid(sum((f * m for f, m in zip(factors, said[:count], strict=True)), offset))
+        read = PromptReader(packed, learnt).margins(check.texts)
+        slope, offset = _calibrations(check, read + MEANING * meaning)
+        arrays["joint_read"] = np.stack((MEANING * slope, slope, offset))
+        scores["read"] = _sigmoid(weighted(arrays["joint_read"], meaning, read))
+    strongest = list(scores.values())[-1]
     plain, near = harmless(check.rows)
     summary = {
         "id": MODEL_ID,
@@ -191,7 +198,7 @@ def fit(
         "validation_harmless": {"plain": int(plain.sum()), "near": int(near.sum())},
         "sources": sorted({row.source for row in learn.rows}),
         "held_out": held_out,
-        "thresholds": thresholds(scores[kind][plain], scores[kind][near]),
+        "thresholds": thresholds(strongest[plain], strongest[near]),
         "validation_average_precision": {
             model: {
                 name: round(average_precision(check.targets[seen, k] > 0, values[seen, k]), 4)
@@ -265,8 +272,9 @@ def _head(learn: Prepared, seed: int, progress: Progress) -> dict[str, NDArray[n
     return fit_head(learn.vectors, targets, weights, seed=seed, progress=progress)
 
 
-def _calibrations(check: Prepared, margins: NDArray[Any]) -> NDArray[np.float32]:
-    """Per category, on rows (n, categories, models): (models + 1, categories)."""
+def _calibrations(check: Prepared, *said: NDArray[Any]) -> NDArray[np.float32]:
+    """Per category, of what models say (n, categories): (models + 1, categories)."""
+    margins = np.stack(said, axis=2)
     columns = [
         calibrate(check.targets[:, k] > 0, margins[:, k].astype(np.float64), check.weights[:, k])
         for k in range(len(CATEGORIES))
