@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -107,15 +107,23 @@ def identify(state: State, key: str) -> Caller | None:
     return Caller(row.tenant_id, row.id, scopes if token is None else scopes & token.scopes)
 
 
-def charge_file(request: Request, state: State, caller: Caller | None) -> None:
-    """Take one examination of a file from the caller's budget of the day.
+@contextmanager
+def admitted(request: Request, state: State, caller: Caller | None) -> Iterator[None]:
+    """Take one examination of a file from the caller's budget of the day, and a place for it while it is here.
 
     Raises:
-        ApiError: ``file_budget_exceeded``.
+        ApiError: ``file_budget_exceeded``, ``busy``.
     """
+    address = None if caller is not None else caller_address(request)
+    _charge_file(state, caller, address)
+    with state.upload_slot(address=address):
+        yield
+
+
+def _charge_file(state: State, caller: Caller | None, address: str | None) -> None:
     rate = state.settings.rate
     if caller is None:
-        name, most = f"address {caller_address(request)}", rate.anonymous_files
+        name, most = f"address {address}", rate.anonymous_files
     else:
         name, most = caller.tenant_id, rate.tenant_files
     allowance = state.budgets.take(name, most)

@@ -7,8 +7,6 @@ tells somebody who removes a mark whether it is gone.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +15,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 
 from guard.api import description, fields
-from guard.api.auth import Anyone, Caller, caller_address, charge_file
+from guard.api.auth import Anyone, Caller, admitted
 from guard.api.errors import ApiError
 from guard.api.forms import media_type_of, raw_file, read_json
 from guard.api.regions import part_of
@@ -73,17 +71,6 @@ class FileQuery:
     alg: str | None
     hint: tuple[str, str] | None
     limit: int
-
-    @contextmanager
-    def admitted(self, request: Request) -> Iterator[None]:
-        """Take the file from the caller's budget, and a place for it, while it is here.
-
-        Raises:
-            ApiError: ``file_budget_exceeded``, ``busy``.
-        """
-        charge_file(request, self.guard, self.caller)
-        with self.guard.upload_slot(address=None if self.caller else caller_address(request)):
-            yield
 
     async def answer(
         self, path: Path, *, kind: str | None = None, part: Part | None = None
@@ -177,7 +164,7 @@ async def by_content(request: Request, guard: Guard, query: ByFile) -> dict[str,
             415, "content_type_unsupported", "Send the file itself, with its media type as Content-Type."
         )
     limits = guard.settings.uploads
-    with query.admitted(request):
+    with admitted(request, guard, query.caller):
         async with raw_file(
             request,
             guard.installation.paths.uploads,
@@ -208,7 +195,7 @@ async def by_reference(request: Request, guard: Guard, query: ByFile) -> dict[st
         settings.reference_authorities,
     )
     path = guard.installation.paths.uploads / f"upload-{secrets.token_hex(16)}"
-    with query.admitted(request):
+    with admitted(request, guard, query.caller):
         try:
             await run_in_threadpool(fetch, url, path, limits, length=length)
             return await query.answer(path, kind=kind, part=part)

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from detectors import Evidence
 from guard.api import description
-from guard.api.auth import Anyone, Caller, caller_address, charge_file
+from guard.api.auth import Anyone, Caller, admitted
 from guard.api.comparison import Comparison, beside
 from guard.api.errors import ApiError
 from guard.api.forms import read_body
@@ -66,10 +66,8 @@ async def examine_upload(
         ApiError: the form or its file cannot be taken.
         MediaError: the file cannot be examined.
     """
-    charge_file(request, guard, caller)
     limits = guard.settings.uploads
-    anonymous = caller is None
-    with guard.upload_slot(address=caller_address(request) if anonymous else None):
+    with admitted(request, guard, caller):
         async with read_body(
             request,
             guard.installation.paths.uploads,
@@ -82,7 +80,7 @@ async def examine_upload(
                     400, "missing_required_parameter", "Send the file as form field 'file'.", param="file"
                 )
             services = guard.services
-            async with guard.examination(anonymous=anonymous):
+            async with guard.examination(anonymous=caller is None):
                 found = await run_in_threadpool(verify, services.inspector, services.registry, body.file.path)
                 shown = await run_in_threadpool(beside, guard, body.file.path, found) if compare else None
     return await run_in_threadpool(
