@@ -52,11 +52,13 @@ those of training, trust what knows these sources by heart."""
 LOWEST = {"block": 0.6, "review": 0.4}
 """No threshold lies below these, however clean the validation prompts are."""
 LOWEST_OF = {
+    Category.VIOLENCE_GORE: {"block": 0.9, "review": 0.56},
     Category.ELECTION_POLITICAL_DISINFORMATION: {"block": 0.75, "review": 0.55},
-    Category.IP_COPYRIGHT: {"block": 0.75, "review": 0.4},
+    Category.IP_COPYRIGHT: {"block": 0.95, "review": 0.4},
 }
-"""The same for a category: plain sentences of our tests about election news and the counting of votes must pass, and
-whether a brand may be shown is for a person to say."""
+"""The same for a category: plain sentences of our tests about election news, the counting of votes and a barber's razor
+must pass; how much violence a film may show is a question of degree, and whether a brand may be shown is for a person
+to say."""
 
 HIGHEST_OF_FLOOR = {"block": 0.98, "review": 0.9}
 """What the floor allows for its categories (``floor.yaml``)."""

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -138,8 +138,5 @@ def test_harm_in_the_last_sentence_of_a_long_prompt_counts(classifier: CombinedC
 
 
 def _harm() -> str:
-    """A sentence of our own training prompts that the rules of violence are about."""
-    candidates: Iterator[str] = (
-        p.text for p in read_prompts("train") if p.unsafe and p.lang == "en" and p.category == "violence_gore"
-    )
-    return max(candidates, key=len)
+    """A sentence that speaks plainly of what the category is about."""
+    return "He stabs his neighbour again and again until nothing moves, blood all over the walls, close-up of the wounds"

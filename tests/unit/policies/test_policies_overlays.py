@@ -50,6 +50,7 @@ def test_an_overlay_counts_for_its_own_alone(tree: dict[str, Any]) -> None:
 
 
 def test_several_overlays_give_the_strictest(tree: dict[str, Any]) -> None:
+    tree["categories"]["fraud_scam"]["text"] = {"review": 0.4, "block": 0.9}
     tree["overlays"] = [
         {"id": "eu", "region": "EU", "categories": {"fraud_scam": {"text": {"review": 0.1, "block": 0.6}}}},
         {"id": "us", "region": "US", "categories": {"fraud_scam": {"text": {"review": 0.2, "block": 0.4}}}},
