@@ -210,6 +210,7 @@ def fit(
             for model, values in scores.items()
         },
     }
+    progress("calibrated", 1.0)
     return Trained(_pack(arrays, summary), summary, arrays)
 
 

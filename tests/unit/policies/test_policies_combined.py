@@ -139,4 +139,4 @@ def test_harm_in_the_last_sentence_of_a_long_prompt_counts(classifier: CombinedC
 
 def _harm() -> str:
     """A sentence that speaks plainly of what the category is about."""
-    return "He stabs his neighbour again and again until nothing moves, blood all over the walls, close-up of the wounds"
+    return "He stabs his neighbour again and again until nothing moves, close-up of the wounds, blood on the walls"

@@ -172,7 +172,7 @@ def test_training_learns_and_repeats(tmp_path: Path) -> None:
     assert not any("grumblefax" in line for line in lines)
     of_one = shares[: len(shares) // 2]
     assert of_one == sorted(of_one)
-    assert of_one[-1] == pytest.approx(0.15), "the rest is the reader's, which was not asked for"
+    assert of_one[-1] == 1
 
 
 def test_a_teacher_is_heard_where_it_read() -> None:
