@@ -6,7 +6,8 @@
 FOLDER holds files and `index.jsonl`: per line `path`, `expected_own_read` (`state`, `failure`, `error`), as
 the bare library gave under the anchors in PEM, and `state_c2pa_trust_list`, which it gave under
 `C2PA-TRUST-LIST.pem` of the same folder. Without FOLDER only speed and memory are measured, on clips made
-here, beside the bare library: what it takes to sign and read back, and to read.
+here, beside the bare library: what it takes to sign and read back, and to read. Signing is also measured beside
+the bare library whose file is as durable as ours, so that the disk's time is not taken for our checks'.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import resource
 import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +52,7 @@ from guard.credentials.manifest import definition
 
 STATES = {"trusted": "Trusted", "valid": "Valid", "invalid": "Invalid", "absent": "none"}
 READ_LIMIT = 10.0  # seconds a single read may take before it counts as a hang
+SIZES = (1, 50, 500)  # MB
 CROWD = 5  # more than the budget of memory lets work at once
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -172,8 +177,8 @@ def ours(source: Path, out: Path, keys: Path, what: str) -> None:
         raise SystemExit("the signed file does not read as trusted")
 
 
-def bare(source: Path, out: Path, keys: Path, what: str) -> None:
-    """The library alone; whoever signs reads back."""
+def bare(source: Path, out: Path, keys: Path, what: str, *, durable: bool = False) -> None:
+    """The library alone; whoever signs reads back. If `durable`, the file is on the disk before it has its name."""
     trust = Trust.from_folder(keys)
     context = context_for(trust)
     if what == "read":
@@ -186,13 +191,21 @@ def bare(source: Path, out: Path, keys: Path, what: str) -> None:
         c2pa.Signer.from_callback(identity.cose_signature, c2pa.C2paSigningAlg.ES256, chain) as signer,
         c2pa.Builder(definition(spec(), "video/quicktime"), context=context) as builder,
         source.open("rb") as stream,
-        out.open("w+b") as destination,
+        (draft := out.with_suffix(".part")).open("w+b") as destination,
     ):
         builder.sign(signer, "video/quicktime", stream, destination)
-    bare(source, out, keys, "read")
+        if durable:
+            destination.flush()
+            os.fsync(destination.fileno())
+    bare(source, draft, keys, "read")
+    draft.replace(out)
+    if durable:
+        folder = os.open(out.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
 
 
-RUN = {"ours": ours, "bare": bare}
+RUN = {"ours": ours, "durable": partial(bare, durable=True), "bare": bare}
 
 
 def warmed(way: str, folder: str, keys: str) -> int:
@@ -212,25 +225,30 @@ def once(way: str, what: str, source: str, out: str, keys: str) -> tuple[float, 
 
 
 def compared(folder: Path, keys: Path, what: str, runs: int) -> dict[str, Any]:
-    """Both ways in turn, so that what else the machine does falls on both; the overhead is the median of the pairs'."""
-    seconds: dict[str, list[float]] = {"bare": [], "ours": []}
+    """All ways in turn, so that what else the machine does falls on all; overheads are the medians of the rounds'."""
+    ways = list(RUN) if what == "sign" else ["ours", "bare"]
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     memory = {}
-    with SPAWN.Pool(1) as first, SPAWN.Pool(1) as second:
-        pools = {"bare": first, "ours": second}
+    with ExitStack() as stack:
+        pools = {way: stack.enter_context(SPAWN.Pool(1)) for way in ways}
         idle = {way: pool.apply(warmed, (way, str(folder), str(keys))) for way, pool in pools.items()}
         for number in range(runs):
-            for way in ("bare", "ours") if number % 2 else ("ours", "bare"):
+            for way in ways[:: -1 if number % 2 else 1]:
                 out = folder / f"signed-{way}.mov"
                 arguments = (way, what, str(folder / "source.mov"), str(out), str(keys))
                 took, peak = pools[way].apply(once, arguments)
                 seconds[way].append(took)
                 memory[way] = (peak - idle[way]) / 1024
     row: dict[str, Any] = {}
-    for way in ("bare", "ours"):
+    for way in reversed(ways):
         row[f"{way} s"] = round(statistics.median(seconds[way]), 4)
         row[f"{way} MB above idle"] = round(memory[way])
-    pairs = [mine / theirs - 1 for mine, theirs in zip(seconds["ours"], seconds["bare"], strict=True)]
-    return {**row, "overhead": round(statistics.median(pairs), 3), "pairs": len(pairs)}
+
+    def over(way: str) -> float:
+        pairs = zip(seconds["ours"], seconds[way], strict=True)
+        return round(statistics.median(mine / theirs - 1 for mine, theirs in pairs), 3)
+
+    return {**row, "over bare": over("bare"), "overhead": over(ways[1]), "rounds": runs}
 
 
 def cost(folder: Path, keys: Path, sizes: list[int]) -> list[dict[str, Any]]:
@@ -287,12 +305,10 @@ def goals(found: dict[str, Any]) -> list[Goal]:
         lines.append(goal(f"agreement under {name}", "= 1", share))
     slowest = found.get("agreement", {}).get("slowest_s")
     lines.append(goal("slowest public file, s", f"<= {READ_LIMIT:g}", slowest))
-    largest = max(row["MB"] for row in found["cost"])
-    overhead = max(row["overhead"] for row in found["cost"] if row["MB"] == largest)
-    if largest < 50:  # the fixed cost of a few milliseconds is most of it
-        overhead = None
+    for size in SIZES:
+        rows = [row["overhead"] for row in found["cost"] if row["MB"] == size]
+        lines.append(goal(f"overhead of our checks, {size} MB", "<= 0.2", max(rows, default=None)))
     memory = max(row["ours MB above idle"] for row in found["cost"])
-    lines.append(goal("overhead of our checks, largest file", "<= 0.2", overhead))
     lines.append(goal("memory of one operation, MB", "<= 1024", memory))
     lines.append(goal(f"memory of {CROWD} signatures at once, MB", f"<= {DEFAULT >> 20}", found["crowd_mb"]))
     lines.append(goal("growth over all cycles, MB", "<= 5", found["growth_mb"]))
@@ -314,7 +330,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder, keys = Path(name), Path(name) / "keys"
         create_development_ca(keys)
-        found["cost"] = cost(folder, keys, [1, 20] if arguments.quick else [1, 50, 500])
+        found["cost"] = cost(folder, keys, [1, 20] if arguments.quick else list(SIZES))
         found["crowd"] = CROWD
         with SPAWN.Pool(1) as pool:
             together = (str(folder / "source.mov"), str(folder), str(keys), CROWD)
