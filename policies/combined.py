@@ -16,7 +16,11 @@ from policies.normalise import Normalised
 from policies.packed import PackedModel
 
 READ = 8
-"""Stretches of a long text that the reader reads: those that the other two find worst."""
+"""Stretches of a long text that the reader reads at least: those that the other two find worst."""
+DOUBTED = -0.85
+"""Log-odds (a probability of 0.3) from which it reads further ones: what the others think harmful may be a mistake."""
+READ_AT_MOST = 64
+"""Beyond them the others' word stands: so many doubts are enough to stop a text, and reading has an end."""
 READER = "reader_"
 """What the names of the reader's arrays begin with."""
 
@@ -41,7 +45,7 @@ class CombinedClassifier:
 
     N-grams know words and a small network over embeddings knows meanings. The reader, where there is one, is stronger
     and ten times slower: it reads every stretch of an ordinary prompt, and of a long text those that the others find
-    worst. Where it read, it counts for the most part, the network for a little, and words for nothing.
+    worst or doubt. Where it read, it counts for the most part, the network for a little, and words for nothing.
 
     Args:
         weights: The trained arrays of all.
@@ -113,5 +117,6 @@ def reader_of(weights: Weights, packed: PackedModel) -> Reader:
 def _worth_reading(text: Normalised, part: range, margins: Floats) -> NDArray[np.int64]:
     if len(text.readable) <= LONG:
         return np.array(part, np.int64)
-    worst = np.argsort(-margins[part].max(axis=1), kind="stable")[:READ]
-    return np.asarray(part.start + np.sort(worst), np.int64)
+    worst = margins[part].max(axis=1)
+    count = min(max(READ, int((worst >= DOUBTED).sum())), READ_AT_MOST)
+    return np.asarray(part.start + np.sort(np.argsort(-worst, kind="stable")[:count]), np.int64)
