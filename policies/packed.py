@@ -44,7 +44,6 @@ class PackedModel:
 
     Attributes:
         digest: ``sha256:`` digest of the file.
-        pieces: The vocabulary with its log probabilities; a token is an index into it.
         characters: What stands for a character before it is looked up.
 
     Raises:
@@ -66,13 +65,9 @@ class PackedModel:
         assert read.numbers("9i")[: len(_SIZES)] == _SIZES
         count, *_ = read.numbers("5i")
         (length,) = read.numbers("Q")
-        ends = read.array(np.uint32, count + 1)
-        scores = read.array(np.float32, count)
-        text = read.bytes(length)
-        self.pieces = [
-            (text[start:end].decode(), float(score))
-            for start, end, score in zip(ends[:-1], ends[1:], scores, strict=True)
-        ]
+        self._ends = read.array(np.uint32, count + 1)
+        self._scores = read.array(np.float32, count)
+        self._text = read.bytes(length)
         count, _ = read.numbers("iI")
         self.characters: dict[int, str] = {}
         for _ in range(count):
@@ -92,6 +87,11 @@ class PackedModel:
         if found is None or not found.submodule_search_locations:
             return None
         return _read_once(Path(found.submodule_search_locations[0]) / _NAME)
+
+    def pieces(self) -> list[tuple[str, float]]:
+        """The vocabulary with its log probabilities; a token is an index into it."""
+        ends = zip(self._ends[:-1], self._ends[1:], self._scores, strict=True)
+        return [(self._text[start:end].decode(), float(score)) for start, end, score in ends]
 
     def vector(self, name: str) -> Floats:
         """A tensor (n,) that is stored in full."""

@@ -28,7 +28,7 @@ class PromptTokenizer:
     """
 
     def __init__(self, packed: PackedModel) -> None:
-        self._tokenizer = Tokenizer(models.Unigram(packed.pieces, UNKNOWN))
+        self._tokenizer = Tokenizer(models.Unigram(packed.pieces(), UNKNOWN))
         self._tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         self._characters = packed.characters
 
