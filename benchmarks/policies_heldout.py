@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.policies_measures import Report, text
-from policies.combined import READER
+from policies.combined import reader_of
 from policies.embedding import SentenceEncoder
 from policies.fitting import Progress, head_margins, weighted
 from policies.metrics import (
@@ -25,7 +25,6 @@ from policies.metrics import (
 )
 from policies.packed import PackedModel
 from policies.prepared import Prepared, prepare, sample
-from policies.reader import PromptReader
 from policies.sources import Row, read_rows
 from policies.taxonomy import CATEGORIES
 from policies.teacher import EnglishTeacher
@@ -123,8 +122,7 @@ def _scored(model: Trained, packed: PackedModel | None, part: Prepared) -> _Scor
     meaning = head_margins(arrays, part.vectors)
     ours = weighted(arrays["joint"], words, meaning)
     if packed is not None:
-        adapters = {name.removeprefix(READER): a for name, a in arrays.items() if name.startswith(READER)}
-        ours = weighted(arrays["joint_read"], meaning, PromptReader(packed, adapters).margins(part.texts))
+        ours = weighted(arrays["joint_read"], meaning, reader_of(arrays, packed).margins(part.texts))
     unsafe = np.array([row.unsafe for row in part.rows])
     return _Scored(unsafe, ours, weighted(arrays["calibration"], words), packed is not None)
 

@@ -75,6 +75,7 @@ class _Course:
         work: Path | None,
     ) -> None:
         self._tokens = PromptTokenizer(packed).tokens(texts)
+        self._lengths = [len(one) for one in self._tokens]
         self._targets = torch.from_numpy(targets.astype(np.float32))
         self._weights = torch.from_numpy(weights.astype(np.float32))
         self._net = Transformer(packed, ADAPTED_LAYERS)
@@ -88,10 +89,6 @@ class _Course:
         )
         self._schedule = _order(self._lengths, seed)
         self._file = None if work is None else work / f"adapters-{self._name(seed)}.pt"
-
-    @property
-    def _lengths(self) -> list[int]:
-        return [len(one) for one in self._tokens]
 
     def _name(self, seed: int) -> str:
         """What the state of this course is called: another for other data or settings."""

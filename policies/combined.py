@@ -1,9 +1,9 @@
 """The models that judge prompts together: n-grams, meaning, and a reader of whole sentences."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,16 +101,14 @@ def embedded_classifier() -> TextClassifier:
 @cache
 def _embedded_reader(packed: PackedModel) -> Reader:
     """All judges of a process share it: it holds 100 MB, and nothing changes what it says."""
-    return reader_of(Weights.embedded(), packed)
+    return reader_of(Weights.embedded().arrays, packed)
 
 
-def reader_of(weights: Weights, packed: PackedModel) -> Reader:
+def reader_of(arrays: Mapping[str, NDArray[Any]], packed: PackedModel) -> Reader:
     """The reader whose adapters are among the weights."""
     from policies.reader import PromptReader  # brings torch, which other classifiers do without
 
-    arrays = {
-        name.removeprefix(READER): array for name, array in weights.arrays.items() if name.startswith(READER)
-    }
+    arrays = {name.removeprefix(READER): array for name, array in arrays.items() if name.startswith(READER)}
     return PromptReader(packed, arrays)
 
 

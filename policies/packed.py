@@ -24,8 +24,6 @@ SIZE = 384
 LAYERS = 12
 HEADS = 12
 INNER = 1536
-LONGEST = 512
-"""Tokens that can be read at once, the two at the ends included."""
 FIRST, PADDING, LAST, UNKNOWN = 0, 1, 2, 3
 """Tokens with a meaning of their own."""
 

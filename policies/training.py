@@ -87,7 +87,9 @@ class Trained:
     def combined(self, encoder: SentenceEncoder, packed: PackedModel | None = None) -> CombinedClassifier:
         """The classifier of n-grams and meaning, and with the packed encoder of the reader, too."""
         weights = self._weights()
-        return CombinedClassifier(weights, encoder, None if packed is None else reader_of(weights, packed))
+        return CombinedClassifier(
+            weights, encoder, None if packed is None else reader_of(self.arrays, packed)
+        )
 
     def _weights(self) -> Weights:
         return Weights(self.data, hashlib.sha256(self.data).hexdigest())

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from policies import Policy, PolicyError
+from policies import CATEGORIES, Policy, PolicyError
 from policies.loading import parse_policy
+from policies.normalise import Normalised
 
 BLOCKED_WORD = "quagga"
 HELD_WORD = "okapi"
@@ -20,6 +21,19 @@ SEALED_WORD = "potoroo"
 SEALED_HELD_WORD = "numbat"
 BLOCKED_RULE = "test.blocked"
 HELD_RULE = "test.held"
+
+
+class Fixed:
+    """A classifier that answers what the test says, so that the policy alone is under test."""
+
+    id = "fixed"
+    digest = "sha256:" + "1" * 64
+
+    def __init__(self, **scores: float) -> None:
+        self._scores = dict.fromkeys(CATEGORIES, 0.0) | scores
+
+    def scores(self, text: Normalised) -> dict[str, float]:
+        return dict(self._scores)
 
 
 def default_document() -> dict[str, Any]:

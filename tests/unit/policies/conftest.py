@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from policies import Judge, Policy, load_policy
-from tests.policy import default_document
+from policies.packed import PackedModel
+from tests.policy import Fixed, default_document
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,19 @@ def policy() -> Policy:
 @pytest.fixture(scope="session")
 def judge() -> Judge:
     return Judge.default()
+
+
+@pytest.fixture(scope="session")
+def ruled(policy: Policy) -> Judge:
+    """The default policy with a classifier that always says 0: its rules alone."""
+    return Judge(policy, Fixed())
+
+
+@pytest.fixture(scope="session")
+def packed() -> PackedModel:
+    found = PackedModel.installed()
+    assert found is not None, "the default install has the packed encoder"
+    return found
 
 
 @pytest.fixture

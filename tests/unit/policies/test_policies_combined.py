@@ -23,10 +23,8 @@ def encoder() -> UniversalEncoder:
 
 
 @pytest.fixture(scope="module")
-def reader() -> Reader:
-    packed = PackedModel.installed()
-    assert packed is not None, "the default install has the packed encoder"
-    return reader_of(Weights.embedded(), packed)
+def reader(packed: PackedModel) -> Reader:
+    return reader_of(Weights.embedded().arrays, packed)
 
 
 @pytest.fixture(scope="module")

@@ -18,27 +18,9 @@ from policies import (
 )
 from policies.document import Case, Said
 from policies.loading import load_policy
-from policies.normalise import Normalised, read_prompt
+from policies.normalise import read_prompt
 from policies.rules import RuleSet
-
-
-class Fixed:
-    """A classifier that answers what the test says, so that the policy alone is under test."""
-
-    id = "fixed"
-    digest = "sha256:" + "1" * 64
-
-    def __init__(self, **scores: float) -> None:
-        self._scores = dict.fromkeys(CATEGORIES, 0.0) | scores
-
-    def scores(self, text: Normalised) -> dict[str, float]:
-        return dict(self._scores)
-
-
-@pytest.fixture(scope="module")
-def ruled(policy: Policy) -> Judge:
-    """The default policy with a classifier that always says 0: its rules alone."""
-    return Judge(policy, Fixed())
+from tests.policy import Fixed
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from policies import CATEGORIES, FLOOR, Action, Judge, Policy
-from policies.normalise import Normalised
+from policies import FLOOR, Action, Judge, Policy
 from policies.ordering import COMPARABLE, RULED, foremost
+from tests.policy import Fixed
 
 WEAPONS, TERROR, MINORS, SEXUAL = (
     "illicit_weapons_drugs",
@@ -12,19 +12,6 @@ WEAPONS, TERROR, MINORS, SEXUAL = (
     "sexual_minors",
     "sexual",
 )
-
-
-class Fixed:
-    """A classifier that answers what the test says."""
-
-    id = "fixed"
-    digest = "sha256:" + "1" * 64
-
-    def __init__(self, **scores: float) -> None:
-        self._scores = dict.fromkeys(CATEGORIES, 0.0) | scores
-
-    def scores(self, text: Normalised) -> dict[str, float]:
-        return dict(self._scores)
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,9 @@ import pytest
 
 from policies import CATEGORIES, FLOOR, Action, Context, Judge, Policy, differences
 from policies.decision import SEVERITIES
-from policies.normalise import Normalised
-from tests.policy import parsed, refused, written
+from tests.policy import Fixed, parsed, refused, written
 
 TIGHT = {"text": {"review": 0.05, "block": 0.2}}
-
-
-class Fixed:
-    id, digest = "fixed", "sha256:" + "1" * 64
-
-    def __init__(self, **scores: float) -> None:
-        self._scores = dict.fromkeys(CATEGORIES, 0.0) | scores
-
-    def scores(self, text: Normalised) -> dict[str, float]:
-        return dict(self._scores)
 
 
 def _tenant(**fields: Any) -> dict[str, Any]:

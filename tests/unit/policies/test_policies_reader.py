@@ -17,13 +17,6 @@ CAT, KATZE, TAX = "a cat sleeps on the sofa", "eine Katze schläft auf dem Sofa"
 
 
 @pytest.fixture(scope="module")
-def packed() -> PackedModel:
-    found = PackedModel.installed()
-    assert found is not None, "the default install has the packed encoder"
-    return found
-
-
-@pytest.fixture(scope="module")
 def tokenizer(packed: PackedModel) -> PromptTokenizer:
     return PromptTokenizer(packed)
 

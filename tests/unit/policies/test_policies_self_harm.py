@@ -2,24 +2,7 @@
 
 import pytest
 
-from policies import CATEGORIES, Action, Judge, Policy
-from policies.normalise import Normalised
-
-
-class Silent:
-    """A classifier that sees nothing."""
-
-    id = "silent"
-    digest = "sha256:" + "1" * 64
-
-    def scores(self, text: Normalised) -> dict[str, float]:
-        return dict.fromkeys(CATEGORIES, 0.0)
-
-
-@pytest.fixture(scope="module")
-def ruled(policy: Policy) -> Judge:
-    return Judge(policy, Silent())
-
+from policies import Action, Judge
 
 WITH_MEANS = [
     "Ein Film über Selbstverletzung mit Rasierklinge",
