@@ -77,14 +77,21 @@ class CombinedClassifier:
         """``scores`` of several texts, faster than one by one."""
         stretches = [windows(text.readable) for text in texts]
         every = [stretch for found in stretches for stretch in found]
-        words, meaning = self._ngrams.margins(every), head_margins(self._arrays, self._encoder.encode(every))
-        margins = weighted(self._arrays["joint"], words, meaning)
-        ends = np.cumsum([len(found) for found in stretches])
-        parts = [range(end - len(found), end) for found, end in zip(stretches, ends, strict=True)]
+        meaning = head_margins(self._arrays, self._encoder.encode(every))
+        margins = np.zeros_like(meaning)
+        chosen: list[int] = []
+        parts: list[slice] = []
+        for text, found in zip(texts, stretches, strict=True):
+            start = parts[-1].stop if parts else 0
+            part = slice(start, start + len(found))
+            parts.append(part)
+            if self._reader is not None and len(text.readable) <= LONG:
+                chosen += range(part.start, part.stop)
+                continue
+            margins[part] = weighted(self._arrays["joint"], self._ngrams.margins(found), meaning[part])
+            if self._reader is not None:
+                chosen += [part.start + int(k) for k in _worth_reading(margins[part])]
         if self._reader is not None:
-            chosen = np.concatenate(
-                [_worth_reading(text, part, margins) for text, part in zip(texts, parts, strict=True)]
-            )
             read = self._reader.margins([every[k] for k in chosen])
             margins[chosen] = weighted(self._joint, meaning[chosen], read)
         return [named(margins[part].max(axis=0)) for part in parts]
@@ -112,9 +119,8 @@ def reader_of(arrays: Mapping[str, NDArray[Any]], packed: PackedModel) -> Reader
     return PromptReader(packed, arrays)
 
 
-def _worth_reading(text: Normalised, part: range, margins: Floats) -> NDArray[np.int64]:
-    if len(text.readable) <= LONG:
-        return np.array(part, np.int64)
-    worst = margins[part].max(axis=1)
+def _worth_reading(margins: Floats) -> NDArray[np.int64]:
+    """Which stretches of a long text the others find worst or doubt."""
+    worst = margins.max(axis=1)
     count = min(max(READ, int((worst >= DOUBTED).sum())), READ_AT_MOST)
-    return np.asarray(part.start + np.sort(np.argsort(-worst, kind="stable")[:count]), np.int64)
+    return np.sort(np.argsort(-worst, kind="stable")[:count])
