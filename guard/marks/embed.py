@@ -87,7 +87,7 @@ class Embedder:
                 f"Frames of {frames.shape[2]}x{frames.shape[1]} came to an embedder for {width}x{height}; "
                 "make one embedder for each clip.",
             )
-        marked = np.empty_like(frames)
+        marked = np.empty(frames.shape, np.uint8)  # in plain order, whatever that of the frames is
         for i in range(len(frames)):
             self._mark(np.ascontiguousarray(frames[i]), marked[i])
         return marked

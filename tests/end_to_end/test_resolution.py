@@ -74,9 +74,9 @@ def mangled(path: Path, frames: list[Frames]) -> Path:
 
 
 def washed(path: Path, frames: list[Frames]) -> Path:
-    """The same scene, made large again from 80 x 45 pixels: no watermark lives there."""
+    """The same scene, made large again from 40 x 22 pixels: no watermark lives there."""
     height, width = frames[0].shape[:2]
-    tiny = [cv2.resize(frame, (80, 45), interpolation=cv2.INTER_AREA) for frame in frames]
+    tiny = [cv2.resize(frame, (40, 22), interpolation=cv2.INTER_AREA) for frame in frames]
     back = [cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC) for frame in tiny]
     return media.write_clip(path, back, fps=Fraction(12), crf=26)
 

@@ -66,6 +66,13 @@ def test_input_is_left_alone(textured_clip: Frames, key: MarkKey, payload: bytes
     assert np.array_equal(textured_clip[:2], before)
 
 
+def test_frames_may_lie_in_memory_in_any_order(textured_clip: Frames, key: MarkKey, payload: bytes) -> None:
+    clip = textured_clip[:2]
+    planes_first = np.ascontiguousarray(clip.transpose(3, 0, 1, 2)).transpose(1, 2, 3, 0)
+    marked = Embedder(key, payload, 640, 360)(planes_first)
+    assert np.array_equal(marked, Embedder(key, payload, 640, 360)(clip))
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
