@@ -39,6 +39,10 @@ MODERATED = (
 """Ours that stand behind the categories by which ``openai_moderation`` was labelled."""
 
 
+MOST = 600
+"""Rows of one set and label that are measured, evenly spread; `openai_moderation` is measured whole."""
+
+
 class Remembered:
     """A classifier that was asked before, so that a judge does not ask it again."""
 
@@ -119,6 +123,30 @@ def measure(
         plain.extend(baseline.scores(text) for text in normalised)
         decisions.extend(judge.judge_text(text) for text in texts)
     return Measured(ordered, decisions, _table(scores), _table(plain))
+
+
+class Judged:
+    """Judges rows with one policy and classifier, beside the n-grams of the same weights."""
+
+    def __init__(self, policy: Policy, classifier: TextClassifier) -> None:
+        self._policy, self._classifier = policy, classifier
+        self._baseline = NgramClassifier.embedded()
+
+    def __call__(self, rows: list[Row]) -> Measured:
+        """Score and judge rows."""
+        return measure(rows, self._policy, self._classifier, self._baseline)
+
+
+def spread(rows: list[Row]) -> list[Row]:
+    """At most ``MOST`` rows of each set and label."""
+    groups: dict[tuple[str, bool], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.source, row.unsafe), []).append(row)
+    return [
+        row
+        for (source, _), group in groups.items()
+        for row in (group if source == "openai_moderation" else group[:: max(1, -(-len(group) // MOST))])
+    ]
 
 
 def _table(scores: list[dict[str, float]]) -> Floats:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from policies.errors import PolicyError
-from policies.prompts import read_prompts
+from policies.prompts import Prompt, read_everyday, read_prompts
 from policies.taxonomy import CATEGORIES, Category
 from policies.templates import read_authored
 
@@ -22,7 +22,7 @@ Split = Literal["train", "validation", "test", "heldout"]
 HELD_OUT = frozenset(
     {
         "openai_moderation", "partiprompts", "fetv", "strongreject", "simple_safety_tests", "advbench",
-        "malicious_instruct", "authored_heldout", "own_heldout",
+        "malicious_instruct", "authored_heldout", "own_heldout", "own_messages_heldout", "own_everyday_heldout",
     }
 )  # fmt: skip
 """Sets that training, tuning and thresholds never see."""
@@ -42,6 +42,8 @@ _WEIGHT = {
     "coco_captions_10k": 0.6,
     "gahd": 0.5,
     "own": 3.0,
+    "own_messages": 3.0,
+    "own_everyday": 3.0,
 }
 _ELSEWHERE = 0.2  # an unsafe row is only weak evidence that the other categories are absent
 
@@ -93,20 +95,26 @@ def read_rows(folder: Path | None, leave_out: frozenset[str] = frozenset()) -> l
         raise PolicyError(
             "data_unreadable", f"{folder} is not a folder of prompt sets ({type(error).__name__})."
         ) from None
-    authored = [*_authored("train.jsonl", "authored"), *_authored("heldout.jsonl", "authored_heldout")]
-    return _distinct([*_own(), *authored, *rows])
+    own = [
+        *_own("own", read_prompts()),
+        *_own("own_messages", read_prompts(form="messages")),
+        *_own("own_everyday", read_everyday()),
+        *_authored("train.jsonl", "authored"),
+        *_authored("heldout.jsonl", "authored_heldout"),
+    ]
+    return _distinct([*own, *rows])
 
 
-def _own() -> Iterator[Row]:
-    """The prompts written by hand; a topic lies whole in one split."""
-    for prompt in read_prompts():
-        source = "own" if prompt.split == "train" else "own_heldout"
+def _own(name: str, prompts: list[Prompt]) -> Iterator[Row]:
+    """Texts written by hand; a topic lies whole in one split."""
+    for prompt in prompts:
+        source = name if prompt.split == "train" else f"{name}_heldout"
         split = _split(f"{prompt.topic} {prompt.category}", source)
         if split == "test":  # what measures is marked as such
             split = "train"
         yield Row(
             prompt.text, prompt.lang, source, split, prompt.unsafe, frozenset(prompt.categories),
-            _weights(frozenset(prompt.categories), _WEIGHT["own"]),
+            _weights(frozenset(prompt.categories), _WEIGHT[name]),
             prompt.category, f"{prompt.category}/{prompt.topic}",
         )  # fmt: skip
 

@@ -219,7 +219,7 @@ def fit(
 def harmless(rows: list[Row]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which rows are harmless everyday prompts, and which are safe neighbours of harmful ones."""
     plain = [not row.unsafe and (row.source in VIDEO_BENIGN or row.near == "benign") for row in rows]
-    near = [not row.unsafe and row.source == "own" for row in rows]
+    near = [not row.unsafe and row.source in ("own", "own_messages") for row in rows]
     return np.array(plain, bool), np.array(near, bool)
 
 

@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+import math
 import re
 import unicodedata
 from functools import lru_cache
 
 from policies.confusables import CONFUSABLES, FOREIGN, LEET, LEET_READINGS
 from policies.emoji import EMOJI, name_of
-from policies.lexicon import known
+from policies.lexicon import known, likelihood
 from policies.traced import Piece, Traced
 
 UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
@@ -38,6 +39,7 @@ _LEET_BESIDE = re.compile(rf"[{_LETTER}][0-9@$!|€+]|[0-9@$!|€+][{_LETTER}]")
 _UNIT = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|[a-z]?[mlgw]|ms|fps|er|ern|km|kmh|mph|bit|am|pm|gb|mb|hz|khz)")
 _STRETCHED = re.compile(rf"([{_LETTER}])\1{{2,}}")
 _SHORTEST_REVERSED = 4
+_CERTAINLY_REVERSED, _PROBABLY_REVERSED = math.inf, 2.0
 _LONGEST_WORD = 24
 _LONGEST_SPACED = 200  # letters; a longer row of single letters is not split into words
 
@@ -253,22 +255,37 @@ def unstretch(text: Traced) -> Traced:
 
 
 def turn_reversed(text: Traced) -> Traced:
-    """Turn round words that are known only backwards.
+    """Turn round words that are known only backwards, and where there are several, those that look it.
 
     If they are most of the text, it cannot be told whether each word or the whole was reversed: then
     both orders are read, and each word stands for the whole stretch.
     """
     words = [m for m in _WORD.finditer(text.text) if len(m.group()) <= _LONGEST_WORD]
     long = [m for m in words if len(m.group()) >= _SHORTEST_REVERSED]
-    turned = [m for m in long if not known(expand(m.group())) and known(expand(m.group()[::-1]))]
-    if not turned:
-        return text
+    turned = [m for m in long if _direction(m.group()) == _CERTAINLY_REVERSED]
+    if not turned or (len(turned) == 1 and _looks_reversed(turned[0].group()) < _PROBABLY_REVERSED):
+        return text  # "desserts" alone hides nothing
+    if len(turned) > 1 or len(turned) * 3 >= len(long):
+        turned = [m for m in long if _direction(m.group()) >= _PROBABLY_REVERSED]
     if len(turned) < 2 or 2 * len(turned) < len(long):
         return text.rewritten((m.start(), m.end(), [(m.group()[::-1], m.start(), m.end())]) for m in turned)
     begin, end = words[0].start(), words[-1].end()
-    read = [word if known(expand(word)) and not known(expand(word[::-1])) else word[::-1]
-            for word in (m.group() for m in words)]  # fmt: skip
+    doubtful = 0.0 if all(_direction(m.group()) >= 0 for m in long) else _PROBABLY_REVERSED
+    read = [word[::-1] if _direction(word) >= doubtful else word for word in (m.group() for m in words)]
     return text.rewritten([(begin, end, [(f"{' '.join(read)} . {' '.join(read[::-1])}", begin, end)])])
+
+
+def _direction(word: str) -> float:
+    """How surely a word was written backwards: 0 if it is known both ways, negative if it rather was not."""
+    forwards, reverse = known(expand(word)), known(expand(word[::-1]))
+    if forwards != reverse:
+        return _CERTAINLY_REVERSED if reverse else -_CERTAINLY_REVERSED
+    return 0.0 if forwards else _looks_reversed(word)
+
+
+def _looks_reversed(word: str) -> float:
+    """How much likelier a word's letters are from its end."""
+    return likelihood(expand(word[::-1])) - likelihood(expand(word))
 
 
 def expand_umlauts(text: Traced) -> Traced:

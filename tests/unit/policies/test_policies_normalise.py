@@ -31,7 +31,7 @@ from policies.prompts import Prompt, read_prompts
         ("k1ll k!ll ki11er$", "kill kill killers"),
         ("νακεd", "vaked"),
         ("ѕех", "sex"),  # Cyrillic alone, in a text that is not
-        ("a nekaw namow", "a nekaw woman"),
+        ("a nekaw namow", "a waken woman . woman waken a"),
         ("bmFrZWQgd29tYW4=", "naked woman"),
         ("show c2V4IHNjZW5l now", "show sex scene now"),
         ("n a k e d w o m a n", "naked woman"),
@@ -68,6 +68,12 @@ def test_what_hides_nothing_stays(plain: str) -> None:
 
 def test_a_reversed_text_is_read_in_both_orders() -> None:
     assert normalise("namow dekan gnicnad").text == "woman naked dancing . dancing naked woman"
+
+
+def test_words_that_no_list_has_are_turned_beside_others_that_were_reversed() -> None:
+    text = normalise("enie ettekonimoD tzrüts hcrud eid kehtoilbiB").text
+    assert text.startswith("eine dominokette stuerzt durch die bibliothek")
+    assert normalise("eine ettekonimoD in der Bibliothek").text == "eine ettekonimod in der bibliothek"
 
 
 def test_models_read_the_text_as_written_unless_something_was_hidden() -> None:

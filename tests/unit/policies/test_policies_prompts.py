@@ -1,4 +1,4 @@
-"""The hand-written prompts: complete, balanced, and without a way from one split to the other."""
+"""The hand-written texts: complete, balanced, and without a way from one split to the other."""
 
 from collections import Counter, defaultdict
 from itertools import groupby
@@ -6,10 +6,12 @@ from itertools import groupby
 import pytest
 
 from policies.normalise import normalise
-from policies.prompts import Prompt, parallel, read_prompts
+from policies.prompts import BENIGN, Prompt, parallel, read_everyday, read_prompts
 from policies.taxonomy import CATEGORIES
 
 PROMPTS = read_prompts()
+MESSAGES = read_prompts(form="messages")
+EVERYDAY = read_everyday()
 NEAR = 0.5  # share of common character 5-grams from which two prompts count as the same
 
 
@@ -38,10 +40,32 @@ def test_every_category_has_both_labels_in_both_languages_and_splits(category: s
     assert held_out >= 50
 
 
-def test_a_topic_lies_in_one_split_and_pairs_unsafe_with_safe() -> None:
+@pytest.mark.parametrize("category", sorted(set(CATEGORIES) - {"sexual_minors"}))
+def test_messages_of_every_category_come_with_both_labels_in_both_languages(category: str) -> None:
+    counts = Counter((p.lang, p.unsafe) for p in MESSAGES if p.category == category)
+    assert len(counts) == 4
+    assert min(counts.values()) >= 10
+    assert any(p.split == "heldout" for p in MESSAGES if p.category == category)
+
+
+def test_everyday_prompts_are_harmless_in_both_languages_and_splits() -> None:
+    counts = Counter((p.lang, p.split) for p in EVERYDAY)
+    assert len(counts) == 4
+    assert min(counts.values()) >= 50
+    assert all(p.category == BENIGN and not p.unsafe and not p.categories for p in EVERYDAY)
+
+
+@pytest.mark.parametrize("texts", [PROMPTS, MESSAGES, EVERYDAY], ids=["prompts", "messages", "everyday"])
+def test_a_topic_lies_in_one_split(texts: list[Prompt]) -> None:
+    splits = defaultdict(set)
+    for prompt in texts:
+        splits[prompt.category, prompt.topic].add(prompt.split)
+    assert [topic for topic, found in splits.items() if len(found) > 1] == []
+
+
+def test_a_topic_pairs_unsafe_with_safe() -> None:
     for (category, topic), group in groupby(PROMPTS, key=lambda p: (p.category, p.topic)):
         prompts = list(group)
-        assert len({p.split for p in prompts}) == 1, (category, topic)
         keys = {(p.lang, p.unsafe) for p in prompts}
         assert len(keys) == len(prompts), (category, topic)
         assert {lang for lang, _ in keys} == {"en", "de"}, (category, topic)
@@ -75,14 +99,15 @@ def test_lengths_vary_and_do_not_give_the_label_away() -> None:
     assert 0.8 <= median[True] / median[False] <= 1.25
 
 
-def test_no_prompt_is_written_twice_and_none_is_near_one_of_the_other_split() -> None:
-    assert len({p.text.casefold() for p in PROMPTS}) == len(PROMPTS)
-    train = [(p, grams(p)) for p in PROMPTS if p.split == "train"]
+@pytest.mark.parametrize("texts", [PROMPTS, MESSAGES, EVERYDAY], ids=["prompts", "messages", "everyday"])
+def test_no_text_is_written_twice_and_none_is_near_one_of_the_other_split(texts: list[Prompt]) -> None:
+    assert len({p.text.casefold() for p in texts}) == len(texts)
+    train = [(p, grams(p)) for p in texts if p.split == "train"]
     having = defaultdict(list)
     for place, (_, theirs) in enumerate(train):
         for gram in theirs:
             having[gram].append(place)
-    for prompt in (p for p in PROMPTS if p.split == "heldout"):
+    for prompt in (p for p in texts if p.split == "heldout"):
         own = grams(prompt)
         shared = Counter(place for gram in own for place in having[gram])
         for place, common in shared.items():
