@@ -1,7 +1,8 @@
 """Trains the encoder's adapters on labelled prompts: half an hour on one core.
 
 The lower half of the encoder stays as it is, so what it makes of each text is computed once. Training runs in
-bfloat16 where the processor has it, on one thread; same data, seed and processor, same numbers.
+bfloat16 where the processor has it, on one thread; same data, seed and processor, same numbers. What is kept is the
+moving average of what was learnt (Polyak averaging), which judges sources that training did not see better.
 """
 
 import hashlib
@@ -31,6 +32,7 @@ _WARM_UP = 0.06  # share of the steps in which the rate rises
 _LAST_RATE = 0.05  # share of the rate that is left at the end
 _DROPOUT = 0.1
 _DECAY = 0.01
+_AVERAGED = 0.995  # share of the average that stays in a step
 _TOGETHER = 1500  # tokens of a step
 _SHUFFLED = 2048  # texts among which those of one length are put together
 _KEEP_EVERY = 100  # steps
@@ -83,6 +85,8 @@ class _Course:
         nn.init.normal_(self._head.weight, std=0.02)
         nn.init.constant_(self._head.bias, -3.0)
         self._adapters = [p for p in self._net.parameters() if p.requires_grad]
+        self._learnt = [*self._adapters, *self._head.parameters()]
+        self._average = [p.detach().clone() for p in self._learnt]
         self._optimizer = torch.optim.AdamW(
             [{"params": self._adapters, "lr": _RATE}, {"params": self._head.parameters(), "lr": _HEAD_RATE}],
             weight_decay=_DECAY,
@@ -92,7 +96,9 @@ class _Course:
 
     def _name(self, seed: int) -> str:
         """What the state of this course is called: another for other data or settings."""
-        digest = hashlib.sha256(repr((seed, self._tokens, PASSES, ADAPTED_LAYERS, _RATE, _TOGETHER)).encode())
+        digest = hashlib.sha256(
+            repr((seed, self._tokens, PASSES, ADAPTED_LAYERS, _RATE, _TOGETHER, _AVERAGED)).encode()
+        )
         digest.update(self._targets.numpy().tobytes() + self._weights.numpy().tobytes())
         return digest.hexdigest()[:16]
 
@@ -104,9 +110,12 @@ class _Course:
             report = part(progress, 0.15, 1.0)
             for step in range(done, steps):
                 self._step(self._schedule[step], lower, _rate(step, steps))
+                self._follow(step)
                 if (step + 1) % _KEEP_EVERY == 0 or step + 1 == steps:
                     self._keep(step + 1)
                     report(f"adapters: step {step + 1} of {steps}", (step + 1) / steps)
+        for parameter, average in zip(self._learnt, self._average, strict=True):
+            parameter.data.copy_(average)
         return {
             **self._net.adapters(),
             "head_weights": self._head.weight.detach().numpy().T.astype(np.float16),
@@ -126,6 +135,11 @@ class _Course:
         (losses * self._weights[batch]).sum(dim=1).mean().backward()
         nn.utils.clip_grad_norm_(self._adapters, 1.0)
         self._optimizer.step()
+
+    def _follow(self, step: int) -> None:
+        stays = min(_AVERAGED, (step + 1) / (step + 10))  # the first steps are soon forgotten
+        for parameter, average in zip(self._learnt, self._average, strict=True):
+            average.lerp_(parameter.detach(), 1 - stays)
 
     def _lower(self, progress: Progress) -> "_States":
         """What the layers without adapters make of every text."""
@@ -148,8 +162,8 @@ class _Course:
             return
         state = {
             "step": step,
-            "adapters": [p.detach() for p in self._adapters],
-            "head": self._head.state_dict(),
+            "learnt": [p.detach() for p in self._learnt],
+            "average": self._average,
             "optimizer": self._optimizer.state_dict(),
             "random": torch.get_rng_state(),
         }
@@ -161,9 +175,10 @@ class _Course:
         if self._file is None or not self._file.is_file():
             return 0
         state: dict[str, Any] = torch.load(self._file, weights_only=True)
-        for parameter, kept in zip(self._adapters, state["adapters"], strict=True):
+        for parameter, kept in zip(self._learnt, state["learnt"], strict=True):
             parameter.data.copy_(kept)
-        self._head.load_state_dict(state["head"])
+        for average, kept in zip(self._average, state["average"], strict=True):
+            average.copy_(kept)
         self._optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
         return int(state["step"])

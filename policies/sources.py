@@ -41,9 +41,6 @@ _WEIGHT = {
     "multilingual_hatecheck": 0.5,
     "coco_captions_10k": 0.6,
     "gahd": 0.5,
-    "own": 3.0,
-    "own_messages": 3.0,
-    "own_everyday": 3.0,
 }
 _ELSEWHERE = 0.2  # an unsafe row is only weak evidence that the other categories are absent
 
@@ -114,7 +111,7 @@ def _own(name: str, prompts: list[Prompt]) -> Iterator[Row]:
             split = "train"
         yield Row(
             prompt.text, prompt.lang, source, split, prompt.unsafe, frozenset(prompt.categories),
-            _weights(frozenset(prompt.categories), _WEIGHT[name]),
+            _weights(frozenset(prompt.categories), 1.0),
             prompt.category, f"{prompt.category}/{prompt.topic}",
         )  # fmt: skip
 

@@ -89,7 +89,7 @@ def test_lengths_vary_and_do_not_give_the_label_away() -> None:
     assert words[0] >= 1
     assert words[len(words) // 20] <= 9
     assert words[-len(words) // 20] >= 25
-    assert words[-1] <= 100
+    assert words[-1] <= 130
     median = {
         unsafe: sorted(len(p.text) for p in PROMPTS if p.unsafe is unsafe)[
             sum(p.unsafe is unsafe for p in PROMPTS) // 2
