@@ -275,32 +275,29 @@ def open_container(path: Path) -> Any:
     kind = _guarded(partial(demuxer, path))
     if kind is None:
         raise MediaError("media_unreadable", _NOT_MEDIA)
-    options = {"format_whitelist": kind, "protocol_whitelist": "file"}
-    return _guarded(lambda: av.open(str(path), "r", kind, options=options, metadata_errors="replace"))
-
-
-def is_ambiguous(path: Path) -> bool:
-    """Whether FFmpeg, left to itself as in many players, would read the file as something else than we do.
-
-    Raises:
-        MediaError: ``media_unreadable``.
-    """
-    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
-    with _guarded(lambda: av.open(str(path), "r", options=options, metadata_errors="replace")) as container:
-        return demuxer(path) not in container.format.name.split(",")
+    return _open(path, kind, format_whitelist=kind)
 
 
 def packet_extents(path: Path) -> Iterator[tuple[int, int]]:
     """(first byte in the file, bytes) of everything that the demuxer would hand to a decoder; -1 where it does not say.
 
     Raises:
-        MediaError: ``media_unreadable``.
+        MediaError: ``media_ambiguous`` if FFmpeg, left to itself as in many players, would read the file as something
+            else than we do; ``media_unreadable``.
     """
-    with open_container(path) as container:
+    # Opening would decode the first pictures, to learn of the streams what is not asked for here.
+    with _open(path, None, format_whitelist=DEMUXERS, codec_whitelist="none") as container:
+        if _guarded(partial(demuxer, path)) not in container.format.name.split(","):
+            raise MediaError("media_ambiguous", "Players take the file for different things; re-encode it.")
         packets = container.demux()
         while (packet := _guarded(lambda: next(packets, None))) is not None:
             if packet.size:
                 yield -1 if packet.pos is None else packet.pos, packet.size
+
+
+def _open(path: Path, kind: str | None, **lists: str) -> Any:
+    options = {"protocol_whitelist": "file", **lists}
+    return _guarded(lambda: av.open(str(path), "r", kind, options=options, metadata_errors="replace"))
 
 
 def _pictures_of(container: Any) -> Any:
