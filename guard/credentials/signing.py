@@ -96,7 +96,9 @@ def sign(
         descriptor, name = tempfile.mkstemp(prefix=".signing-", dir=out.parent)
         temporary = Path(name)
         try:
-            with _Draft(io.FileIO(descriptor, "r+b"), _BUFFER) as destination:  # the library reads back what it wrote
+            with _Draft(
+                io.FileIO(descriptor, "r+b"), _BUFFER
+            ) as destination:  # the library reads back what it wrote
                 manifest, stamped = _stamped(source, kind, destination, spec, identity, time_stamps)
                 destination.flush()
                 os.fsync(destination.fileno())
