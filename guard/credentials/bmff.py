@@ -15,11 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
-
-import numpy as np
 
 from guard.credentials import bmff_samples
 from guard.credentials.bmff_boxes import C2PA_USER_TYPE, Box, Boxes, Exclusion, read_boxes
@@ -119,7 +116,7 @@ def _findings(file: BinaryIO, boxes: Boxes, exclusions: Sequence[Exclusion]) -> 
         return
     try:
         # where FFmpeg, which decodes what we judge, takes the media from, whatever tables it found that in
-        packets = np.fromiter(chain.from_iterable(packet_extents(path)), dtype=np.int64).reshape(-1, 2)
+        packets = packet_extents(path)
     except (MediaError, MemoryError) as error:  # FFmpeg calls a length that no file has a want of memory
         if isinstance(error, MediaError) and error.code == "media_ambiguous":
             yield Finding("other_container", "/", 0, boxes.file_size)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.video.frame import PictureType
 
 from guard.media import stills
@@ -278,8 +279,11 @@ def open_container(path: Path) -> Any:
     return _open(path, kind, format_whitelist=kind)
 
 
-def packet_extents(path: Path) -> Iterator[tuple[int, int]]:
-    """(first byte in the file, bytes) of everything that the demuxer would hand to a decoder; -1 where it does not say.
+def packet_extents(path: Path) -> npt.NDArray[np.int64]:
+    """Where in the file everything lies that the demuxer would hand to a decoder.
+
+    Returns:
+        (n, 2): first byte in the file, -1 where the demuxer does not say; bytes.
 
     Raises:
         MediaError: ``media_ambiguous`` if FFmpeg, left to itself as in many players, would read the file as something
@@ -289,10 +293,9 @@ def packet_extents(path: Path) -> Iterator[tuple[int, int]]:
     with _open(path, None, format_whitelist=DEMUXERS, codec_whitelist="none") as container:
         if _guarded(partial(demuxer, path)) not in container.format.name.split(","):
             raise MediaError("media_ambiguous", "Players take the file for different things; re-encode it.")
-        packets = container.demux()
-        while (packet := _guarded(lambda: next(packets, None))) is not None:
-            if packet.size:
-                yield -1 if packet.pos is None else packet.pos, packet.size
+        packets = ((p.pos, p.size) for p in container.demux() if p.size)
+        numbers = (-1 if number is None else number for pair in packets for number in pair)
+        return _guarded(lambda: np.fromiter(numbers, dtype=np.int64)).reshape(-1, 2)
 
 
 def _open(path: Path, kind: str | None, **lists: str) -> Any:
