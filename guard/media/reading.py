@@ -21,6 +21,7 @@ from guard.media.colour import to_rgb
 from guard.media.containers import DEMUXERS, demuxer
 from guard.media.errors import MediaError
 from guard.media.info import Chunk, ClipInfo, Frames, ReadLimits, chunk_length
+from guard.media.parts import Stretch
 from guard.media.selection import FIRST_STRETCH, Viewer
 
 _THREADS = 2
@@ -96,8 +97,13 @@ class VideoFile:
             return
         yield from self._collect(every, span)
 
-    def show(self, *viewers: Viewer) -> None:
+    def show(self, *viewers: Viewer, stretch: Stretch | None = None) -> None:
         """Show the clip to viewers, each picture for as long as a player would; only what one wants is converted.
+
+        Args:
+            viewers: who looks.
+            stretch: what comes after it is not even decoded; None for nothing. What comes before is: where a picture
+                lies, a file's index may say otherwise than its playing shows.
 
         Raises:
             MediaError: as `chunks`.
@@ -112,12 +118,14 @@ class VideoFile:
                     viewer.see(FIRST_STRETCH, picture)
             return
         with open_container(self.path) as container:
-            for end, frame in _until(self._frames(container)):
+            for number, (end, frame) in enumerate(_until(self._frames(container))):
                 wanting = [viewer for viewer in viewers if viewer.wants(end)]
                 if wanting:
                     picture = self._converted(frame)
                     for viewer in wanting:
                         viewer.see(end, picture)
+                if stretch is not None and stretch.over(number, end):
+                    return
 
     def _converted(self, frame: av.VideoFrame) -> Frames:
         picture = _guarded(partial(to_rgb, frame))
