@@ -99,9 +99,8 @@ class _Failing:
         name, away = type(error).__name__, isinstance(error, NotReached | HTTPClientError)
         if isinstance(error, ClientError):
             name = str(error.response.get("Error", {}).get("Code", name))
-            away = (
-                error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500 or name == "ThrottlingException"
-            )
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            away = status >= 500 or name == "ThrottlingException"
         raise CredentialsError(
             "signer_unavailable" if away else "signer_failed",
             f"The key service failed with {name}; check region, access and the key's id, then try again.",

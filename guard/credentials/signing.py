@@ -96,9 +96,8 @@ def sign(
         descriptor, name = tempfile.mkstemp(prefix=".signing-", dir=out.parent)
         temporary = Path(name)
         try:
-            with _Draft(
-                io.FileIO(descriptor, "r+b"), _BUFFER
-            ) as destination:  # the library reads back what it wrote
+            # To be read too: the library reads back what it wrote.
+            with _Draft(io.FileIO(descriptor, "r+b"), _BUFFER) as destination:
                 manifest, stamped = _stamped(source, kind, destination, spec, identity, time_stamps)
                 destination.flush()
                 os.fsync(destination.fileno())
@@ -142,7 +141,7 @@ class _Draft(io.BufferedRandom):
 
 
 def has_manifest(path: Path) -> bool:
-    """Whether the file carries or points to credentials of any state, readable or not."""
+    """Whether a file whose boxes, if it has any, can be walked carries or points to credentials, readable or not."""
     if bmff.is_bmff(path) and not any(box.kind == b"uuid" for box in outermost(path)):
         return False  # where both the manifest and the pointer to one would be
     try:
