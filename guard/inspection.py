@@ -237,7 +237,7 @@ def _look(
     looks = [of.look(most[0], lot, stretch=apart[0]) for of in codecs] if readable else []
     viewers: list[Viewer] = [taker, *looks]
     shown = [Within(viewer, part, *size) for viewer in viewers]
-    media.show(*shown)
+    media.show(*shown, stretch=part.stretch)
     shown[0].check()
     if not looks:
         return None, ALGORITHM, taker.fingerprint()

@@ -47,6 +47,7 @@ _STATUS_OF_CODE = {
     "database_unavailable": 503,
     "object_store_unavailable": 503,
     "signer_failed": 503,
+    "signer_unavailable": 503,
     "work_folder_unwritable": 503,
     "media_write_failed": 503,
     "media_crashed": 400,

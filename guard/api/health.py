@@ -71,7 +71,7 @@ def _objects(guard: State) -> _Check:
 def _signer(guard: State) -> _Check:
     key = guard.services.key_status()
     if key.expires > utc_now():
-        guard.services.identity()  # whether it can sign at all
+        guard.proof.require(f"{key.id} {key.key}", guard.services.identity())
     status = "failed" if key.expires <= utc_now() else "warning" if key.due else "ok"
     return {
         "status": status,

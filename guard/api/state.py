@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from guard.api.errors import ApiError
 from guard.api.limits import DAY, RateLimiter
 from guard.api.metrics import Metrics
+from guard.credentials import KeyProof
 from guard.installation import Installation
 from guard.services import Services
 from guard.settings import Settings
@@ -33,6 +34,7 @@ class State:
         metrics: for ``/metrics``.
         worker: who makes the videos: this process, or another one of the same data folder.
         models: readiness of each generator: ``loading``, ``ready`` or the code of what failed.
+        proof: whether the signing key works.
         budgets: files examined a day.
         examinations: how many files are decoded at once.
     """
@@ -42,6 +44,7 @@ class State:
     metrics: Metrics
     worker: Literal["here", "elsewhere"] = "here"
     models: dict[str, str] = field(default_factory=dict)
+    proof: KeyProof = field(default_factory=KeyProof)
     budgets: RateLimiter = field(default_factory=lambda: RateLimiter(seconds=DAY))
     examinations: asyncio.Semaphore = field(init=False)
     _anonymous_examinations: asyncio.Semaphore = field(init=False)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from guard.cli.common import err, installation, out
 from guard.pipeline.errors import PipelineError
 from guard.settings import load_settings
+
+if TYPE_CHECKING:
+    from guard.installation import Installation
 
 
 def serve(
@@ -40,13 +43,30 @@ def serve(
     port = settings.port if port is None else port
     _check_free(host, port)
     with installation() as opened:
-        opened.services.identity().prove()  # what cannot sign is said now, not at the first release
+        _prove(opened)
         key = first_key(opened) if show_key else None
     if key is not None:
         out.print("API key of the tenant default, shown only this once:\n")
         out.print(f"  {key}\n", markup=False)
     err.print(f"Serving on http://{host}:{port}, page at http://{host}:{port}/verify. Stop with Ctrl+C.")
     uvicorn.run(create_app(settings), host=host, port=port, log_config=None, server_header=False)
+
+
+def _prove(opened: Installation) -> None:
+    """Say now, and not at the first release, what cannot sign; a key service that is away may come back.
+
+    Raises:
+        CredentialsError: what no waiting mends.
+    """
+    from guard.credentials import CredentialsError
+
+    try:
+        opened.services.identity().prove()
+    except CredentialsError as error:
+        if error.code != "signer_unavailable":
+            raise
+        err.print(f"warning [{error.code}]: {error}", markup=False)
+        err.print("Until it signs, /readyz is 503, and what is made waits for its signature.")
 
 
 def _check_free(host: str, port: int) -> None:

@@ -25,6 +25,7 @@ from guard.credentials.manifest import (
     Software,
     training_mining,
 )
+from guard.credentials.proof import KeyProof
 from guard.credentials.reading import read
 from guard.credentials.report import CredentialsReport
 from guard.credentials.requests import Algorithm, CertificateRequest, Subject, request_certificate
@@ -44,6 +45,7 @@ __all__ = [
     "Identity",
     "Ingredient",
     "KeyPaths",
+    "KeyProof",
     "KeyStatus",
     "Kind",
     "ManifestSpec",

@@ -36,7 +36,7 @@ class KmsKey:
         asked over HTTP, any other over HTTPS.
 
         Raises:
-            CredentialsError: `key_uri_invalid`, `extra_missing`, `signer_failed`.
+            CredentialsError: `key_uri_invalid`, `extra_missing`, `signer_failed`, `signer_unavailable`.
         """
         endpoint, _, key_id = uri.removeprefix("awskms://").partition("/")
         if not uri.startswith("awskms://") or not key_id:
@@ -60,7 +60,7 @@ class KmsKey:
         """DER for an EC key, PSS with SHA-256 for an RSA key.
 
         Raises:
-            CredentialsError: `signer_failed`.
+            CredentialsError: `signer_failed`, `signer_unavailable`.
         """
         message, kind = data, "RAW"
         if len(data) > RAW_LIMIT:
@@ -91,14 +91,17 @@ class _Failing:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.exceptions import ConnectionError as NotReached
 
         if not isinstance(error, BotoCoreError | ClientError):
             return
-        name = type(error).__name__
+        name, away = type(error).__name__, isinstance(error, NotReached | HTTPClientError)
         if isinstance(error, ClientError):
             name = str(error.response.get("Error", {}).get("Code", name))
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            away = status >= 500 or name == "ThrottlingException"
         raise CredentialsError(
-            "signer_failed",
+            "signer_unavailable" if away else "signer_failed",
             f"The key service failed with {name}; check region, access and the key's id, then try again.",
         ) from None

@@ -15,18 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
-
-import numpy as np
 
 from guard.credentials import bmff_samples
 from guard.credentials.bmff_boxes import C2PA_USER_TYPE, Box, Boxes, Exclusion, read_boxes
 from guard.credentials.errors import CredentialsError
 from guard.media import MediaError
 from guard.media.containers import is_boxes
-from guard.media.reading import is_ambiguous, packet_extents
+from guard.media.reading import packet_extents
 from guard.media.stills import is_still
 
 DEFAULT_EXCLUSIONS = (
@@ -118,11 +115,12 @@ def _findings(file: BinaryIO, boxes: Boxes, exclusions: Sequence[Exclusion]) -> 
     if is_still(path):  # decoded by another library, from what `iloc` says
         return
     try:
-        if is_ambiguous(path):
-            yield Finding("other_container", "/", 0, boxes.file_size)
         # where FFmpeg, which decodes what we judge, takes the media from, whatever tables it found that in
-        packets = np.fromiter(chain.from_iterable(packet_extents(path)), dtype=np.int64).reshape(-1, 2)
+        packets = packet_extents(path)
     except (MediaError, MemoryError) as error:  # FFmpeg calls a length that no file has a want of memory
+        if isinstance(error, MediaError) and error.code == "media_ambiguous":
+            yield Finding("other_container", "/", 0, boxes.file_size)
+            return
         raise CredentialsError("bmff_malformed", "The file's media cannot be located.") from error
     yield from _lying([("/", packets)], boxes, holes)
 

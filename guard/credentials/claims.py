@@ -183,4 +183,7 @@ def clean(value: object) -> str | None:
     """A text fit to show: one line of at most 500 printable characters; None for anything but a text."""
     if not isinstance(value, str):
         return None
-    return "".join(char if char.isprintable() else " " for char in value[:_MAX_TEXT]).strip() or None
+    text = value[:_MAX_TEXT]
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return text.strip() or None

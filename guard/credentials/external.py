@@ -47,9 +47,9 @@ def open_key(uri: str) -> ExternalKey:
     """The key of that URI.
 
     Raises:
-        CredentialsError: `key_uri_invalid`; `extra_missing` if the library for it is not installed; `signer_failed`
-            if the token or service does not answer, or does not hold the key; `certificate_profile` if C2PA does not
-            allow its kind.
+        CredentialsError: `key_uri_invalid`; `extra_missing` if the library for it is not installed;
+            `signer_unavailable` if the token or service does not answer; `signer_failed` if it refuses, or does not
+            hold the key; `certificate_profile` if C2PA does not allow its kind.
     """
     if uri.startswith("pkcs11:"):
         from guard.credentials.pkcs11 import TokenKey as Kind

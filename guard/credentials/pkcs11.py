@@ -22,6 +22,10 @@ PIN = "GUARD_PKCS11_PIN"
 """Environment variable of the PIN."""
 
 _PATH = frozenset({"token", "serial", "object", "id", "type", "model", "manufacturer"})
+_AWAY = frozenset(
+    {"DeviceError", "DeviceRemoved", "FunctionFailed", "GeneralError", "NoSuchToken", "TokenNotPresent"}
+)
+"""What the library says of a token that may come back; of the rest, no waiting helps."""
 _lock = threading.Lock()  # a process logs in to a token once, for all its sessions
 
 
@@ -48,7 +52,7 @@ class TokenKey:
         """The key pair of an RFC 7512 URI.
 
         Raises:
-            CredentialsError: `key_uri_invalid`, `extra_missing`, `signer_failed`.
+            CredentialsError: `key_uri_invalid`, `extra_missing`, `signer_failed`, `signer_unavailable`.
         """
         place = _parse(uri)
         with _session(place) as (library, session):
@@ -68,7 +72,7 @@ class TokenKey:
         """r||s for an EC key, PSS with SHA-256 for an RSA key.
 
         Raises:
-            CredentialsError: `signer_failed`.
+            CredentialsError: `signer_failed`, `signer_unavailable`.
         """
         with _session(self.place) as (library, session):
             private = _one(session, self.place, library.ObjectClass.PRIVATE_KEY)
@@ -131,7 +135,7 @@ def _session(place: _Place) -> Iterator[tuple[Any, Any]]:
                 yield pkcs11, session
         except (pkcs11.PKCS11Error, RuntimeError, OSError) as error:
             raise CredentialsError(
-                "signer_failed",
+                "signer_unavailable" if type(error).__name__ in _AWAY else "signer_failed",
                 f"The token {place.token!r} failed with {type(error).__name__}; check that it is there, that "
                 f"{place.module} is its module, and the PIN in {PIN} or in the file of pin-source.",
             ) from None

@@ -27,9 +27,13 @@ from guard.credentials.media_type import media_type
 from guard.credentials.reading import read
 from guard.credentials.timestamps import Relay, TimeStamping
 from guard.credentials.trust import Trust, anchors_of
+from guard.media.boxes import outermost
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+_BUFFER = 1 << 17
+"""Bytes read and written at a time; the library asks for a few kilobytes."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def sign(
         descriptor, name = tempfile.mkstemp(prefix=".signing-", dir=out.parent)
         temporary = Path(name)
         try:
-            with _Draft(io.FileIO(descriptor, "r+b")) as destination:  # the library reads back what it wrote
+            # To be read too: the library reads back what it wrote.
+            with _Draft(io.FileIO(descriptor, "r+b"), _BUFFER) as destination:
                 manifest, stamped = _stamped(source, kind, destination, spec, identity, time_stamps)
                 destination.flush()
                 os.fsync(destination.fileno())
@@ -136,7 +141,9 @@ class _Draft(io.BufferedRandom):
 
 
 def has_manifest(path: Path) -> bool:
-    """Whether the file carries or points to credentials of any state, readable or not."""
+    """Whether a file whose boxes, if it has any, can be walked carries or points to credentials, readable or not."""
+    if bmff.is_bmff(path) and not any(box.kind == b"uuid" for box in outermost(path)):
+        return False  # where both the manifest and the pointer to one would be
     try:
         reader = c2pa.Reader.try_create(path, context=presence_context())
     except c2pa.C2paError:
@@ -206,7 +213,7 @@ def _embed(
         with (
             c2pa.Signer.from_callback(answer, algorithm, identity.chain_pem.decode("ascii"), url) as signer,
             c2pa.Builder(content, context=context_for(Trust())) as builder,
-            source.open("rb") as stream,
+            source.open("rb", buffering=_BUFFER) as stream,
             MEMORY.claim(max(path.stat().st_size for path in (source, *(e.path for e in spec.ingredients)))),
         ):
             _add_ingredients(builder, spec.ingredients)

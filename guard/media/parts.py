@@ -62,6 +62,10 @@ class Stretch:
     end: float | None = None
     counted: bool = False
 
+    def over(self, number: int, end: float) -> bool:
+        """Whether nothing of it comes after the picture of that number, which is on screen until `end`."""
+        return self.end is not None and (number + 1 if self.counted else end) >= self.end
+
 
 @dataclass(frozen=True)
 class Part:

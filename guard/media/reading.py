@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.video.frame import PictureType
 
 from guard.media import stills
@@ -20,6 +21,7 @@ from guard.media.colour import to_rgb
 from guard.media.containers import DEMUXERS, demuxer
 from guard.media.errors import MediaError
 from guard.media.info import Chunk, ClipInfo, Frames, ReadLimits, chunk_length
+from guard.media.parts import Stretch
 from guard.media.selection import FIRST_STRETCH, Viewer
 
 _THREADS = 2
@@ -95,8 +97,13 @@ class VideoFile:
             return
         yield from self._collect(every, span)
 
-    def show(self, *viewers: Viewer) -> None:
+    def show(self, *viewers: Viewer, stretch: Stretch | None = None) -> None:
         """Show the clip to viewers, each picture for as long as a player would; only what one wants is converted.
+
+        Args:
+            viewers: who looks.
+            stretch: what comes after it is not even decoded; None for nothing. What comes before is: where a picture
+                lies, a file's index may say otherwise than its playing shows.
 
         Raises:
             MediaError: as `chunks`.
@@ -111,12 +118,14 @@ class VideoFile:
                     viewer.see(FIRST_STRETCH, picture)
             return
         with open_container(self.path) as container:
-            for end, frame in _until(self._frames(container)):
+            for number, (end, frame) in enumerate(_until(self._frames(container))):
                 wanting = [viewer for viewer in viewers if viewer.wants(end)]
                 if wanting:
                     picture = self._converted(frame)
                     for viewer in wanting:
                         viewer.see(end, picture)
+                if stretch is not None and stretch.over(number, end):
+                    return
 
     def _converted(self, frame: av.VideoFrame) -> Frames:
         picture = _guarded(partial(to_rgb, frame))
@@ -275,32 +284,31 @@ def open_container(path: Path) -> Any:
     kind = _guarded(partial(demuxer, path))
     if kind is None:
         raise MediaError("media_unreadable", _NOT_MEDIA)
-    options = {"format_whitelist": kind, "protocol_whitelist": "file"}
+    return _open(path, kind, format_whitelist=kind)
+
+
+def packet_extents(path: Path) -> npt.NDArray[np.int64]:
+    """Where in the file everything lies that the demuxer would hand to a decoder.
+
+    Returns:
+        (n, 2): first byte in the file, -1 where the demuxer does not say; bytes.
+
+    Raises:
+        MediaError: ``media_ambiguous`` if FFmpeg, left to itself as in many players, would read the file as something
+            else than we do; ``media_unreadable``.
+    """
+    # Opening would decode the first pictures, to learn of the streams what is not asked for here.
+    with _open(path, None, format_whitelist=DEMUXERS, codec_whitelist="none") as container:
+        if _guarded(partial(demuxer, path)) not in container.format.name.split(","):
+            raise MediaError("media_ambiguous", "Players take the file for different things; re-encode it.")
+        packets = ((p.pos, p.size) for p in container.demux() if p.size)
+        numbers = (-1 if number is None else number for pair in packets for number in pair)
+        return _guarded(lambda: np.fromiter(numbers, dtype=np.int64)).reshape(-1, 2)
+
+
+def _open(path: Path, kind: str | None, **lists: str) -> Any:
+    options = {"protocol_whitelist": "file", **lists}
     return _guarded(lambda: av.open(str(path), "r", kind, options=options, metadata_errors="replace"))
-
-
-def is_ambiguous(path: Path) -> bool:
-    """Whether FFmpeg, left to itself as in many players, would read the file as something else than we do.
-
-    Raises:
-        MediaError: ``media_unreadable``.
-    """
-    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
-    with _guarded(lambda: av.open(str(path), "r", options=options, metadata_errors="replace")) as container:
-        return demuxer(path) not in container.format.name.split(",")
-
-
-def packet_extents(path: Path) -> Iterator[tuple[int, int]]:
-    """(first byte in the file, bytes) of everything that the demuxer would hand to a decoder; -1 where it does not say.
-
-    Raises:
-        MediaError: ``media_unreadable``.
-    """
-    with open_container(path) as container:
-        packets = container.demux()
-        while (packet := _guarded(lambda: next(packets, None))) is not None:
-            if packet.size:
-                yield -1 if packet.pos is None else packet.pos, packet.size
 
 
 def _pictures_of(container: Any) -> Any:

@@ -35,6 +35,7 @@ PASSING_CODES = frozenset(
         "object_store_unavailable",
         "signer_failed",
         "signer_mismatch",
+        "signer_unavailable",
         "storage_failed",
         "time_stamp_unavailable",
         "work_folder_unwritable",

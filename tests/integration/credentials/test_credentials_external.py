@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from cryptography import x509
 from moto.server import ThreadedMotoServer
@@ -32,7 +35,13 @@ from guard.credentials import (
 from guard.credentials.external import open_key
 from tests.authority import Authority
 from tests.pkcs11 import PIN, Token, make_token
+from tests.server import Server, free_port
 
+ACCESS = {
+    "AWS_ACCESS_KEY_ID": "tests",
+    "AWS_SECRET_ACCESS_KEY": "a secret of tests",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
 SUBJECT = Subject("Studio video", "Studio GmbH", "DE")
 
 
@@ -47,9 +56,8 @@ def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Token]:
 def service() -> Iterator[str]:
     """Host and port of a key service."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "tests")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "a secret of tests")
-        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        for name, value in ACCESS.items():
+            patch.setenv(name, value)
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         server.start()
         host, port = server.get_host_and_port()
@@ -109,8 +117,12 @@ def test_a_token_that_fails_is_said_without_its_pin(
     file.write_text(PIN + "\n")
     assert open_key(f"{uri}&pin-source=file:{file}").sign(b"x")
     monkeypatch.setenv("GUARD_PKCS11_PIN", PIN)
-    with pytest.raises(CredentialsError, match="NoSuchKey"):
+    with pytest.raises(CredentialsError, match="NoSuchKey") as error:
         open_key(token.uri("nobody's"))
+    assert error.value.code == "signer_failed"
+    with pytest.raises(CredentialsError, match="NoSuchToken") as error:
+        open_key(replace(token, name="pulled out").uri("failing"))
+    assert error.value.code == "signer_unavailable"
 
 
 @pytest.mark.parametrize(
@@ -156,8 +168,9 @@ def test_a_key_service_that_fails_is_said_without_its_text(service: str, tmp_pat
     with pytest.raises(CredentialsError, match="NotFoundException") as error:
         open_key(f"awskms://{service}/alias/nobody")
     assert error.value.code == "signer_failed"
-    with pytest.raises(CredentialsError, match="EndpointConnectionError"):
+    with pytest.raises(CredentialsError, match="EndpointConnectionError") as error:
         open_key("awskms://127.0.0.1:9/alias/nobody")
+    assert error.value.code == "signer_unavailable"
 
 
 def test_another_key_than_the_certificates_is_refused(token: Token, tmp_path: Path) -> None:
@@ -222,12 +235,59 @@ def test_the_service_does_not_start_with_a_key_that_does_not_sign(token: Token, 
     for key, code, hint in (
         (other, "signer_mismatch", "check which key it uses"),
         (token.uri("nobody's"), "signer_failed", "check that it is there"),
-        ("awskms://127.0.0.1:9/alias/nobody", "signer_failed", "check region, access and the key's id"),
     ):
         kept.write_text(key + "\n")
-        said = refused(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y", AWS_DEFAULT_REGION="eu-central-1")
+        said = refused()
         assert said.startswith(f"error [{code}]"), said
         assert hint in said
+
+
+def test_a_key_service_that_comes_back_needs_no_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ACCESS.items():
+        monkeypatch.setenv(name, value)
+    keys = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
+    keys.start()
+    host, port = keys.get_host_and_port()
+    installed(tmp_path, kms_key(f"{host}:{port}", "ECC_NIST_P256"))
+    keys.stop()
+    data = tmp_path / "data"
+    server = Server(
+        data,
+        command=[sys.executable, "-m", "guard.cli.main", "serve", "--port", "{port}"],
+        environment={"GUARD_DATA": str(data), "GUARD_ENCODER__PRESET": "veryfast"},
+    )
+    try:
+        assert "warning [signer_unavailable]" in server.log.read_text()
+        response = httpx.get(f"{server.url}/readyz")
+        assert response.status_code == 503
+        assert response.json()["checks"]["signer"] == {"status": "failed", "code": "signer_unavailable"}
+        asked = {"prompt": "A ball on a meadow", "size": "640x360", "seconds": "4"}
+        made = server.request("POST", "/videos", json=asked)
+        assert made.status_code == 200, made.text
+        video = made.json()["id"]
+        until(lambda: "step_failed" in server.log.read_text())
+        assert server.log.read_text().count("signer_unavailable") == 2  # at the start, and of this job
+        assert server.request("GET", f"/videos/{video}/content").json()["error"]["code"] == "video_not_ready"
+        keys = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        keys.start()  # in this process, so it holds the key it held before
+        until(lambda: httpx.get(f"{server.url}/readyz").status_code == 200)
+        assert server.await_video(video)["status"] == "completed"
+        clip = tmp_path / "clip.mp4"
+        clip.write_bytes(server.request("GET", f"/videos/{video}/content").content)
+        assert read(clip, Trust.from_folder(data / "keys" / "signing")).state == "trusted"
+    finally:
+        server.stop()
+        keys.stop()
+
+
+def until(found: Callable[[], bool]) -> None:
+    """Wait for it, two minutes at most."""
+    deadline = time.monotonic() + 120
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
 
 
 def test_a_key_that_signs_is_proven_by_a_signature(token: Token, service: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from guard.credentials import CredentialsError, Identity, ManifestSpec, Trust, bmff, read, sign
 from guard.credentials.bmff_boxes import Exclusion, read_boxes
+from guard.media.reading import open_container, packet_extents
 from tests import media
 from tests.credentials_forge import (
     altered,
@@ -222,6 +223,17 @@ def test_a_file_that_ffmpeg_takes_for_another_is_found(
     with pytest.raises(CredentialsError) as error:
         bmff.require_protected(two)
     assert error.value.code == "not_fully_protected"
+
+
+def test_packets_are_located_without_decoding_as_with_it(
+    clip: Path, fragmented: Path, tmp_path: Path
+) -> None:
+    sounding = media.write_clip(tmp_path / "sounding.mp4", media.scene(64, 48, 20), sound="aac")
+    for path in (clip, fragmented, sounding):
+        with open_container(path) as container:
+            wanted = [[packet.pos, packet.size] for packet in container.demux() if packet.size]
+        assert packet_extents(path).tolist() == wanted
+        assert len(wanted) >= 20
 
 
 def test_an_index_that_leads_to_a_fragment_outside_the_hash_is_found(

@@ -20,7 +20,7 @@ from guard.credentials.manifest import SoftBinding
 from guard.media import MediaError, strip_metadata
 from tests import credentials_rubric, media
 from tests.credentials_fixtures import PAYLOAD
-from tests.credentials_forge import altered, box, flipped
+from tests.credentials_forge import altered, box, created, definition, flipped, sign_as_is
 
 
 def crjson(path: Path, trust: Trust) -> dict[str, Any]:
@@ -181,6 +181,16 @@ def test_damaged_credentials_are_not_dropped_silently_either(
     damaged = flipped(signed, tmp_path / "damaged.mp4", box(signed, "/uuid").start + 60)
     with pytest.raises(CredentialsError) as error:
         sign(damaged, tmp_path / "out.mp4", spec, identity)
+    assert error.value.code == "credentials_would_be_lost"
+
+
+def test_a_pointer_to_credentials_elsewhere_is_not_dropped_either(
+    clip: Path, spec: ManifestSpec, identity: Identity, tmp_path: Path
+) -> None:
+    made, url = definition(created("digitalCapture")), "http://127.0.0.1:9/manifest.c2pa"
+    pointing = sign_as_is(clip, tmp_path / "pointing.mp4", made, identity, remote_url=url, embed=False)
+    with pytest.raises(CredentialsError) as error:
+        sign(pointing, tmp_path / "out.mp4", spec, identity)
     assert error.value.code == "credentials_would_be_lost"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from guard.media import MediaError, VideoFile
+from guard.media import MediaError, ReadLimits, VideoFile
 from guard.media.containers import is_of_type
 from guard.media.parts import Part, Rectangle, Stretch, Within
 from tests import media
@@ -37,7 +37,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> VideoFile:
 def shown(source: VideoFile, part: Part) -> Everything:
     seen = Everything()
     within = Within(seen, part, source.info.width, source.info.height)
-    source.show(within)
+    source.show(within, stretch=part.stretch)
     within.check()
     return seen
 
@@ -65,6 +65,16 @@ def test_a_stretch_is_shown_as_if_the_clip_had_begun_and_ended_with_it(
         assert seen.ends == pytest.approx(ends)
     every = pictures(clip)
     assert [frame.tobytes() for frame in seen.frames] == [every[number].tobytes() for number in numbers]
+
+
+@pytest.mark.parametrize("stretch", [Stretch(0.2, 0.5), Stretch(2, 5, counted=True)])
+def test_what_comes_after_the_stretch_is_not_decoded(clip: VideoFile, stretch: Stretch) -> None:
+    # one more is decoded, to know for how long the last one is shown
+    short = VideoFile(clip.path, limits=ReadLimits(frames=6))
+    assert len(shown(short, Part(stretch=stretch)).frames) == 3
+    with pytest.raises(MediaError) as caught:
+        shown(short, Part(stretch=Stretch(0.2)))
+    assert caught.value.code == "media_bomb"
 
 
 @pytest.mark.parametrize(
