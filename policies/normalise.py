@@ -107,9 +107,12 @@ def flatten(text: str) -> str:
 
 
 def words_of(phrase: str) -> tuple[str, ...]:
-    """The normalised words of a phrase; a ``*`` at either end of a word is kept as a wildcard."""
+    """The normalised words of a phrase; a ``*`` at either end of a word, or alone for one, is kept as a wildcard."""
     words: list[str] = []
     for part in phrase.split():
+        if not part.strip("*"):
+            words.append("*")
+            continue
         inner = [word.text for word in normalise(part.strip("*")).words]
         if not inner:
             continue
