@@ -78,7 +78,9 @@ def read_prompt(text: str, limit: int = MAX_CODE_POINTS) -> Normalised:
     if len(text) > limit:
         raise PromptError("prompt_too_long", f"The text is longer than {limit} characters: shorten it.")
     if "\x00" in text:
-        raise PromptError("prompt_unreadable", "The text holds the control character NUL (U+0000): leave it out.")
+        raise PromptError(
+            "prompt_unreadable", "The text holds the control character NUL (U+0000): leave it out."
+        )
     if any("\ud800" <= char <= "\udfff" for char in text):
         raise PromptError("prompt_unreadable", "The text is not valid Unicode: send plain UTF-8.")
     normalised = normalise(text)
