@@ -143,6 +143,11 @@ class Decision(_Frozen):
     evidence: tuple[Evidence, ...] = ()
 
     @property
+    def highest(self) -> tuple[str, float]:
+        """The category with the highest score, and that score."""
+        return max(self.scores.items(), key=lambda item: item[1])
+
+    @property
     def sealed(self) -> bool:
         """Whether what was judged may be seen by nobody but those whom the operator names for it."""
         on_a_list = any(one.examiner == "hash-lists" and one.action is Action.BLOCK for one in self.evidence)

@@ -20,7 +20,7 @@ from policies.taxonomy import CATEGORIES, FLOOR, Category
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
-Phrase = Annotated[str, Field(min_length=2, max_length=200)]
+Phrase = Annotated[str, Field(min_length=2, max_length=200, pattern=r"[^\s*]")]
 JudgeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 ListName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=64)]
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -89,7 +89,7 @@ class TextList(_Model):
 
     Attributes:
         about: What it is for.
-        phrases: Words in a row; ``*`` at a word's end or beginning matches any continuation.
+        phrases: Words in a row; ``*`` at a word's end or beginning matches any continuation, alone it is any one word.
         patterns: Regular expressions.
         allow: Phrases in which the words of this list mean something else: what lies in one does not count.
         near: Other lists instead, of each of which something is found within ``within`` words.

@@ -25,9 +25,12 @@ class _Node:
     exact: dict[str, "_Node"] = field(default_factory=dict)
     prefixes: dict[str, "_Node"] = field(default_factory=dict)
     suffixes: dict[str, "_Node"] = field(default_factory=dict)
+    infixes: dict[str, "_Node"] = field(default_factory=dict)
     lists: set[str] = field(default_factory=set)
 
     def child(self, word: str) -> "_Node":
+        if word.startswith("*") and word.endswith("*"):
+            return self.infixes.setdefault(word.strip("*"), _Node())
         if word.startswith("*"):
             return self.suffixes.setdefault(word[1:], _Node())
         if word.endswith("*"):
@@ -45,6 +48,9 @@ class _Node:
             for n in range(max(0, len(word) - _LONGEST_WORD), len(word)):
                 if word[n:] in self.suffixes:
                     yield self.suffixes[word[n:]]
+        for inner, node in self.infixes.items():
+            if inner in word[:_LONGEST_WORD]:
+                yield node
 
 
 @dataclass(frozen=True, slots=True, order=True)

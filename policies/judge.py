@@ -170,6 +170,11 @@ class Judge:
             context=seen.context,
         )
 
+    def thresholds(self, context: Context = NOWHERE) -> dict[str, Thresholds]:
+        """From which scores of a text on each category acts under such circumstances; of those that are enabled."""
+        settings = self._settings_under(self.policy.overlays_of(self.policy.placed(context)))
+        return {category.value: own.text for category, own in settings.items() if own.enabled}
+
     def _settings_under(self, overlays: tuple[Overlay, ...]) -> dict[Category, CategoryPolicy]:
         key = tuple(overlay.id for overlay in overlays)
         if key not in self._effective:

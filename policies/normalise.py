@@ -77,7 +77,11 @@ def read_prompt(text: str, limit: int = MAX_CODE_POINTS) -> Normalised:
     """
     if len(text) > limit:
         raise PromptError("prompt_too_long", f"The text is longer than {limit} characters: shorten it.")
-    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if "\x00" in text:
+        raise PromptError(
+            "prompt_unreadable", "The text holds the control character NUL (U+0000): leave it out."
+        )
+    if any("\ud800" <= char <= "\udfff" for char in text):
         raise PromptError("prompt_unreadable", "The text is not valid Unicode: send plain UTF-8.")
     normalised = normalise(text)
     if not any(unicodedata.category(char)[0] in "LNS" for char in normalised.text):
@@ -107,9 +111,12 @@ def flatten(text: str) -> str:
 
 
 def words_of(phrase: str) -> tuple[str, ...]:
-    """The normalised words of a phrase; a ``*`` at either end of a word is kept as a wildcard."""
+    """The normalised words of a phrase; a ``*`` at either end of a word, or alone for one, is kept as a wildcard."""
     words: list[str] = []
     for part in phrase.split():
+        if not part.strip("*"):
+            words.append("*")
+            continue
         inner = [word.text for word in normalise(part.strip("*")).words]
         if not inner:
             continue

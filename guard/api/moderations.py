@@ -49,15 +49,17 @@ async def _moderated(request: Request, guard: State, tenant_id: str, context: Co
     given = values.get("input")
     if isinstance(given, str):
         given = [given]
-    if not isinstance(given, list) or not given:
+    if not isinstance(given, list):
         raise _invalid("input must be a string, a list of strings, or a list of parts.")
+    if not given:
+        raise _invalid("input is an empty list: it needs at least one string or part.")
     if len(given) > MOST_INPUTS:
         raise _invalid(f"input may have at most {MOST_INPUTS} entries.")
     sealed_by = None
     if all(isinstance(entry, str) for entry in given):
         judged = [[await run_in_threadpool(_judge_text, guard, context, text)] for text in given]
     else:
-        parts = [_part(part) for part in given]
+        parts = [_part(number, part) for number, part in enumerate(given)]
         found: dict[int, _Judged] = {}
         try:
             await _judge_parts(guard, context, parts, found)
@@ -117,7 +119,7 @@ def _seal(guard: State, tenant_id: str, parts: list[_Part], judged: dict[int, _J
             path.unlink(missing_ok=True)
 
 
-def _part(part: object) -> _Part:
+def _part(number: int, part: object) -> _Part:
     kind = part.get("type") if isinstance(part, dict) else None
     if isinstance(part, dict) and kind == "text" and isinstance(part.get("text"), str):
         return kind, part["text"]
@@ -126,7 +128,8 @@ def _part(part: object) -> _Part:
         if isinstance(url, str):
             return kind, url
     raise _invalid(
-        'A part reads {"type": "text", "text": …} or {"type": "image_url", "image_url": {"url": …}}.'
+        f"input[{number}] is no part of a request; a list holds either strings alone or parts, and a part reads "
+        '{"type": "text", "text": …} or {"type": "image_url", "image_url": {"url": …}}.'
     )
 
 

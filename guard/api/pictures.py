@@ -24,6 +24,9 @@ SIDE = 960
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(?:;[\w.+-]+=[\w.+-]+)*;base64,", re.ASCII)
 _LIMITS = Limits(seconds=90, cpu_seconds=20)  # so that the work decides, not how busy the machine is
 _READING = ReadLimits(pixels=50_000_000)
+_NO_PICTURE = (  # the reader's own words name clips as well
+    "This is no still picture that can be read; send PNG, JPEG, WebP, AVIF, or a GIF of one picture."
+)
 
 
 def decode_data_url(url: str, folder: Path) -> NDArray[np.uint8]:
@@ -45,7 +48,8 @@ def decode_data_url(url: str, folder: Path) -> NDArray[np.uint8]:
         write_private(path, data)
         answer = sandbox.call("guard.api.pictures:read_small", str(path), limits=_LIMITS, readable=[path])
     except MediaError as error:
-        raise ApiError(status_of(error.code), error.code, str(error), param="input") from None
+        message = _NO_PICTURE if error.code == "media_unreadable" else str(error)
+        raise ApiError(status_of(error.code), error.code, message, param="input") from None
     finally:
         path.unlink(missing_ok=True)
     pixels = np.frombuffer(base64.b64decode(answer["rgb"]), np.uint8)

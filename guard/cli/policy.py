@@ -9,23 +9,25 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from guard.cli.checking import Line, decided, one_line
 from guard.cli.common import FELL_SHORT, JsonFlag, err, out, record, show_json, show_table
 from guard.settings import load_settings
 
 if TYPE_CHECKING:
     from guard.pipeline.replay import Redecided
-    from policies import Decision, Examiner, Policy
+    from policies import Examiner, Policy
+    from policies.cases import CaseResult
 
 app = typer.Typer(help="Policy documents.", no_args_is_help=True)
 
 EMBEDDED = "default"
-_LONGEST_LINE = 1_000_000
 _AGO = re.compile(r"(\d{1,5})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _SHOWN = 20
@@ -67,16 +69,10 @@ def run_tests(
     if as_json:
         show_json({"policy": judge.policy.id, "version": judge.policy.version, "digest": judge.policy.digest,
                    "cases": len(results), "failed": [result.id for result in failed],
-                   "results": [{"id": result.id, "expected": result.expected, "got": result.got,
-                                "reason": result.reason, "passed": result.passed}
-                               for result in results]})  # fmt: skip
+                   "results": [_result(result) for result in results]})  # fmt: skip
     else:
         for result in failed:
-            err.print(
-                f"failed: {result.id}: wanted {result.expected}, got {result.got} ({result.reason})",
-                style="red",
-                markup=False,
-            )
+            err.print(_failure(result), style="red", markup=False)
         out.print(f"{judge.policy.id}@{judge.policy.version} {judge.policy.digest}", markup=False)
         out.print(f"{len(results) - len(failed)} of {len(results)} cases passed")
     if failed:
@@ -86,43 +82,52 @@ def run_tests(
 @app.command("check")
 def check(
     file: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="Prompts, one JSON object a line: text, and optionally id and context; - for stdin."
         ),
-    ],
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", help="A prompt, instead of a file; may be given several times."),
+    ] = None,
     policy: PolicyOption = None,
     alone: AloneFlag = False,
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Print each decision as one line of JSON, in order.")
     ] = False,
 ) -> None:
-    """Decide on a file of prompts. Exit code 1 if a line could not be decided on; what was blocked is no failure.
+    """Decide on prompts. Exit code 1 if one could not be decided on; what was blocked is no failure.
 
-    Texts are not repeated: a decision names its line, and the line's id if it has one. A context holds what the
-    service would know: audience, medium, regions, tenant, has_reference, reference_has_face, reference_is_person.
-    Further judges that the settings name are asked as the service asks them; texts go to those that are elsewhere.
+    Shows of each its number, or the id that its line has, then action, reason and highest score; then totals. Texts are
+    not repeated. A context holds what the service would know: audience, medium, regions, tenant, has_reference,
+    reference_has_face, reference_is_person. Further judges that the settings name are asked as the service asks them;
+    texts go to those that are elsewhere.
+
+    Example: `guard policy check --text "a quiet lake" --text "Darth Vader buys ice cream"`
 
     Example: `guard policy check prompts.jsonl --json > decisions.jsonl`
 
     Example: `echo '{"text": "a quiet lake", "context": {"regions": ["EU"]}}' | guard policy check - --json`
     """
+    if bool(text) == (file is not None):
+        raise typer.BadParameter("name a file of prompts, or give prompts with --text", param_hint="FILE")
     judge = _examiner(policy, alone=alone)
     counts: Counter[str] = Counter()
     categories: Counter[str] = Counter()
     failed = 0
-    with _lines(file) as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            answer, decision = _decided(judge, number, line)
+    with _asked(file, text) as prompts:
+        for number, prompt in prompts:
+            answer, decision = decided(judge, number, prompt)
             if decision is None:
                 failed += 1
                 if not as_json:
-                    err.print(f"line {number}: {answer['error']['message']}", style="red", markup=False)
+                    err.print(f"{number}: {answer['error']['message']}", style="red", markup=False)
             else:
                 counts[decision.action.value] += 1
                 categories.update(decision.categories)
+                if not as_json:
+                    out.print(one_line(answer, decision), markup=False, highlight=False)
             if as_json:
                 sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
     if not as_json:
@@ -237,6 +242,22 @@ def replay(
         out.print(f"… and {len(changed) - _SHOWN} more; --json lists them all")
 
 
+def _result(result: CaseResult) -> dict[str, Any]:
+    limits = result.thresholds
+    return asdict(result) | {"thresholds": None if limits is None else limits.model_dump()}
+
+
+def _failure(result: CaseResult) -> str:
+    wanted = result.expected + (f" for {result.category}" if result.category else "")
+    limits = result.thresholds
+    acts = f"review from {limits.review}, block from {limits.block}" if limits else "switched off"
+    rules = f"rules {', '.join(result.rules)}" if result.rules else "no rule matched"
+    return (
+        f"failed: {result.id}: wanted {wanted}, got {result.got} ({result.reason})\n"
+        f"  highest score {result.highest} {result.score:.3f} ({acts}); {rules}"
+    )
+
+
 def _shown(found: Redecided, *, texts: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "decision": found.decision_id,
@@ -258,31 +279,14 @@ def _examiner(policy: Path | None, *, alone: bool) -> Examiner:
     return text_examiner(settings, policy or settings.policy, alone=alone)
 
 
-def _decided(judge: Examiner, number: int, line: str) -> tuple[dict[str, Any], Decision | None]:
-    """The answer to one line, and the decision if there is one."""
-    from pydantic import ValidationError
-
-    from policies import Context, PromptError
-
-    answer: dict[str, Any] = {"line": number}
-    try:
-        if len(line) > _LONGEST_LINE:
-            raise PromptError("line_too_long", f"A line may have at most {_LONGEST_LINE} characters.")
-        given = json.loads(line)
-        if not isinstance(given, dict) or not isinstance(given.get("text"), str):
-            raise PromptError("line_invalid", 'A line is an object such as {"text": "a quiet lake"}.')
-        if "id" in given:
-            answer["id"] = given["id"]
-        decision = judge.judge_text(given["text"], context=Context.model_validate(given.get("context") or {}))
-    except PromptError as error:
-        return answer | {"error": {"code": error.code, "message": str(error)}}, None
-    except ValidationError as error:
-        wrong = ", ".join(".".join(map(str, entry["loc"])) for entry in error.errors(include_input=False))
-        message = f"context: wrong or unknown: {wrong or 'it is no object'}."
-        return answer | {"error": {"code": "context_invalid", "message": message}}, None
-    except (ValueError, RecursionError):
-        return answer | {"error": {"code": "line_invalid", "message": "The line is no valid JSON."}}, None
-    return answer | decision.model_dump(mode="json", exclude={"context"}), decision
+@contextmanager
+def _asked(file: str | None, texts: list[str] | None) -> Iterator[Iterator[tuple[int, str | Line]]]:
+    """The prompts to decide on, with their numbers from 1: texts, or the lines of a file that are not empty."""
+    if file is None:
+        yield iter(enumerate(texts or (), 1))
+        return
+    with _lines(file) as lines:
+        yield ((number, Line(line)) for number, line in enumerate(lines, 1) if line.strip())
 
 
 @contextmanager

@@ -103,6 +103,23 @@ def test_input_that_cannot_be_judged(api: Api, value: object, code: str) -> None
     assert list(api.state.installation.paths.uploads.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ([], "input is an empty list"),
+        ([1, 2], "input[0] is no part"),
+        ([HARMLESS, 7], "input[0] is no part"),
+        ([{"type": "text", "text": HARMLESS}, HARMLESS], "input[1] is no part"),
+        ("a\x00b", "control character NUL"),
+        ([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}], "send PNG, JPEG, WebP"),
+    ],
+)
+def test_what_is_wrong_with_the_input_is_said(api: Api, value: object, words: str) -> None:
+    message = api("POST", "/v1/moderations", json={"input": value}).json()["error"]["message"]
+    assert words in message
+    assert "MP4" not in message
+
+
 def moving(count: int) -> bytes:
     """A GIF of so many pictures."""
     pictures = [Image.new("RGB", (64, 48), (80 * n, 40, 90)) for n in range(count)]

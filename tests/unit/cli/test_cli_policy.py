@@ -33,6 +33,15 @@ def test_a_document_passes_its_own_cases_or_says_which_fail(guard: Any, mine: Pa
     failed = guard("policy", "test", change(mine, cases=wrong))
     assert failed.code == 1
     assert "failed: wrong: wanted allow, got block (rule.test.blocked)" in failed.err
+    limits = yaml.load(mine.read_text("utf-8"), yaml.CSafeLoader)["categories"]["ip_copyright"]["text"]
+    acts = f"review from {limits['review']}, block from {limits['block']}"
+    assert f"highest score ip_copyright {limits['block']:.3f} ({acts}); rules test.blocked" in failed.err
+    wanting = [
+        {"id": "lake", "language": "en", "text": "a lake", "expect": "block", "category": "fraud_scam"}
+    ]
+    lacking = guard("policy", "test", change(mine, cases=wanting))
+    assert "failed: lake: wanted block for fraud_scam, got allow (allowed)" in lacking.err
+    assert "; no rule matched" in lacking.err
     assert guard("policy", "test", change(mine, cases=wrong), "--json").json["failed"] == ["wrong"]
 
 
@@ -69,9 +78,73 @@ def test_a_file_of_prompts_is_decided_on_line_by_line(
     assert "zyxwort" not in ran.out
     assert guard("policy", "check", file, "--policy", mine, "--json").out == ran.out
     summary = guard("policy", "check", file, "--policy", mine)
-    assert "2 allow, 0 review, 1 block" in summary.out
+    shown = summary.out.splitlines()
+    limit = yaml.load(mine.read_text("utf-8"), yaml.CSafeLoader)["categories"]["ip_copyright"]["text"][
+        "block"
+    ]
+    assert shown[0].startswith("first  allow   allowed  ")
+    assert shown[1] == f"2  block   rule.test.blocked  ip_copyright {limit:.3f}"
+    assert shown[2].startswith("3  allow   allowed  ")
+    assert shown[4] == "2 allow, 0 review, 1 block"
+    assert "zyxwort" not in summary.out
     monkeypatch.setattr("sys.stdin", io.StringIO(file.read_text("utf-8")))
     assert guard("policy", "check", "-", "--policy", mine, "--json").out == ran.out
+
+
+def test_single_prompts_need_no_file(guard: Any, mine: Path) -> None:
+    given = ("--text", "a quiet lake", "--text", f"a {BLOCKED_WORD}", "--policy", mine)
+    ran = guard("policy", "check", *given)
+    assert ran.code == 0
+    assert [line.split()[:3] for line in ran.out.splitlines()[:2]] == [
+        ["1", "allow", "allowed"],
+        ["2", "block", "rule.test.blocked"],
+    ]
+    decisions = list(map(json.loads, guard("policy", "check", *given, "--json").out.splitlines()))
+    assert [(one["line"], one["action"]) for one in decisions] == [(1, "allow"), (2, "block")]
+    assert "1: The text holds no visible words" in guard("policy", "check", "--text", "").err
+    assert guard("policy", "check").code == 2
+    assert guard("policy", "check", "prompts.jsonl", "--text", "a quiet lake").code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"text": 5}', "1: text must be a string"),
+        ('{"id": 1}', "1: text is missing"),
+        ('{"text": "zyxwort", "context": []}', "1: context must be an object."),
+        (
+            '{"text": "zyxwort", "context": {"zyxwort": 1}}',
+            "unknown key, known are audience, medium, regions",
+        ),
+        (
+            '{"text": "zyxwort", "context": {"audience": "zyxwort"}}',
+            "context.audience: input should be 'general', 'adult_only' or 'under_18'.",
+        ),
+        (
+            '{"text": "zyxwort", "context": {"regions": ["Mars"]}}',
+            "context.regions.0: input should be 'EU', 'US'",
+        ),
+        ('{"text": "a\\u0000zyxwort"}', "control character NUL"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said(guard: Any, tmp_path: Path, line: str, words: str) -> None:
+    file = tmp_path / "prompts.jsonl"
+    file.write_text(line, "utf-8")
+    ran = guard("policy", "check", file)
+    assert words in " ".join(ran.err.split())
+    assert "zyxwort" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("given", "label"),
+    [("7", "7"), ('"clip 7"', "clip 7"), ('"a\\nb"', "1"), ('""', "1"), ("[7]", "1"), (f'"{"x" * 65}"', "1")],
+)
+def test_an_id_that_is_no_name_gives_way_to_the_number(
+    guard: Any, tmp_path: Path, given: str, label: str
+) -> None:
+    file = tmp_path / "prompts.jsonl"
+    file.write_text(f'{{"text": "a quiet lake", "id": {given}}}', "utf-8")
+    assert guard("policy", "check", file).out.startswith(f"{label}  allow ")
 
 
 @pytest.mark.parametrize(

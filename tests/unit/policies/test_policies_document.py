@@ -56,6 +56,7 @@ def test_unknown_field_is_refused_with_its_line(tree: dict[str, Any]) -> None:
         (("lists", "hate.dehumanising", "near"), ["hate.groups", "no.such"], "which does not exist"),
         (("lists", "hate.dehumanising", "near"), ["hate.groups", "deepfake.office"], "a 'near' itself"),
         (("lists", "hate.dehumanising", "phrases"), ["a word"], "or it has 'near'"),
+        (("lists", "context.art", "phrases"), ["* *"], "context.art.phrases.0"),
         (("lists", "some.import"), {"phrases": ["a word"]}, "a word of the expressions' language"),
         (("rules", 1, "id"), "sexual.explicit", "used twice"),
         (("lists", "context.art", "patterns"), ["(a+)+b"], "without a bound"),

@@ -16,7 +16,8 @@ from policies import (
     PromptError,
     run_cases,
 )
-from policies.document import Case, Said
+from policies.document import Case, Said, TextList
+from policies.finding import Finder
 from policies.loading import load_policy
 from policies.normalise import read_prompt
 from policies.rules import RuleSet
@@ -284,6 +285,21 @@ def test_lists_meet_only_within_their_distance(policy: Policy) -> None:
     far = "a child " + "walks past the house of a friend " * 4 + "a sensual dance"
     assert "floor.minors.near_sexual" in rules.find(read_prompt(near))
     assert "floor.minors.near_sexual" not in rules.find(read_prompt(far))
+
+
+@pytest.mark.parametrize(
+    ("phrase", "found", "not_found"),
+    [
+        ("* year old rum", "a twelve year old rum", "year old rum"),
+        ("*jährig* Rum", "ein zwölfjähriger Rum", "ein alter Rum"),
+        ("rum*", "rumble", "drum"),
+        ("*rum", "drum", "rumble"),
+    ],
+)
+def test_a_star_stands_for_a_word_or_the_rest_of_one(phrase: str, found: str, not_found: str) -> None:
+    finder = Finder({"rum": TextList(phrases=(phrase,))})
+    assert list(finder.find(read_prompt(found))) == ["rum"]
+    assert finder.find(read_prompt(not_found)) == {}
 
 
 def test_wrong_weights_are_refused() -> None:
