@@ -95,7 +95,3 @@ def main() -> None:
     quiet_logs()
     with errors_explained(debug="--debug" in sys.argv):
         app()
-
-
-if __name__ == "__main__":
-    main()

@@ -40,7 +40,8 @@ def serve(
     port = settings.port if port is None else port
     _check_free(host, port)
     with installation() as opened:
-        opened.services.identity().prove()  # what cannot sign is said now, not at the first release
+        opened.services.identity().prove()  # what cannot sign or judge is said now, not at the first request
+        opened.services.make_judge()
         key = first_key(opened) if show_key else None
     if key is not None:
         out.print("API key of the tenant default, shown only this once:\n")
