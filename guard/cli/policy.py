@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from guard.cli.common import FELL_SHORT, JsonFlag, err, out, record, show_json, show_table
+from guard.cli.common import FELL_SHORT, JsonFlag, err, group, out, record, show_json, show_table
 from guard.settings import load_settings
 
 if TYPE_CHECKING:
     from guard.pipeline.replay import Redecided
     from policies import Decision, Examiner, Policy
 
-app = typer.Typer(help="Policy documents.", no_args_is_help=True)
+app = group("Policy documents.", example="guard policy test my-policy.yaml")
 
 EMBEDDED = "default"
 _LONGEST_LINE = 1_000_000

@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,22 @@ def test_every_command_explains_itself_with_an_example(leaf: tuple[str, ...]) ->
     words = " ".join(re.sub(r"[^\w./ -]", " ", answer.output).split())
     assert "%Y" not in answer.output
     assert re.search(r"Examples? guard " + " ".join(leaf), words), words
+
+
+@pytest.mark.parametrize("group", sorted({leaf[:-1] for leaf in LEAVES}), ids=" ".join)
+def test_every_group_shows_one_of_its_commands(group: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(app, [*group, "--help"])
+    words = " ".join(re.sub(r"[^\w./ -]", " ", answer.output).split())
+    example = re.search(rf"Example {' '.join(('guard', *group))} ([\w-]+)", words)
+    assert example is not None, words
+    assert (*group, example[1]) in LEAVES
+
+
+def test_python_runs_it_as_a_module_too() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "guard", "--version"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == __version__
 
 
 @pytest.mark.parametrize("leaf", LEAVES, ids=" ".join)
