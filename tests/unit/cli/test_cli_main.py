@@ -19,6 +19,8 @@ from typer.testing import CliRunner
 from guard import __version__
 from guard.cli.common import errors_explained, language, stoppable
 from guard.cli.main import app
+from guard.judging import FACES
+from guard.models import named
 
 COMMAND = typer.main.get_command(app)
 
@@ -169,3 +171,16 @@ def test_a_port_in_use_is_said_before_anything_else(guard: Any, tmp_path: Path) 
     assert "error [address_unavailable]" in ran.err
     assert str(port) in ran.err
     assert ran.out == ""
+
+
+def test_serve_says_what_cannot_judge_before_it_listens(
+    guard: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "data" / "models" / FACES
+    store.mkdir(parents=True)
+    for file in named(FACES).files:
+        (store / file).write_bytes(b"something else")
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("listens"))
+    ran = guard("--data", tmp_path / "data", "serve", "--port", 0)
+    assert (ran.code, ran.out) == (1, "")
+    assert "error [model_altered]: " in ran.err

@@ -13,7 +13,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from guard.app import create_app
-from guard.cli import main
 from guard.installation import open_installation
 from guard.judging import FACES
 from guard.models import ModelError, named
@@ -70,19 +69,6 @@ def test_a_service_does_not_start_with_altered_weights(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as refused, TestClient(create_app(altered(tmp_path / "data"))):
         pass
     assert refused.value.code == "model_altered"
-
-
-def test_serve_says_what_is_wrong_before_it_listens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    altered(tmp_path / "data")
-    monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("listens"))
-    monkeypatch.setattr("sys.argv", ["guard", "--data", str(tmp_path / "data"), "serve", "--port", "0"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    said = capsys.readouterr()
-    assert (ended.value.code, said.out) == (1, "")
-    assert "error [model_altered]: " in said.err
 
 
 def test_threads_that_come_at_once_share_one() -> None:
