@@ -54,19 +54,20 @@ class Claim(StrEnum):
     Made by the registry (sha256 of the whole file):
 
     - ``own_release``: this very file was released here. Details: ``release_id``.
-    - ``own_release_revoked``: the same, and the release has been revoked since. Details: ``release_id``.
+    - ``own_release_revoked``: the same, and the release has been revoked since. Details: ``release_id``,
+      ``revoked_at`` (ISO 8601).
 
     Made by the fingerprint:
 
     - ``fingerprint_match``: the pictures match a release. Details: ``release_id``, ``fraction_of_upload``
-      (0 to 1), and ``revoked: true`` where the release was revoked.
+      (0 to 1), and ``revoked: true`` with ``revoked_at`` where the release was revoked.
 
     Made by our watermark:
 
     - ``own_mark_resolved``: the payload names a release *and* the fingerprint confirms its pictures. Details:
-      ``release_id``, ``fraction_of_upload``, ``revoked``.
+      ``release_id``, ``fraction_of_upload``, ``revoked``, ``revoked_at``.
     - ``own_mark_copied``: the payload names a release, but the pictures could not be matched to it. Details:
-      ``release_id``.
+      ``release_id``, ``revoked``, ``revoked_at``.
     - ``own_mark_unresolved``: a valid payload that the registry does not know.
     - ``own_mark_unreadable``: our watermark is there, its payload cannot be read.
 

@@ -34,6 +34,8 @@ class Verdict(BaseModel):
             one of them.
         release_ids: The releases that the file was traced to, sorted.
         revoked_ids: Those of them that have been revoked, also where the file is known to belong to another.
+        named_revoked_ids: Revoked releases that only a watermark names: the file may be a heavily edited copy, or the
+            watermark may have been copied onto other pictures, so that it is traced to none of them.
         evidence: All evidence, strongest type first.
     """
 
@@ -47,6 +49,7 @@ class Verdict(BaseModel):
     revoked: bool
     release_ids: tuple[str, ...]
     revoked_ids: tuple[str, ...]
+    named_revoked_ids: tuple[str, ...]
     evidence: tuple[Evidence, ...]
 
 
@@ -94,6 +97,11 @@ class _Case:
     def traced(self) -> _Found:
         """Evidence that ties the file's own content to a release."""
         return self.exact + self.confirmed + self.matches
+
+    @property
+    def named_revoked(self) -> set[str]:
+        """Revoked releases that a watermark names and nothing traces the file to."""
+        return _releases(_revoked(self.claiming(Claim.OWN_MARK_COPIED))) - _releases(self.traced)
 
     @property
     def owning(self) -> _Found:
@@ -197,6 +205,7 @@ def decide(evidence: Sequence[Evidence], *, sound: bool = True) -> Verdict:
         revoked=revoked,
         release_ids=tuple(sorted(_releases(case.traced))),
         revoked_ids=tuple(sorted(_releases(_revoked(case.traced)))),
+        named_revoked_ids=tuple(sorted(case.named_revoked)),
         evidence=ordered,
     )
 
@@ -215,6 +224,8 @@ def _notes(case: _Case, evidence: _Found, *, revoked: bool, found: _Found) -> li
         codes.add(Note.REVOKED if _all_revoked(case.owning) else Note.ONE_REVOKED)
     elif _revoked(case.traced):
         codes.add(Note.ANOTHER_REVOKED)
+    if case.named_revoked:
+        codes.add(Note.MARK_REVOKED)
     if not case.exact and any(_partial(item) for item in found if item in case.traced):
         codes.add(Note.PART_OF_FILE)
     ai = [item for item in found if item.claim in _AI]

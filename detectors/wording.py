@@ -57,6 +57,7 @@ class Note(StrEnum):
     INGREDIENT_TAMPERED = "ingredient_tampered"
     NOT_FULLY_PROTECTED = "not_fully_protected"
     MARK_COPIED = "mark_copied"
+    MARK_REVOKED = "mark_revoked"
     MARK_UNRESOLVED = "mark_unresolved"
     MARK_UNREADABLE = "mark_unreadable"
     UNKNOWN_SIGNER = "unknown_signer"
@@ -223,6 +224,14 @@ NOTES: dict[Note, Text] = {
         "en": "Our watermark names a release that the pictures could not be matched to: copied, or heavily edited.",
         "de": "Unser Wasserzeichen nennt eine Freigabe, der sich die Bilder nicht zuordnen ließen: kopiert oder "
         "stark bearbeitet.",
+    },
+    Note.MARK_REVOKED: {
+        "en": "The watermark names a release that has been revoked. If these are its pictures, cropped or heavily "
+        "edited, the file is a copy of it; if the watermark was copied onto other pictures, the revocation says "
+        "nothing about them.",
+        "de": "Das Wasserzeichen nennt eine Freigabe, die widerrufen wurde. Sind dies ihre Bilder, zugeschnitten oder "
+        "stark bearbeitet, ist die Datei eine Kopie davon; wurde das Wasserzeichen auf andere Bilder übertragen, "
+        "sagt der Widerruf über diese nichts.",
     },
     Note.MARK_UNRESOLVED: {
         "en": "Our watermark holds a valid payload that belongs to no known release.",

@@ -20,6 +20,7 @@ from guard.api.state import State
 from guard.installation import Installation, open_installation
 from guard.pipeline.errors import PipelineError, as_outcome
 from guard.settings import Settings
+from guard.web import missing
 from guard.web import router as pages
 
 _log = structlog.get_logger(__name__)
@@ -58,6 +59,7 @@ def create_app(
     routes.include(app)
     app.include_router(pages)
     app.include_router(routes.heads(pages))
+    missing.install(app)
     return app
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 from generator import Generator, Offer
 from guard.models import locate
 from guard.models.fetching import stored
+from guard.once import once
 from guard.settings import Backend, DiffusersBackend
 
 EMBEDDED = "embedded-generator"
@@ -28,7 +27,6 @@ def loader(backend: Backend, store: Path) -> Callable[[], Generator]:
     """
     offer = offer_of(backend) if isinstance(backend, DiffusersBackend) else None
 
-    @cache
     def load() -> Generator:
         if isinstance(backend, DiffusersBackend) and offer is not None:
             return _diffusers(backend, offer, store)
@@ -36,14 +34,7 @@ def loader(backend: Backend, store: Path) -> Callable[[], Generator]:
 
         return EmbeddedGenerator(locate(EMBEDDED), threads=getattr(backend, "threads", None))
 
-    # A cache alone would let two threads load it at the same time.
-    lock = threading.Lock()
-
-    def load_once() -> Generator:
-        with lock:
-            return load()
-
-    return load_once
+    return once(load)
 
 
 def offer_of(backend: DiffusersBackend) -> Offer:

@@ -24,6 +24,7 @@ from guard.ledger.tables import entries
 from guard.marks.codecs import codec
 from guard.media import ReadLimits
 from guard.media.sandbox import Limits
+from guard.once import once
 from guard.paths import Paths
 from guard.pipeline.engine import Engine
 from guard.pipeline.hook import Hook
@@ -62,10 +63,11 @@ class Installation:
     new: bool
 
     def work(self) -> None:
-        """Become the worker.
+        """Become the worker; what cannot judge does not start.
 
         Raises:
             PipelineError: ``already_working``.
+            PolicyError, ModelError, SettingsError: policy, weights or further judges cannot be used.
         """
         self.announce()
         self.engine.work(
@@ -85,7 +87,7 @@ class Installation:
             policy: say which policy is in force; left out where a key was changed and nothing will be decided.
         """
         services = self.services
-        wanted = [entry for entry in _in_use(services) if policy or not isinstance(entry, PolicyEntry)]
+        wanted = [*([_policy_in_force(services)] if policy else []), *_keys_in_force(services)]
         with services.database.read() as session:
             if all(_in_force(session, entry) for entry in wanted):
                 return
@@ -142,7 +144,7 @@ def open_installation(settings: Settings) -> Installation:
     mark_keys = keyfiles.mark_keys(paths.keys)
     _trust(settings, paths)  # an unreadable list stops the start, not the first verification
     budget.MEMORY.total = settings.signing_memory_bytes
-    encoder, judge = settings.encoder, examiner(settings, paths.models)
+    encoder = settings.encoder
     pictures = Pictures(paths.pictures)
     services = Services(
         application=Software(APPLICATION, __version__),
@@ -152,7 +154,7 @@ def open_installation(settings: Settings) -> Installation:
         registry=StoredRegistry(database, pictures),
         vault=vault,
         log=log,
-        judge=judge,
+        make_judge=once(lambda: examiner(settings, paths.models)),
         placement=Placement(settings.audience, settings.regions),
         placements={name: Placement(own.audience, own.regions) for name, own in settings.tenants.items()},
         sealed=SealedFiles(paths.sealed, vault),
@@ -292,11 +294,14 @@ def _time_stamps(wanted: TimeStampSettings) -> TimeStamping | None:
     return TimeStamping(wanted.url, wanted.timeout_seconds, wanted.attempts, wanted.when_down)
 
 
-def _in_use(services: Services) -> list[Entry]:
+def _policy_in_force(services: Services) -> Entry:
     policy = services.judge.policy
+    return PolicyEntry(policy_id=policy.id, policy_version=policy.version, policy_digest=policy.digest)
+
+
+def _keys_in_force(services: Services) -> list[Entry]:
     chain = services.identity().chain_pem
     return [
-        PolicyEntry(policy_id=policy.id, policy_version=policy.version, policy_digest=policy.digest),
         KeyEntry(
             key_id=services.key_status().id,
             purpose="manifest",

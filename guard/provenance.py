@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -27,13 +28,18 @@ class Recorded:
         release_id: its id.
         video_id: the job that made it.
         manifest_id: label of its C2PA manifest.
-        revoked: whether it has been withdrawn.
+        revoked_at: when it was withdrawn; None while it stands.
     """
 
     release_id: str
     video_id: str
     manifest_id: str
-    revoked: bool
+    revoked_at: datetime | None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether it has been withdrawn."""
+        return self.revoked_at is not None
 
 
 class Registry(Protocol):
@@ -57,12 +63,15 @@ class Registry(Protocol):
 
 
 def _details(release: Recorded) -> dict[str, JsonValue]:
-    return {
+    details: dict[str, JsonValue] = {
         "release_id": release.release_id,
         "video_id": release.video_id,
         "manifest_id": release.manifest_id,
         "revoked": release.revoked,
     }
+    if release.revoked_at is not None:
+        details["revoked_at"] = release.revoked_at.astimezone(UTC).isoformat(timespec="seconds")
+    return details
 
 
 def _match_details(match: Match) -> dict[str, JsonValue]:

@@ -79,5 +79,5 @@ def _recorded(release: Release) -> Recorded:
         release_id=release.id,
         video_id=release.video_id,
         manifest_id=release.manifest_id,
-        revoked=release.revoked_at is not None,
+        revoked_at=release.revoked_at,
     )

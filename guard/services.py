@@ -53,7 +53,8 @@ class Services:
         registry: what was released, for lookups.
         vault: prompts, encrypted.
         log: the transparency log.
-        judge: the policy in force, and all who examine under it.
+        make_judge: puts together the policy in force and all who examine under it, at first use: they are heavy, and
+            not every command judges.
         placement: of tenants that have none of their own.
         placements: by the tenant's name.
         sealed: encrypted files of what is under seal.
@@ -82,7 +83,7 @@ class Services:
     registry: StoredRegistry
     vault: Vault
     log: Log
-    judge: Examiner
+    make_judge: Callable[[], Examiner]
     placement: Placement = Placement()
     placements: Mapping[str, Placement] = field(default_factory=dict)
     sealed: SealedFiles
@@ -102,6 +103,15 @@ class Services:
     encoding: Encoding
     model_aliases: Mapping[str, str]
     review_expires: timedelta
+
+    @property
+    def judge(self) -> Examiner:
+        """The policy in force, and all who examine under it.
+
+        Raises:
+            PolicyError, ModelError, SettingsError: something that is configured cannot be used.
+        """
+        return self.make_judge()
 
     def context(self, tenant_id: str, *, medium: Medium = "video") -> Context:
         """The circumstances of a tenant's requests, as far as the settings know them.

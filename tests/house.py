@@ -143,6 +143,7 @@ class House:
         database = Database(f"sqlite:///{data / 'guard.db'}", busy_timeout=0.2)
         pictures = Pictures(opened.paths.pictures)
         self._real_identity = opened.services.identity
+        examiner = Examiner(Judge(load_policy(policy), NgramClassifier.embedded(), self.scorer))
         self.services = dataclasses.replace(
             opened.services,
             database=database,
@@ -150,7 +151,7 @@ class House:
             registry=StoredRegistry(database, pictures),
             generators={MODEL: lambda: self.generator},
             identity=self._identity,
-            judge=Examiner(Judge(load_policy(policy), NgramClassifier.embedded(), self.scorer)),
+            make_judge=lambda: examiner,
         )
         self.jobs = CommitFails(
             database,

@@ -108,6 +108,7 @@ def verification_object(verified: Verified, *, full: bool) -> dict[str, Any]:
         "revoked": verdict.revoked,
         "releases": list(verdict.release_ids),
         "revoked_releases": list(verdict.revoked_ids),
+        "named_revoked_releases": list(verdict.named_revoked_ids),
         "evidence": [_evidence(item, full=full) for item in verdict.evidence],
         "file": {"sha256": seen.sha256, "size": seen.size, "media": seen.info.to_json()},
         "retention": {"media_deleted_at": rfc3339(verified.created)},

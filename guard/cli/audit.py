@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli.common import FELL_SHORT, JsonFlag, log_key_text, out, read_text, record, show_json
+from guard.cli.common import FELL_SHORT, JsonFlag, group, log_key_text, out, read_text, record, show_json
 
 if TYPE_CHECKING:
     from guard.ledger import Report
 
-app = typer.Typer(help="The transparency log.", no_args_is_help=True)
+app = group("The transparency log.", example="guard audit verify")
 PreviousOption = Annotated[
     Path | None,
     typer.Option(

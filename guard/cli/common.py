@@ -55,6 +55,18 @@ LangOption = Annotated[
 ]
 
 
+def group(what: str, *, example: str) -> typer.Typer:
+    """Commands under one name.
+
+    Args:
+        what: they are about, a sentence.
+        example: one of them as it is typed.
+    """
+    return typer.Typer(
+        help=f"{what}\n\nExample: `{example}`", no_args_is_help=True, rich_markup_mode="markdown"
+    )
+
+
 def usable_folder(folder: Path) -> Path:
     """Refuse, before any work, a folder that could not be written to in the end; it is made when there is a file."""
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())

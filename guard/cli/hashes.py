@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli.common import JsonFlag, out, show_json, show_table
+from guard.cli.common import JsonFlag, group, out, show_json, show_table
 from guard.settings import SettingsError, load_settings
 
 if TYPE_CHECKING:
     from guard.judge_settings import HashListSettings
 
-app = typer.Typer(help="Lists of known pictures that are blocked and sealed.", no_args_is_help=True)
+app = group("Lists of known pictures that are blocked and sealed.", example="guard hashes list")
 
 
 @app.command("list")

@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import typer
 
-from guard.cli.common import FELL_SHORT, JsonFlag, installation, out, progress_bar, show_json
+from guard.cli.common import FELL_SHORT, JsonFlag, group, installation, out, progress_bar, show_json
 
-app = typer.Typer(no_args_is_help=True, help="The index of released pictures.", rich_markup_mode="markdown")
+app = group("The index of released pictures.", example="guard index status")
 
 
 @app.command("rebuild")

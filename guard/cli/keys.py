@@ -8,12 +8,10 @@ from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from guard.cli.common import JsonFlag, err, filled, installation, out, show_json, show_table, when
+from guard.cli.common import JsonFlag, err, filled, group, installation, out, show_json, show_table, when
 
-api_keys_app = typer.Typer(help="Keys of API clients.", no_args_is_help=True)
-keys_app = typer.Typer(
-    help="Signing keys of the Content Credentials, and watermark keys.", no_args_is_help=True
-)
+api_keys_app = group("Keys of API clients.", example="guard api-keys create render-farm --scope videos")
+keys_app = group("Signing keys of the Content Credentials, and watermark keys.", example="guard keys status")
 
 
 @api_keys_app.command("create")

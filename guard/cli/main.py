@@ -33,7 +33,7 @@ from guard.cli.common import errors_explained, out, quiet_logs
 
 app = typer.Typer(
     name="guard",
-    help="Safety, provenance and detection around generative video.",
+    help="Safety, provenance and detection around generative video.\n\nExample: `guard verify clip.mp4`",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -95,7 +95,3 @@ def main() -> None:
     quiet_logs()
     with errors_explained(debug="--debug" in sys.argv):
         app()
-
-
-if __name__ == "__main__":
-    main()

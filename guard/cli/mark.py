@@ -12,6 +12,7 @@ from guard.cli.common import (
     JsonFlag,
     LangOption,
     Language,
+    group,
     installation,
     language,
     out,
@@ -23,9 +24,9 @@ from guard.cli.common import (
 if TYPE_CHECKING:
     from guard.marks import Reading
 
-app = typer.Typer(
-    help="The watermark by itself: embed one, or read one, with the keys of this installation.",
-    no_args_is_help=True,
+app = group(
+    "The watermark by itself: embed one, or read one, with the keys of this installation.",
+    example="guard mark read clip.mp4",
 )
 
 _STILLS = (".png", ".jpg", ".jpeg", ".webp")

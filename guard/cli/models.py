@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from guard.cli.common import FELL_SHORT, JsonFlag, err, out, show_json, show_table
+from guard.cli.common import FELL_SHORT, JsonFlag, err, group, out, show_json, show_table
 from guard.settings import load_settings
 
 if TYPE_CHECKING:
     from guard.catalogue import Listed
 
-app = typer.Typer(help="Weight files: what is here, whose it is, whether it is intact.", no_args_is_help=True)
+app = group("Weight files: what is here, whose it is, whether it is intact.", example="guard models list")
 
 Name = Annotated[str, typer.Argument(help="As guard models list shows it.")]
 

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from guard.cli.common import JsonFlag, filled, installation, out, show_json, show_table, when
+from guard.cli.common import JsonFlag, filled, group, installation, out, show_json, show_table, when
 
-review_app = typer.Typer(help="Videos held for a person to look at.", no_args_is_help=True)
-release_app = typer.Typer(help="Released files.", no_args_is_help=True)
+review_app = group("Videos held for a person to look at.", example="guard review list")
+release_app = group("Released files.", example="guard release show video_01…")
 
 ReviewId = Annotated[str, typer.Argument(help="The review's id, see guard review list.")]
 ReviewerOption = Annotated[str, typer.Option(help="Who decides; the login name if not given.")]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from guard.cli.checking import Line, decided, one_line
-from guard.cli.common import FELL_SHORT, JsonFlag, err, out, record, show_json, show_table
+from guard.cli.common import FELL_SHORT, JsonFlag, err, group, out, record, show_json, show_table
 from guard.settings import load_settings
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from policies import Examiner, Policy
     from policies.cases import CaseResult
 
-app = typer.Typer(help="Policy documents.", no_args_is_help=True)
+app = group("Policy documents.", example="guard policy test my-policy.yaml")
 
 EMBEDDED = "default"
 _AGO = re.compile(r"(\d{1,5})([hdw])")

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from guard.cli.common import JsonFlag, installation, out, show_json
+from guard.cli.common import JsonFlag, group, installation, out, show_json
 
-app = typer.Typer(help="Prompts, which are kept encrypted until they are erased.", no_args_is_help=True)
+app = group(
+    "Prompts, which are kept encrypted until they are erased.", example="guard prompts expire --days 30"
+)
 
 
 @app.command("erase")

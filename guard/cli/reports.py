@@ -10,18 +10,12 @@ import typer
 
 from guard.cli.common import JsonFlag, LangOption, OutOption, installation, language, out, show_json
 
-_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
-
 
 def report(
-    start: Annotated[
-        datetime | None,
-        typer.Option("--from", formats=_FORMATS, metavar="DAY", help="First day, UTC, as 2026-11-01."),
-    ] = None,
+    start: Annotated[str, typer.Option("--from", metavar="DAY", help="First day, UTC, as 2026-11-01.")] = "",
     end: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=_FORMATS, metavar="DAY", help="Day after the last, UTC."),
-    ] = None,
+        str, typer.Option("--to", metavar="DAY", help="Day after the last, UTC; until now if not given.")
+    ] = "",
     folder: OutOption = Path("out"),
     as_json: JsonFlag = False,
     lang: LangOption = "",
@@ -32,9 +26,8 @@ def report(
     """
     from guard.reports import write_report
 
-    tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    last = (end or tomorrow).replace(tzinfo=UTC)
-    first = (start or last - timedelta(days=30)).replace(tzinfo=UTC)
+    last = _moment(end, "--to") if end else datetime.now(UTC)
+    first = _moment(start, "--from") if start else last - timedelta(days=30)
     if first >= last:
         raise typer.BadParameter("the period must end after it starts", param_hint="--to")
     with installation() as opened:
@@ -44,3 +37,14 @@ def report(
     else:
         for file in files:
             out.print(str(file), markup=False)
+
+
+def _moment(given: str, option: str) -> datetime:
+    """A day, or a moment of it; without a zone in UTC."""
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{given} is no day of the calendar; write one as 2026-11-01", param_hint=option
+        ) from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

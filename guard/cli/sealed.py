@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from guard.cli.common import FELL_SHORT, JsonFlag, err, installation, out, show_json, show_table, when
+from guard.cli.common import FELL_SHORT, JsonFlag, err, group, installation, out, show_json, show_table, when
 
-app = typer.Typer(
-    help="Material under the minors rule: encrypted, in no general queue, told to the hook of the settings.",
-    no_args_is_help=True,
+app = group(
+    "Material under the minors rule: encrypted, in no general queue, told to the hook of the settings.",
+    example="guard sealed list",
 )
 SealId = Annotated[str, typer.Argument(help="The seal's id, see guard sealed list.")]
 

@@ -44,6 +44,7 @@ def serve(
     _check_free(host, port)
     with installation() as opened:
         _prove(opened)
+        opened.services.make_judge()  # what cannot judge is said now, not at the first request
         key = first_key(opened) if show_key else None
     if key is not None:
         out.print("API key of the tenant default, shown only this once:\n")

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from guard.cli.common import JsonFlag, filled, installation, out, show_json, show_table
+from guard.cli.common import JsonFlag, filled, group, installation, out, show_json, show_table
 
-app = typer.Typer(help="Tenants, and what each decides for its own files.", no_args_is_help=True)
+app = group("Tenants, and what each decides for its own files.", example="guard tenants list")
 
 _MINING = ("allowed", "notAllowed", "unset", "default")
 

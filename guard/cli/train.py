@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 from rich.progress import TaskID
 
-from guard.cli.common import out, progress_bar
+from guard.cli.common import group, out, progress_bar
 
-app = typer.Typer(help="Make the embedded models again, from a seed.", no_args_is_help=True)
+app = group(
+    "Make the embedded models again, from a seed.",
+    example="guard train policies --data ./prompts --out ./weights",
+)
 
 
 @app.command("policies")

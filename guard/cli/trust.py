@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from guard.cli.common import JsonFlag, out, show_json, show_table, when
+from guard.cli.common import JsonFlag, group, out, show_json, show_table, when
 from guard.settings import load_settings
 
 if TYPE_CHECKING:
     from guard.credentials.trust_store import StoredList
 
-app = typer.Typer(help="Whose signatures and time stamps are believed.", no_args_is_help=True)
+app = group("Whose signatures and time stamps are believed.", example="guard trust list")
 
 NameArgument = Annotated[str, typer.Argument(help="c2pa, c2pa-tsa, c2pa-interim, or a name of your own.")]
 _KINDS = {

@@ -13,6 +13,7 @@ from guard.cli.common import (
     JsonFlag,
     OutOption,
     err,
+    group,
     installation,
     out,
     show_json,
@@ -22,7 +23,7 @@ from guard.cli.common import (
 )
 from guard.cli.generate import finish, save
 
-app = typer.Typer(help="Jobs of this installation: clips and pictures.", no_args_is_help=True)
+app = group("Jobs of this installation: clips and pictures.", example="guard videos list")
 
 
 @app.command("list")

@@ -169,12 +169,12 @@ def _evidence(
 
 
 def _summary(report: CredentialsReport, sentence: Sentence) -> dict[str, str]:
-    said = SENTENCES[sentence]
-    if "identity_not_examined" not in report.warnings:
-        return dict(said)
-    return {
-        language: f"{text} {SENTENCES['identity_not_examined'][language]}" for language, text in said.items()
-    }
+    said = [SENTENCES[sentence]]
+    if report.development:
+        said.append(SENTENCES["development"])
+    if "identity_not_examined" in report.warnings:
+        said.append(SENTENCES["identity_not_examined"])
+    return {language: " ".join(part[language] for part in said) for language in said[0]}
 
 
 def _details(report: CredentialsReport) -> dict[str, JsonValue]:

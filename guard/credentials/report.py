@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from guard.credentials.identity import DEVELOPMENT_ORGANISATION
+
 State = Literal["trusted", "valid", "invalid", "absent", "remote", "malformed", "not_fully_protected"]
 """
 `trusted`: the signature and all hashes hold and the signer is on one of our lists. `valid`: the same, but
@@ -104,6 +106,11 @@ class IngredientReport(_Model):
     claims: ManifestClaims | None = None
     ingredients: tuple[IngredientReport, ...] = ()
 
+    @property
+    def development(self) -> bool:
+        """Whether it is trusted, and by a certificate that is for development only."""
+        return _for_development(self.state, self.claims)
+
 
 class ProtectionFinding(_Model):
     """Media that the hash leaves out; see `guard.credentials.bmff.Finding`."""
@@ -165,6 +172,15 @@ class CredentialsReport(_Model):
         return self.claims.manifest_id if self.claims else None
 
     @property
+    def development(self) -> bool:
+        """Whether the signer is trusted, and its certificate is for development only: nobody else trusts it."""
+        return _for_development(self.state, self.claims)
+
+    @property
     def soft_bindings(self) -> tuple[ClaimedBinding, ...]:
         """Soft bindings of the file's own manifest."""
         return self.claims.soft_bindings if self.claims else ()
+
+
+def _for_development(state: str, claims: ManifestClaims | None) -> bool:
+    return state == "trusted" and claims is not None and claims.issuer == DEVELOPMENT_ORGANISATION

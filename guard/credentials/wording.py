@@ -18,6 +18,7 @@ Sentence = Literal[
     "declares_capture",
     "declares_other",
     "identity_not_examined",
+    "development",
 ]
 
 SENTENCES: dict[Sentence, dict[str, str]] = {
@@ -72,5 +73,9 @@ SENTENCES: dict[Sentence, dict[str, str]] = {
     "identity_not_examined": {
         "en": "Whom they name as the actor was not examined, since that would need the network.",
         "de": "Wen sie als Urheber nennen, wurde nicht geprüft, da dies das Netz erfordern würde.",
+    },
+    "development": {
+        "en": "The signer's certificate is for development only; no public trust list knows it.",
+        "de": "Das Zertifikat des Ausstellers dient nur der Entwicklung; keine öffentliche Vertrauensliste kennt es.",
     },
 }

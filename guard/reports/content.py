@@ -14,7 +14,7 @@ from guard import __version__
 from guard.credentials import WARN_DAYS, KeyStatus
 from guard.ledger import KeyEntry, Log, PolicyEntry, from_leaf, open_checkpoint
 from guard.ledger.tables import entries
-from guard.reports.wording import WORDS
+from guard.reports.wording import SOURCES
 from guard.store import Database, audit, count, gaps, sign_log
 
 
@@ -29,7 +29,7 @@ class Figure(_Model):
         name: key of its label in :mod:`guard.reports.wording`.
         value: the number.
         parts: the same by stage, category, outcome or verdict, where it has parts.
-        how: how it was counted, in terms of the store's tables; on pages in their language.
+        how: how it was counted, in terms of the store's tables; pages say it in words.
     """
 
     name: str
@@ -185,7 +185,7 @@ def _figures(session: Session, start: datetime, end: datetime, tenant_id: str | 
 def _figure(name: str, value: int | dict[str, int], parts: dict[str, int] | None = None) -> Figure:
     if isinstance(value, dict):
         parts, value = value, sum(value.values())
-    return Figure(name=name, value=value, parts=parts or {}, how=WORDS["en"][f"how_{name}"])
+    return Figure(name=name, value=value, parts=parts or {}, how=SOURCES[name])
 
 
 def _events(session: Session, start: datetime, end: datetime) -> tuple[Event, ...]:

@@ -132,7 +132,7 @@ def decide_review(
     review = get_review(session, review_id, lock=True)
     if review.state != "open" or review.expires_at <= now:
         state = review.state if review.state != "open" else "expired"
-        raise StoreError("review_decided", f"The review {review_id} is {state}.")
+        raise StoreError("review_decided", f"The review {review_id} is {state} already.")
     review.reviewer, review.note = reviewer, note
     _close(session, review, outcome, now=now)
     return review

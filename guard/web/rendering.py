@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from guard.web.language import LANGUAGES, Language, Speaker
-from guard.web.verdicts import check_name, headline_of, tone_of
+from guard.web.verdicts import check_name, headline_of, notes_of, revoked_at, tone_of
 
 MEDIA_TYPES = {
     "app.js": "text/javascript; charset=utf-8",
@@ -63,6 +63,8 @@ def page(
             static=static_address,
             check=partial(check_name, language),
             headline=partial(headline_of, language),
+            notes=partial(notes_of, language),
+            revoked_at=revoked_at,
             tone=tone_of,
             **context,
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from detectors import EvidenceType, Verdict, VerdictName
 from detectors.wording import CHECKS, NOTES, Note
-from guard.web.language import Language
+from guard.web.language import Language, Speaker
 
 Tone = Literal["ours", "ai", "warn", "capture", "unknown"]
 """The colour of a verdict; what it says stands in words beside it."""
@@ -33,12 +34,38 @@ def tone_of(verdict: Verdict) -> Tone:
 
 
 def headline_of(language: Language, verdict: Verdict) -> str:
-    """What the page says first; nobody should have to read on to learn of a revocation."""
+    """What the page says first: a revocation before anything else; nobody should have to read on to learn of it."""
     summary = verdict.summary[language]
-    if not verdict.revoked:
-        return summary
-    several = NOTES[Note.ONE_REVOKED][language]
-    return f"{summary} {several if several in verdict.notes[language] else NOTES[Note.REVOKED][language]}"
+    return f"{_revocation(language, verdict)} {summary}" if verdict.revoked else summary
+
+
+def _revocation(language: Language, verdict: Verdict) -> str:
+    several, one = _revocations(language)
+    if several in verdict.notes[language]:
+        return several
+    moments = [revoked_at(verdict, release) for release in verdict.revoked_ids]
+    if len(moments) != 1 or moments[0] is None:
+        return one
+    t = Speaker(language)
+    return t("result.revoked.headline", date=t.date(moments[0].date().isoformat()))
+
+
+def notes_of(language: Language, verdict: Verdict) -> list[str]:
+    """The notes, without what the headline says already."""
+    return [note for note in verdict.notes[language] if note not in _revocations(language)]
+
+
+def _revocations(language: Language) -> tuple[str, ...]:
+    return NOTES[Note.ONE_REVOKED][language], NOTES[Note.REVOKED][language]
+
+
+def revoked_at(verdict: Verdict, release_id: str) -> datetime | None:
+    """When a release was revoked, as the evidence has it; None where it does not say."""
+    for item in verdict.evidence:
+        moment = item.details.get("revoked_at")
+        if item.details.get("release_id") == release_id and isinstance(moment, str):
+            return datetime.fromisoformat(moment)
+    return None
 
 
 def check_name(language: Language, kind: EvidenceType, *, capital: bool = False) -> str:

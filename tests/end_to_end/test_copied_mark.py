@@ -69,6 +69,7 @@ def test_a_copied_mark_does_not_make_a_clip_ours(
     assert mark["claim"] == "own_mark_copied"
     assert mark["details"]["release_id"]
     assert answer["verdict"] == "copied_or_heavily_edited"
+    assert (answer["releases"], answer["named_revoked_releases"]) == ([], [])
     honest, nothing = verified(server, media.write_clip(tmp_path / "plain.mp4", stranger, fps=Fraction(24)))
     assert nothing["outcome"] == "not_detected"
     assert honest["verdict"] == "inconclusive"

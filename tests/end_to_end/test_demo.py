@@ -118,7 +118,7 @@ def test_the_log_it_leaves_behind_holds(
     demonstration: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert demonstration.returncode == 0
-    done = run("guard.cli.main", "audit", "verify", "--json", cwd=folder, GUARD_DATA=str(folder / "data"))
+    done = run("guard", "audit", "verify", "--json", cwd=folder, GUARD_DATA=str(folder / "data"))
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["problems"] == []
@@ -129,7 +129,7 @@ def test_its_key_is_worth_nothing_afterwards(
     demonstration: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert demonstration.returncode == 0
-    done = run("guard.cli.main", "api-keys", "list", "--json", cwd=folder, GUARD_DATA=str(folder / "data"))
+    done = run("guard", "api-keys", "list", "--json", cwd=folder, GUARD_DATA=str(folder / "data"))
     assert [(key["name"], key["revoked"]) for key in json.loads(done.stdout)] == [("demo", True)]
 
 

@@ -95,9 +95,9 @@ def by_content(server: Server, path: Path, *, key: str | None = "", **query: Any
     return found
 
 
-def verified(server: Server, path: Path) -> dict[str, Any]:
+def verified(server: Server, path: Path, *, key: str | None = "") -> dict[str, Any]:
     answer: dict[str, Any] = server.request(
-        "POST", "/verifications", files={"file": ("clip.mp4", path.read_bytes())}
+        "POST", "/verifications", key=key, files={"file": ("clip.mp4", path.read_bytes())}
     ).json()
     return answer
 
@@ -193,12 +193,22 @@ def test_a_soft_binding_of_the_manifest_leads_to_it(server: Server, ours: dict[s
 
 def test_a_revoked_release_resolves_to_revoked(server: Server, tmp_path: Path) -> None:
     release = released(server, 43, size="1280x720")  # smaller ones lose the mark now and then
-    copy = mangled(tmp_path / "copy.mp4", decoded(saved(tmp_path / "release.mp4", release["content"])))
+    frames = decoded(saved(tmp_path / "release.mp4", release["content"]))
+    copy = mangled(tmp_path / "copy.mp4", frames)
     assert manifest(server, release["manifest_id"]).status_code == 200
     server.request("POST", f"/releases/{release['id']}/revoke", json={"reason": "asked for"})
     assert [match["revoked"] for match in by_content(server, copy, key=None)] == [True]
     verdict = verified(server, copy)
     assert (verdict["revoked"], verdict["revoked_releases"]) == (True, [release["id"]])
+    # where the pictures are cropped beyond recognition and the watermark alone names it, that is said, and no more
+    cropped = [np.ascontiguousarray(frame[90:-90, 160:-160]) for frame in frames]
+    cut = media.write_clip(tmp_path / "cut.mp4", cropped, fps=Fraction(24), crf=20)
+    for key in ("", None):
+        verdict = verified(server, cut, key=key)
+        assert verdict["verdict"] == "copied_or_heavily_edited"
+        assert (verdict["revoked"], verdict["releases"], verdict["revoked_releases"]) == (False, [], [])
+        assert verdict["named_revoked_releases"] == [release["id"]]
+        assert any("names a release that has been revoked" in note for note in verdict["notes"]["en"])
     gone = manifest(server, release["manifest_id"])
     assert (gone.status_code, gone.json()["error"]["code"]) == (410, "manifest_revoked")
     receipt = server.request("GET", f"/manifests/{release['manifest_id']}/receipts", key=None).json()

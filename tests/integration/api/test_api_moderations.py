@@ -207,7 +207,7 @@ def listed(api: Api, picture_png: Path, tmp_path: Path) -> Iterator[Path]:
     lists = HashLists([HashList("authority", path, Category.SEXUAL_MINORS)], pdq)
     original = api.state.installation
     examiner = Examiner(original.services.judge.alone, hash_lists=lists)
-    services = dataclasses.replace(original.services, judge=examiner)
+    services = dataclasses.replace(original.services, make_judge=lambda: examiner)
     api.state.installation = dataclasses.replace(original, services=services)
     yield picture_png
     api.state.installation = original

@@ -197,7 +197,8 @@ def test_a_face_in_the_picture_counts_as_a_person(taking: Api, tmp_path: Path) -
     finder = FaceFinder(fetched(FACES, tmp_path))
     judge = Judge.default(original.paths.data.parent / "test-policy.yaml")
     try:
-        services = dataclasses.replace(original.services, judge=Examiner(judge, faces=finder))
+        examiner = Examiner(judge, faces=finder)
+        services = dataclasses.replace(original.services, make_judge=lambda: examiner)
         object.__setattr__(state, "installation", dataclasses.replace(original, services=services))
         for shown in (face, empty):
             answer = taking("POST", "/v1/videos", **_with(_as_json, _picture(shown), prompt=prompt)).json()

@@ -185,7 +185,7 @@ def test_another_key_than_the_certificates_is_refused(token: Token, tmp_path: Pa
 def guard(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command in a process of its own, on the data folder `data` of this one."""
     return subprocess.run(
-        [sys.executable, "-m", "guard.cli.main", *arguments],
+        [sys.executable, "-m", "guard", *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "GUARD_DATA": "data", "PYTHONPATH": os.pathsep.join(sys.path), **environment},

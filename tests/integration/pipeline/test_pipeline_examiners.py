@@ -68,7 +68,9 @@ def judged(
     """A clip made, and examined with these parts."""
     judge = Judge(opened.services.judge.policy, NgramClassifier.embedded(), SetScorer())
     examiner = Examiner(judge, **parts)  # type: ignore[arg-type]
-    services = dataclasses.replace(opened.services, judge=examiner, generators={MODEL: lambda: generator})
+    services = dataclasses.replace(
+        opened.services, make_judge=lambda: examiner, generators={MODEL: lambda: generator}
+    )
     asked = Submission(default_tenant(opened), ALLOWED, MODEL, 2, "640x360", seed=SEED)
     video_id = submit(services, Unqueued(), asked).id  # type: ignore[arg-type]
     steps = VideoSteps(services, opened.jobs)

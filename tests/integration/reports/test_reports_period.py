@@ -309,8 +309,18 @@ class Page(HTMLParser):
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("Report on generated video", "Revoked", "releases by revoked_at, whenever they were made")),
-        ("de", ("Bericht über generierte Videos", "Widerrufen", "releases nach revoked_at, gleich wann")),
+        (
+            "en",
+            (
+                "Report on generated video",
+                "Revoked",
+                "releases revoked in the period, whenever they were made",
+            ),
+        ),
+        (
+            "de",
+            ("Bericht über generierte Videos", "Widerrufen", "im Zeitraum widerrufene Veröffentlichungen"),
+        ),
     ],
 )
 def test_the_three_forms_say_the_same(

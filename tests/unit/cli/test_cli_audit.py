@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,25 @@ def test_a_report_is_written_in_three_forms(here: Any, prepared: Any, tmp_path: 
     figures = {figure["name"]: figure["value"] for figure in json.loads(files[0].read_text())["figures"]}
     assert figures["released"] >= 1
     assert figures["generated"] >= 1
+
+
+def test_a_report_ends_now_if_no_end_is_given(here: Any, tmp_path: Path) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    ran = here("report", "--out", tmp_path / "out", "--json")
+    report = json.loads(Path(ran.json[0]).read_text())
+    start, end = (datetime.fromisoformat(report[name]) for name in ("start", "end"))
+    assert before <= end <= datetime.now(UTC)
+    assert (end - start).days == 30
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+@pytest.mark.parametrize("day", ["2026-13-01", "2026-11-40", "yesterday"])
+def test_what_is_no_day_is_said_in_plain_words(guard: Any, option: str, day: str) -> None:
+    ran = guard("report", option, day)
+    assert (ran.code, ran.out) == (2, "")
+    said = " ".join(ran.err.replace("│", " ").split())
+    assert f"{day} is no day of the calendar; write one as 2026-11-01" in said
+    assert "Value error" not in said
 
 
 @pytest.mark.parametrize("last", ["2026-11-01", "2026-10-01"])

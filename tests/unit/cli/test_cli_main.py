@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from typer.testing import CliRunner
 from guard import __version__
 from guard.cli.common import errors_explained, language, stoppable
 from guard.cli.main import app
+from guard.judging import FACES
+from guard.models import named
 
 COMMAND = typer.main.get_command(app)
 
@@ -45,6 +49,22 @@ def test_every_command_explains_itself_with_an_example(leaf: tuple[str, ...]) ->
     words = " ".join(re.sub(r"[^\w./ -]", " ", answer.output).split())
     assert "%Y" not in answer.output
     assert re.search(r"Examples? guard " + " ".join(leaf), words), words
+
+
+@pytest.mark.parametrize("group", sorted({leaf[:-1] for leaf in LEAVES}), ids=" ".join)
+def test_every_group_shows_one_of_its_commands(group: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(app, [*group, "--help"])
+    words = " ".join(re.sub(r"[^\w./ -]", " ", answer.output).split())
+    example = re.search(rf"Example {' '.join(('guard', *group))} ([\w-]+)", words)
+    assert example is not None, words
+    assert (*group, example[1]) in LEAVES
+
+
+def test_python_runs_it_as_a_module_too() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "guard", "--version"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.strip() == __version__
 
 
 @pytest.mark.parametrize("leaf", LEAVES, ids=" ".join)
@@ -151,3 +171,16 @@ def test_a_port_in_use_is_said_before_anything_else(guard: Any, tmp_path: Path) 
     assert "error [address_unavailable]" in ran.err
     assert str(port) in ran.err
     assert ran.out == ""
+
+
+def test_serve_says_what_cannot_judge_before_it_listens(
+    guard: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "data" / "models" / FACES
+    store.mkdir(parents=True)
+    for file in named(FACES).files:
+        (store / file).write_bytes(b"something else")
+    monkeypatch.setattr("uvicorn.run", lambda *_, **__: pytest.fail("listens"))
+    ran = guard("--data", tmp_path / "data", "serve", "--port", 0)
+    assert (ran.code, ran.out) == (1, "")
+    assert "error [model_altered]: " in ran.err

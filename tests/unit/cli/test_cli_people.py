@@ -41,7 +41,7 @@ def test_a_rejection_ends_the_video_and_stays(here: Any, held: str) -> None:
     assert (ran.code, ran.json["state"], ran.json["reviewer"]) == (0, "rejected", "someone")
     again = here("review", "approve", held)
     assert (again.code, again.out) == (1, "")
-    assert "error [review_decided]" in again.err
+    assert again.err == f"error [review_decided]: The review {held} is rejected already.\n"
     assert held in {row["id"] for row in here("review", "list", "--state", "rejected", "--json").json}
     assert held not in here("review", "list", "--json").out
     assert here("audit", "verify").code == 0

@@ -39,6 +39,8 @@ def test_our_own_file_declares_ai_by_a_trusted_issuer(signed: Path, trust: Trust
     assert evidence.claim is Claim.DECLARES_AI
     assert evidence.strength is Strength.CRYPTOGRAPHIC
     assert evidence.details["trust_list"] == "development"
+    assert "for development only" in evidence.summary["en"]
+    assert "nur der Entwicklung" in evidence.summary["de"]
     assert detector.last_report is not None
     assert detector.last_report.state == "trusted"
     assert decide([evidence]).verdict is VerdictName.DECLARED_AI_BY_ISSUER
@@ -46,6 +48,7 @@ def test_our_own_file_declares_ai_by_a_trusted_issuer(signed: Path, trust: Trust
 
 def test_a_strangers_word_is_only_declared(signed: Path) -> None:
     (evidence,) = examine(subject(signed), [CredentialsDetector(Trust())])
+    assert "development" not in evidence.summary["en"]  # for the installation that knows it, it says so
     assert (evidence.claim, evidence.strength) == (Claim.DECLARES_AI, Strength.DECLARED)
     assert decide([evidence]).verdict is VerdictName.DECLARED_AI_UNSIGNED
 

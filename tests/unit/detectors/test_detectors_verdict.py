@@ -183,6 +183,26 @@ def test_a_standing_release_is_not_flagged() -> None:
     assert not _says(decided, Note.REVOKED)
 
 
+COPIED_REVOKED = positive(MARK, Claim.OWN_MARK_COPIED, release_id="video_2", revoked=True)
+
+
+@pytest.mark.parametrize("beside", [[], [ISSUER_AI], [CAPTURE], [OWN_FILE], [PRINT]])
+def test_a_revoked_release_that_only_a_mark_names_is_named_and_no_more(beside: list[Evidence]) -> None:
+    without, decided = decide([COPIED, *beside]), decide([COPIED_REVOKED, *beside])
+    assert decided.named_revoked_ids == ("video_2",)
+    assert _says(decided, Note.MARK_REVOKED)
+    # whoever copied the mark there can neither make the file ours nor have it called revoked
+    assert (decided.verdict, decided.revoked) == (without.verdict, False)
+    assert (decided.release_ids, decided.revoked_ids) == (without.release_ids, ())
+    assert (without.named_revoked_ids, _says(without, Note.MARK_REVOKED)) == ((), False)
+
+
+def test_a_revoked_release_that_the_pictures_lead_to_is_not_said_to_be_named_alone() -> None:
+    decided = decide([COPIED_REVOKED, REVOKED_PRINT])
+    assert (decided.revoked_ids, decided.named_revoked_ids) == (("video_2",), ())
+    assert not _says(decided, Note.MARK_REVOKED)
+
+
 def test_a_copied_mark_traces_the_file_to_no_release() -> None:
     decided = decide([COPIED])
     assert decided.release_ids == ()

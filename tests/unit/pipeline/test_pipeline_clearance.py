@@ -48,10 +48,11 @@ def opened(tmp_path_factory: pytest.TempPathFactory, scorer: SetScorer) -> Itera
     folder = tmp_path_factory.mktemp("clearance")
     policy = write_policy(folder / "policy.yaml")
     found = open_installation(Settings(data=folder / "data", policy=policy))
+    examiner = Examiner(Judge(load_policy(policy), NgramClassifier.embedded(), scorer))
     services = dataclasses.replace(
         found.services,
         generators={MODEL: PictureGenerator},
-        judge=Examiner(Judge(load_policy(policy), NgramClassifier.embedded(), scorer)),
+        make_judge=lambda: examiner,
     )
     with (folder / "data" / "worker.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from guard.provenance import ExactRelease, OwnFingerprint, OwnMark, Recorded
 
 SHA = "ab" * 32
 PAYLOAD = bytes.fromhex("0123456789abcdef")
-OURS = Recorded(release_id="release_1", video_id="video_1", manifest_id="urn:c2pa:1", revoked=False)
+OURS = Recorded(release_id="release_1", video_id="video_1", manifest_id="urn:c2pa:1", revoked_at=None)
 
 
 def pictures(seed: int, count: int = 8) -> Fingerprint:
@@ -62,7 +63,7 @@ READ = Reading(
 )
 UNREADABLE = Reading("unreadable", None, "mark-1", 1e-9, 24, (1.0, 0.0, 0.0, 1.0), ())
 ABSENT = Reading("absent", None, None, 0.4, 24, None, ())
-REVOKED = OneRelease(replace(OURS, revoked=True))
+REVOKED = OneRelease(replace(OURS, revoked_at=datetime(2026, 11, 23, 18, 48, 15, 7, tzinfo=UTC)))
 
 
 def subject(sha256: str = SHA) -> Subject:
@@ -178,8 +179,16 @@ def test_a_revoked_release_is_said_to_be_revoked_by_every_detector() -> None:
     ]
     evidence = examine(subject(), own)
     assert [item.details["revoked"] for item in evidence] == [True, True, True]
+    assert {item.details["revoked_at"] for item in evidence} == {"2026-11-23T18:48:15+00:00"}
     verdict = decide(evidence)
     assert (verdict.verdict, verdict.revoked) == (VerdictName.GENERATED_HERE, True)
+
+
+def test_a_mark_of_a_revoked_release_on_other_pictures_names_it_and_no_more() -> None:
+    verdict = decide(examine(subject(), [OwnMark(REVOKED, READ, pictures(2))]))
+    assert verdict.verdict is VerdictName.COPIED_OR_HEAVILY_EDITED
+    assert (verdict.revoked, verdict.release_ids, verdict.revoked_ids) == (False, (), ())
+    assert verdict.named_revoked_ids == ("release_1",)
 
 
 def test_a_registry_that_is_away_is_an_error_and_never_an_answer() -> None:

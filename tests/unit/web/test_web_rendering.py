@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 import guard.web
-from detectors import Claim, Evidence, EvidenceType, Outcome, Segment, Strength, Verdict, VerdictName
+from detectors import Claim, Evidence, EvidenceType, Outcome, Segment, Strength, Verdict, VerdictName, decide
 from detectors.wording import LIMITS, NOTES, SUMMARIES, Limit, Note
 from guard.api.comparison import Comparison
 from guard.credentials import CredentialsReport
+from guard.credentials.identity import DEVELOPMENT_ORGANISATION
 from guard.credentials.report import ClaimedAction, IngredientReport, ManifestClaims
 from guard.media import ClipInfo
 from guard.web.language import LANGUAGES, Language
@@ -51,6 +52,7 @@ def verdict_of(name: VerdictName, *found: Evidence, revoked: bool = False) -> Ve
         revoked=revoked,
         release_ids=(),
         revoked_ids=(),
+        named_revoked_ids=(),
         evidence=found,
     )
 
@@ -144,9 +146,50 @@ def test_every_verdict_has_a_page(language: Language, name: VerdictName) -> None
 def test_what_was_revoked_is_a_warning() -> None:
     verdict = verdict_of(VerdictName.GENERATED_HERE, revoked=True)
     assert tone_of(verdict) == "warn"
-    assert headline_of("en", verdict).endswith("by this service. The release has been revoked.")
-    assert headline_of("de", verdict).endswith(" Die Freigabe wurde widerrufen.")
+    assert headline_of("en", verdict).startswith("The release has been revoked. What this file shows")
+    assert headline_of("de", verdict).startswith("Die Freigabe wurde widerrufen. Der Inhalt dieser Datei")
     assert tone_of(verdict_of(VerdictName.GENERATED_HERE)) == "ours"
+
+
+@pytest.mark.parametrize(
+    ("language", "first", "badge", "reason"),
+    [
+        ("en", "This release was revoked on 23 November 2026.",
+         "revoked</span> on 23 November 2026, 18:48 UTC", "not published"),
+        ("de", "Diese Freigabe wurde am 23. November 2026 widerrufen.",
+         "widerrufen</span> am 23. November 2026, 18:48 Uhr (UTC)", "wird nicht veröffentlicht"),
+    ],
+)  # fmt: skip
+def test_a_page_begins_with_the_revocation_and_says_when(
+    language: Language, first: str, badge: str, reason: str
+) -> None:
+    found = evidence(
+        type=EvidenceType.REGISTRY,
+        strength=Strength.CRYPTOGRAPHIC,
+        claim=Claim.OWN_RELEASE_REVOKED,
+        details={"release_id": "release_1", "revoked": True, "revoked_at": "2026-11-23T18:48:15+00:00"},
+    )
+    verdict = decide([found])
+    assert verdict.notes[language] == (NOTES[Note.REVOKED][language],)
+    html = render(language, verdict)
+    heading = re.search(r'<h2 id="outcome-heading"[^>]*>(.*?)</h2>', html)
+    assert heading is not None
+    assert heading[1].startswith(first)
+    assert f'<span class="badge revoked">{badge}' in html
+    assert reason in html
+    assert NOTES[Note.REVOKED][language] not in html  # the headline has said it
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_says_that_a_mark_names_what_was_revoked(language: Language) -> None:
+    found = evidence(
+        type=EvidenceType.WATERMARK,
+        claim=Claim.OWN_MARK_COPIED,
+        details={"release_id": "release_1", "revoked": True, "revoked_at": "2026-11-23T18:48:15+00:00"},
+    )
+    html = render(language, decide([found]))
+    assert f"<li>{NOTES[Note.MARK_REVOKED][language]}</li>" in html
+    assert SUMMARIES[VerdictName.COPIED_OR_HEAVILY_EDITED][language] in html
 
 
 def test_it_is_said_which_release_was_revoked() -> None:
@@ -255,6 +298,32 @@ def test_the_tree_shows_every_node_with_its_own_state() -> None:
     ]
     places = [html.index(text) for text in order]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("language", "badge", "trusted"),
+    [
+        ("en", "Valid, issuer for development only", "Valid, trusted issuer"),
+        ("de", "Gültig, Aussteller nur für die Entwicklung", "Gültig, vertrauenswürdiger Aussteller"),
+    ],
+)
+def test_trust_in_a_development_certificate_is_marked_as_such(
+    language: Language, badge: str, trusted: str
+) -> None:
+    ours = ManifestClaims(issuer=DEVELOPMENT_ORGANISATION)
+    part = IngredientReport(title="part.mp4", relationship="inputTo", state="trusted", claims=ours)
+    signed = {"state": "trusted", "library": "test", "trust_list_date": "2026-03-03"}
+    for issuer, shown, other in (("A press", trusted, badge), (DEVELOPMENT_ORGANISATION, badge, trusted)):
+        report = CredentialsReport(
+            claims=ManifestClaims(issuer=issuer),
+            trust_list="development",
+            **signed,  # type: ignore[arg-type]
+        )
+        html = render(language, verdict_of(VerdictName.INCONCLUSIVE), credentials=report)
+        assert (shown in html, other in html) == (True, False)
+    with_part = report.model_copy(update={"claims": ManifestClaims(issuer="A press"), "ingredients": (part,)})
+    html = render(language, verdict_of(VerdictName.INCONCLUSIVE), credentials=with_part)
+    assert html.index(trusted) < html.index(badge)
 
 
 def test_names_from_the_file_stay_text() -> None:
