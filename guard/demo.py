@@ -169,7 +169,7 @@ def _as_stranger(made: Made, public: dict[str, Path]) -> dict[str, Any]:
         empty = Path(name)
         for path in (made.file, made.proof, public["anchor"], public["log_key"]):
             shutil.copyfile(path, empty / path.name)
-        command = [sys.executable, "-m", "guard.cli.main", "verify", made.file.name, "--offline", "--json"]
+        command = [sys.executable, "-m", "guard", "verify", made.file.name, "--offline", "--json"]
         command += ["--anchor", "ca.pem", "--log-key", "log.pub", "--proof", made.proof.name]
         done = subprocess.run(
             command, cwd=empty, env=_environment(), capture_output=True, text=True, check=False
@@ -186,7 +186,7 @@ def _service(data: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "guard.cli.main", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "guard", "serve", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--no-first-key"]  # nobody would see it
     environment = {**_environment(), "GUARD_DATA": str(data)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -255,7 +255,7 @@ def test_a_key_service_that_comes_back_needs_no_restart(
     data = tmp_path / "data"
     server = Server(
         data,
-        command=[sys.executable, "-m", "guard.cli.main", "serve", "--port", "{port}"],
+        command=[sys.executable, "-m", "guard", "serve", "--port", "{port}"],
         environment={"GUARD_DATA": str(data), "GUARD_ENCODER__PRESET": "veryfast"},
     )
     try:
