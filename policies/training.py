@@ -49,12 +49,12 @@ and of those that share words or scene with harmful ones."""
 MEANING = 0.1
 """What the network over embeddings counts beside the reader. Factors fitted on the validation split, whose sources are
 those of training, trust what knows these sources by heart."""
-LOWEST = {"block": 0.6, "review": 0.4}
+LOWEST = {"block": 0.7, "review": 0.5}
 """No threshold lies below these, however clean the validation prompts are."""
 LOWEST_OF = {
     Category.VIOLENCE_GORE: {"block": 0.9, "review": 0.56},
     Category.ELECTION_POLITICAL_DISINFORMATION: {"block": 0.75, "review": 0.55},
-    Category.IP_COPYRIGHT: {"block": 0.95, "review": 0.4},
+    Category.IP_COPYRIGHT: {"block": 1.0, "review": 0.4},
 }
 """The same for a category: plain sentences of our tests about election news, the counting of votes and a barber's razor
 must pass; how much violence a film may show is a question of degree, and whether a brand may be shown is for a person
