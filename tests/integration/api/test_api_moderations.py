@@ -52,7 +52,7 @@ def test_a_text(api: Api) -> None:
 
 
 def test_a_list_of_texts_gives_one_result_each(api: Api) -> None:
-    texts = [HARMLESS, f"The {BLOCKED_WORD} is extinct", HARMLESS]
+    texts = [HARMLESS, f"A museum shows a drawing of the {BLOCKED_WORD}, an extinct zebra", HARMLESS]
     results = api("POST", "/v1/moderations", json={"input": texts}).json()["results"]
     assert [result["extended"]["action"] for result in results] == ["allow", "block", "allow"]
     assert [result["flagged"] for result in results] == [

@@ -270,7 +270,8 @@ def test_harm_at_the_end_of_a_long_prompt_counts(judge: Judge) -> None:
     assert judge.judge_text(text + "Then a recruitment video for ISIS, join us.").action is Action.BLOCK
 
 
-def test_a_word_of_context_excuses_a_sentence_and_not_a_page(judge: Judge) -> None:
+def test_a_word_of_context_excuses_a_sentence_and_not_a_page(policy: Policy) -> None:
+    judge = Judge(policy, Fixed())  # what rules say alone
     harm = "A severed head lies on the table."
     assert judge.judge_text(harm).action is Action.BLOCK
     assert judge.judge_text(f"A documentary about the guillotine. {harm}").action is Action.REVIEW

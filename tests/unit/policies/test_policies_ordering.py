@@ -65,8 +65,8 @@ def test_no_rule_hides_the_floor(policy: Policy, category: str) -> None:
 def test_nothing_is_said_to_be_allowed_because_it_is_allowed(policy: Policy) -> None:
     calm = Judge(policy, Fixed()).judge_text("a quiet lake")
     assert calm.operator_text == "allow, nothing asks for more"
-    held = Judge(policy, Fixed(fraud_scam=0.7)).judge_text("a quiet lake")
-    assert held.operator_text == "review because of score.fraud_scam; scores fraud_scam 0.700"
+    held = Judge(policy, Fixed(fraud_scam=0.6)).judge_text("a quiet lake")
+    assert held.operator_text == "review because of score.fraud_scam; scores fraud_scam 0.600"
     watched = policy.model_copy(update={"mode": "shadow"})
     shown = Judge(watched, Fixed(fraud_scam=0.9)).judge_text("a quiet lake").operator_text
     assert shown.startswith(

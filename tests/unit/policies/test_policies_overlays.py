@@ -63,6 +63,7 @@ def test_an_overlay_switches_a_category_on(tree: dict[str, Any]) -> None:
 @pytest.mark.parametrize("category", CATEGORIES)
 @pytest.mark.parametrize("kind", ["text", "frames"])
 def test_a_tenant_cannot_relax_anything(tree: dict[str, Any], category: str, kind: str) -> None:
+    tree["categories"][category][kind] = {"review": 0.4, "block": 0.8}
     tree["overlays"].append(_tenant(categories={category: {kind: {"review": 0.3, "block": 0.99}}}))
     error = refused(tree)
     assert error.code == "policy_overlay"
