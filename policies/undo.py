@@ -257,7 +257,7 @@ def unstretch(text: Traced) -> Traced:
 def turn_reversed(text: Traced) -> Traced:
     """Turn round words that are known only backwards, and where there are several, those that look it.
 
-    If they are most of the text, it cannot be told whether each word or the whole was reversed: then
+    If no word was written forwards, it cannot be told whether each word or the whole was reversed: then
     both orders are read, and each word stands for the whole stretch.
     """
     words = [m for m in _WORD.finditer(text.text) if len(m.group()) <= _LONGEST_WORD]
@@ -267,11 +267,12 @@ def turn_reversed(text: Traced) -> Traced:
         return text  # "desserts" alone hides nothing
     if len(turned) > 1 or len(turned) * 3 >= len(long):
         turned = [m for m in long if _direction(m.group()) >= _PROBABLY_REVERSED]
-    if len(turned) < 2 or 2 * len(turned) < len(long):
+    if len(turned) < 2 or any(_direction(m.group()) < 0 for m in long):
+        if 2 * len(turned) >= len(long):  # short words are known both ways too often to begin with
+            turned = [m for m in words if _direction(m.group()) >= _PROBABLY_REVERSED]
         return text.rewritten((m.start(), m.end(), [(m.group()[::-1], m.start(), m.end())]) for m in turned)
     begin, end = words[0].start(), words[-1].end()
-    doubtful = 0.0 if all(_direction(m.group()) >= 0 for m in long) else _PROBABLY_REVERSED
-    read = [word[::-1] if _direction(word) >= doubtful else word for word in (m.group() for m in words)]
+    read = [word[::-1] if _direction(word) >= 0 else word for word in (m.group() for m in words)]
     return text.rewritten([(begin, end, [(f"{' '.join(read)} . {' '.join(read[::-1])}", begin, end)])])
 
 
