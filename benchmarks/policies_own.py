@@ -24,28 +24,18 @@ LANGUAGES = (("en", "English"), ("de", "German"))
 
 def own(report: Report, rows: list[Row], judged: Judged, every: int) -> None:
     """Our held-out texts, of every so many topics."""
-    few = _Topics(rows, judged, every)
+
+    def few(source: str) -> Measured:
+        mine = [row for row in rows if row.source == source]
+        chosen = set(sorted({row.topic for row in mine})[::every])
+        return judged([row for row in mine if row.topic in chosen])
+
     harmless = judged(spread([r for r in rows if r.source == "authored_heldout" and r.near == BENIGN]))
-    prompts = few.of("own_heldout")
-    decided = _decided(report, "prompts", prompts, harmless)
-    _languages(report, decided, few.chosen)
-    _decided(report, "messages", few.of("own_messages_heldout"), harmless)
-    _everyday(report, few.of("own_everyday_heldout"))
+    prompts = few("own_heldout")
+    _languages(report, _decided(report, "prompts", prompts, harmless), {row.topic for row in prompts.rows})
+    _decided(report, "messages", few("own_messages_heldout"), harmless)
+    _everyday(report, few("own_everyday_heldout"))
     _twins(report, prompts, judged)
-
-
-class _Topics:
-    """Rows of every so many topics of a source."""
-
-    def __init__(self, rows: list[Row], judged: Judged, every: int) -> None:
-        self._rows, self._judged, self._every = rows, judged, every
-        self.chosen: set[str] = set()
-
-    def of(self, source: str) -> Measured:
-        mine = [row for row in self._rows if row.source == source]
-        chosen = set(sorted({row.topic for row in mine})[:: self._every])
-        self.chosen |= chosen
-        return self._judged([row for row in mine if row.topic in chosen])
 
 
 def _decided(report: Report, form: str, part: Measured, harmless: Measured) -> dict[str, tuple[float, float]]:

@@ -39,7 +39,7 @@ _LEET_BESIDE = re.compile(rf"[{_LETTER}][0-9@$!|€+]|[0-9@$!|€+][{_LETTER}]")
 _UNIT = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|[a-z]?[mlgw]|ms|fps|er|ern|km|kmh|mph|bit|am|pm|gb|mb|hz|khz)")
 _STRETCHED = re.compile(rf"([{_LETTER}])\1{{2,}}")
 _SHORTEST_REVERSED = 4
-_CERTAINLY_REVERSED, _PROBABLY_REVERSED = math.inf, 2.0
+_PROBABLY_REVERSED = 2.0
 _LONGEST_WORD = 24
 _LONGEST_SPACED = 200  # letters; a longer row of single letters is not split into words
 
@@ -262,17 +262,18 @@ def turn_reversed(text: Traced) -> Traced:
     """
     words = [m for m in _WORD.finditer(text.text) if len(m.group()) <= _LONGEST_WORD]
     long = [m for m in words if len(m.group()) >= _SHORTEST_REVERSED]
-    turned = [m for m in long if _direction(m.group()) == _CERTAINLY_REVERSED]
+    turned = [m for m in long if not known(expand(m.group())) and known(expand(m.group()[::-1]))]
     if not turned or (len(turned) == 1 and _looks_reversed(turned[0].group()) < _PROBABLY_REVERSED):
         return text  # "desserts" alone hides nothing
+    direction = {word: _direction(word) for word in {m.group() for m in words}}
     if len(turned) > 1 or len(turned) * 3 >= len(long):
-        turned = [m for m in long if _direction(m.group()) >= _PROBABLY_REVERSED]
-    if len(turned) < 2 or any(_direction(m.group()) < 0 for m in long):
+        turned = [m for m in long if direction[m.group()] >= _PROBABLY_REVERSED]
+    if len(turned) < 2 or any(direction[m.group()] < 0 for m in long):
         if 2 * len(turned) >= len(long):  # short words are known both ways too often to begin with
-            turned = [m for m in words if _direction(m.group()) >= _PROBABLY_REVERSED]
+            turned = [m for m in words if direction[m.group()] >= _PROBABLY_REVERSED]
         return text.rewritten((m.start(), m.end(), [(m.group()[::-1], m.start(), m.end())]) for m in turned)
     begin, end = words[0].start(), words[-1].end()
-    read = [word[::-1] if _direction(word) >= 0 else word for word in (m.group() for m in words)]
+    read = [word[::-1] if direction[word] >= 0 else word for word in (m.group() for m in words)]
     return text.rewritten([(begin, end, [(f"{' '.join(read)} . {' '.join(read[::-1])}", begin, end)])])
 
 
@@ -280,7 +281,7 @@ def _direction(word: str) -> float:
     """How surely a word was written backwards: 0 if it is known both ways, negative if it rather was not."""
     forwards, reverse = known(expand(word)), known(expand(word[::-1]))
     if forwards != reverse:
-        return _CERTAINLY_REVERSED if reverse else -_CERTAINLY_REVERSED
+        return math.inf if reverse else -math.inf
     return 0.0 if forwards else _looks_reversed(word)
 
 
