@@ -1,7 +1,7 @@
-"""Trains the encoder's adapters on labelled prompts: half an hour on one core.
+"""Trains the encoder's adapters on labelled prompts: an hour on one core, a minute or two on an accelerator.
 
 The lower half of the encoder stays as it is, so what it makes of each text is computed once. Training runs in
-bfloat16 where the processor has it, on one thread; same data, seed and processor, same numbers. What is kept is the
+bfloat16, on one thread where it runs on a processor; same data, seed and device, same numbers. What is kept is the
 moving average of what was learnt (Polyak averaging), which judges sources that training did not see better.
 """
 
@@ -21,7 +21,7 @@ from torch.nn import functional
 from policies.fitting import Progress, part
 from policies.packed import LAYERS, PADDING, SIZE, PackedModel
 from policies.reader import PromptTokenizer, batches
-from policies.transformer import Transformer, mean, padded
+from policies.transformer import RANK, Transformer, mean, padded
 
 Floats = NDArray[np.float64]
 ADAPTED_LAYERS = 6
@@ -40,7 +40,7 @@ _KEEP_EVERY = 100  # steps
 
 def learn_adapters(
     packed: PackedModel, texts: Sequence[str], targets: Floats, weights: Floats, *, seed: int,
-    work: Path | None = None, progress: Progress,
+    device: str = "cpu", work: Path | None = None, progress: Progress,
 ) -> dict[str, NDArray[np.float16]]:  # fmt: skip
     """Minimise the weighted logistic loss of all categories by AdamW.
 
@@ -50,6 +50,7 @@ def learn_adapters(
         targets: (n, categories), 0 to 1.
         weights: (n, categories): how much each target counts.
         seed: Of the first adapters, the order and the dropout.
+        device: Where to learn, as torch names it.
         work: Folder that keeps the state, so that an interrupted run goes on from it.
         progress: Receives what is done.
 
@@ -61,7 +62,7 @@ def learn_adapters(
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return _Course(packed, texts, targets, weights, seed, work).run(progress)
+            return _Course(packed, texts, targets, weights, seed, torch.device(device), work).run(progress)
     finally:
         torch.set_num_threads(threads)
 
@@ -74,8 +75,10 @@ class _Course:
         targets: Floats,
         weights: Floats,
         seed: int,
+        device: torch.device,
         work: Path | None,
     ) -> None:
+        self._device = device
         self._tokens = PromptTokenizer(packed).tokens(texts)
         self._lengths = [len(one) for one in self._tokens]
         self._targets = torch.from_numpy(targets.astype(np.float32))
@@ -84,6 +87,8 @@ class _Course:
         self._head = nn.Linear(SIZE, targets.shape[1])
         nn.init.normal_(self._head.weight, std=0.02)
         nn.init.constant_(self._head.bias, -3.0)
+        self._net.to(device)
+        self._head.to(device)
         self._adapters = [p for p in self._net.parameters() if p.requires_grad]
         self._learnt = [*self._adapters, *self._head.parameters()]
         self._average = [p.detach().clone() for p in self._learnt]
@@ -97,7 +102,7 @@ class _Course:
     def _name(self, seed: int) -> str:
         """What the state of this course is called: another for other data or settings."""
         digest = hashlib.sha256(
-            repr((seed, self._tokens, PASSES, ADAPTED_LAYERS, _RATE, _TOGETHER, _AVERAGED)).encode()
+            repr((seed, self._tokens, PASSES, ADAPTED_LAYERS, RANK, _RATE, _TOGETHER, _AVERAGED)).encode()
         )
         digest.update(self._targets.numpy().tobytes() + self._weights.numpy().tobytes())
         return digest.hexdigest()[:16]
@@ -118,21 +123,22 @@ class _Course:
             parameter.data.copy_(average)
         return {
             **self._net.adapters(),
-            "head_weights": self._head.weight.detach().numpy().T.astype(np.float16),
-            "head_bias": self._head.bias.detach().numpy().astype(np.float16),
+            "head_weights": self._head.weight.detach().cpu().numpy().T.astype(np.float16),
+            "head_bias": self._head.bias.detach().cpu().numpy().astype(np.float16),
         }
 
     def _step(self, batch: list[int], lower: "_States", rate: float) -> None:
         for group, highest in zip(self._optimizer.param_groups, (_RATE, _HEAD_RATE), strict=True):
             group["lr"] = highest * rate
-        states, mask = lower.of(batch)
+        states, mask = (tensor.to(self._device) for tensor in lower.of(batch))
+        targets, weights = (every[batch].to(self._device) for every in (self._targets, self._weights))
         self._net.train()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast(self._device.type, dtype=torch.bfloat16):
             vectors = mean(self._net.run(states, mask, range(self._net.start, LAYERS), _DROPOUT), mask)
         margins = self._head(functional.dropout(vectors.float(), _DROPOUT))
-        losses = functional.binary_cross_entropy_with_logits(margins, self._targets[batch], reduction="none")
+        losses = functional.binary_cross_entropy_with_logits(margins, targets, reduction="none")
         self._optimizer.zero_grad()
-        (losses * self._weights[batch]).sum(dim=1).mean().backward()
+        (losses * weights).sum(dim=1).mean().backward()
         nn.utils.clip_grad_norm_(self._adapters, 1.0)
         self._optimizer.step()
 
@@ -148,11 +154,11 @@ class _Course:
         order = sorted(range(len(lengths)), key=lambda k: lengths[k])
         groups = batches(order, lengths, _TOGETHER)
         self._net.eval()
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.inference_mode(), torch.autocast(self._device.type, dtype=torch.bfloat16):
             for k, batch in enumerate(groups):
                 tokens = padded([self._tokens[i] for i in batch])
-                mask = tokens != PADDING
-                kept.put(batch, self._net.run(self._net.embed(tokens), mask, range(self._net.start)))
+                states, mask = self._net.embed(tokens).to(self._device), (tokens != PADDING).to(self._device)
+                kept.put(batch, self._net.run(states, mask, range(self._net.start)).cpu())
                 if k % 200 == 0:
                     progress(f"adapters: {k} of {len(groups)} batches read", k / len(groups))
         return kept
@@ -165,7 +171,7 @@ class _Course:
             "learnt": [p.detach() for p in self._learnt],
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
-            "random": torch.get_rng_state(),
+            "random": self._random.get_rng_state(),
         }
         part_file = self._file.with_suffix(".part")
         torch.save(state, part_file)
@@ -174,14 +180,20 @@ class _Course:
     def _resume(self) -> int:
         if self._file is None or not self._file.is_file():
             return 0
-        state: dict[str, Any] = torch.load(self._file, weights_only=True)
+        state: dict[str, Any] = torch.load(self._file, map_location="cpu", weights_only=True)
         for parameter, kept in zip(self._learnt, state["learnt"], strict=True):
             parameter.data.copy_(kept)
         for average, kept in zip(self._average, state["average"], strict=True):
             average.copy_(kept)
         self._optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
+        if state["step"] < len(self._schedule):
+            self._random.set_rng_state(state["random"])
         return int(state["step"])
+
+    @property
+    def _random(self) -> Any:
+        """Where the dropout comes from."""
+        return torch.cuda if self._device.type == "cuda" else torch
 
 
 class _States:

@@ -104,10 +104,11 @@ def train(
     *,
     leave_out: frozenset[str] = frozenset(),
     seed: int = 0,
+    device: str = "cpu",
     work: Path | None = None,
     progress: Progress = lambda _line, _share: None,
 ) -> Trained:
-    """Read the sets, fit, calibrate and choose thresholds: about three quarters of an hour on one core.
+    """Read the sets, fit, calibrate and choose thresholds: about an hour on one core.
 
     Args:
         folder: Third-party sets (see ``policies.sources``).
@@ -115,14 +116,18 @@ def train(
         teacher: Reads the English rows to learn from, and what it makes of them is learnt, too.
         packed: The encoder that the adapters belong to.
         leave_out: Sets to hold out besides the usual ones.
-        seed: Same seed, same data, same weights.
+        seed: Same seed, same data, same device, same weights.
+        device: Where the adapters are learnt, as torch names it.
         work: Folder that keeps embeddings and the adapters' state, so that an interrupted run goes on from them.
         progress: Receives one line at a time, and the share of the whole that is done.
     """
     rows = read_rows(folder, leave_out)
     prepared = prepare(sample(rows, seed), encoder, work, part(progress, 0.0, 0.15), teacher)
     held_out = sorted({row.source for row in rows if row.split == "heldout"})
-    return fit(prepared, encoder, held_out, packed, seed=seed, work=work, progress=part(progress, 0.15, 1.0))
+    return fit(
+        prepared, encoder, held_out, packed,
+        seed=seed, device=device, work=work, progress=part(progress, 0.15, 1.0),
+    )  # fmt: skip
 
 
 def fit(
@@ -134,6 +139,7 @@ def fit(
     seed: int,
     penalty: float = 3e-6,
     iterations: int = 40,
+    device: str = "cpu",
     work: Path | None = None,
     progress: Progress,
 ) -> Trained:
@@ -147,6 +153,7 @@ def fit(
         seed: Seeds both fits.
         penalty: L2 penalty on the weights of the n-grams.
         iterations: Steps of L-BFGS at most.
+        device: Where the adapters are learnt.
         work: Folder that keeps the adapters' state.
         progress: Receives one line at a time, and the share of the whole that is done.
     """
@@ -178,7 +185,7 @@ def fit(
     if packed is not None:
         learnt = learn_adapters(
             packed, learn.texts, learn.targets, balanced(learn.targets, learn.weights),
-            seed=seed, work=work, progress=part(progress, 0.15, 0.95),
+            seed=seed, device=device, work=work, progress=part(progress, 0.15, 0.95),
         )  # fmt: skip
         arrays |= {READER + name: array for name, array in learnt.items()}
         read = PromptReader(packed, learnt).margins(check.texts)

