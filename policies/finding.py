@@ -127,10 +127,13 @@ class Finder:
     def _occurrences(self, text: Normalised) -> Found:
         hits: Found = {}
         words = text.words
+        begun = {word: list(self._root.following(word)) for word in {word.text for word in words}}
         for first in range(len(words)):
-            reached = [self._root]
             for last in range(first, len(words)):
-                reached = [child for node in reached for child in node.following(words[last].text)]
+                if last == first:
+                    reached = begun[words[first].text]
+                else:
+                    reached = [child for node in reached for child in node.following(words[last].text)]
                 if not reached:
                     break
                 for name in {name for node in reached for name in node.lists}:
