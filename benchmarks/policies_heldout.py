@@ -4,6 +4,8 @@ What a classifier owes to a source's style rather than its content shows as the 
 takes twenty minutes a source: it is trained again for those of ``READ``, elsewhere the two faster models are measured.
 """
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +47,9 @@ BENIGN = ("vbench", "chronomagic", "fetv", "coco_captions_10k")
 _HATE = ("gahd", "germeval2018", "hatecheck_en", "multilingual_hatecheck")
 _MOST = 1000  # rows of one source and label that are measured
 _ITERATIONS = 30  # the baseline changes by less than a point after so many steps
+AUDIT = Path(__file__).parent / "coprov2_audit.jsonl"
+"""What two readings without the labels, by a large language model, say of 360 of CoProV2's prompts: ``harmful``,
+``harmless``, or ``unclear`` where moderators could differ. Prompts by the sha256 of their text."""
 Scores = NDArray[np.float32]
 
 
@@ -68,7 +73,10 @@ def held_out_sources(
             kept, encoder, sorted(sources), of_reader, seed=0, iterations=_ITERATIONS, work=work,
             progress=lambda line, share, n=name: progress(f"without {n}: {line}", share),
         )  # fmt: skip
-        _report(report, name, sources, *(_scored(model, of_reader, part) for part in (test, harmless)))
+        scored = [_scored(model, of_reader, part) for part in (test, harmless)]
+        _report(report, name, sources, *scored)
+        if name == "coprov2":
+            _audited(report, mine, *scored)
 
 
 def _report(
@@ -103,6 +111,21 @@ def _report(
     if name == "coprov2":
         report.goal("CoProV2 left out: recall at 2 % of harmless video prompts", ">= 0.85", at_2.value)
         report.goal("CoProV2 left out: AUROC against its own safe twins", ">= 0.85", inside)
+
+
+def _audited(report: Report, rows: list[Row], test: "_Scored", harmless: "_Scored") -> None:
+    """How much is found of what a reader without the labels calls harmful, and of what only the set does."""
+    lines = [json.loads(line) for line in AUDIT.read_text().splitlines()]
+    read = {line["sha256"]: " or ".join(sorted(set(line["verdicts"]))) for line in lines}
+    verdicts = np.array([read.get(hashlib.sha256(row.text.encode()).hexdigest(), "") for row in rows])
+    ours, limit = test.ours.max(axis=1), threshold_at(harmless.ours.max(axis=1), 0.02)
+    for label, of_label in (("unsafe", test.unsafe), ("safe", ~test.unsafe)):
+        for verdict in sorted(set(verdicts[of_label & (verdicts != "")])):
+            mine = of_label & (verdicts == verdict)
+            report.row(
+                "coprov2, read without its labels", label=label, read_as=verdict, n=int(mine.sum()),
+                above_2=text(bootstrap((ours[mine] >= limit).astype(float))),
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
