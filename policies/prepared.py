@@ -15,12 +15,14 @@ from policies.embedding import SentenceEncoder
 from policies.features import DIMENSIONS, STRETCH, features
 from policies.fitting import Progress
 from policies.normalise import normalise
-from policies.sources import HATE_ONLY, UNLABELLED, Row
+from policies.sources import HATE_ONLY, OWN, UNLABELLED, Row
 from policies.taxonomy import CATEGORIES
 
 Floats = NDArray[np.float64]
 MOST = 4000
 """Rows of one set, label and split that are used: more of the same kind teach little."""
+MOST_OWN = 12_000
+"""The same for our own prompts and messages, no two of which are of the same kind."""
 MOST_HATE = 1000
 """The same for each of the four sets that know hate alone: with more of them, other sources are judged worse."""
 MOST_VALIDATION = 800
@@ -78,7 +80,7 @@ def sample(rows: Sequence[Row], seed: int) -> list[Row]:
             groups[row.source, row.unsafe, row.split].append(row)
     kept: list[Row] = []
     for (source, _, split), group in sorted(groups.items()):
-        of_train = MOST_HATE if source in HATE_ONLY else MOST
+        of_train = MOST_HATE if source in HATE_ONLY else MOST_OWN if source in OWN else MOST
         most = of_train if split == "train" else MOST_VALIDATION
         kept.extend(sorted(group, key=lambda row: _order(row.text, seed))[:most])
     return [*kept, *composed([row for row in kept if row.split == "train"], seed)]

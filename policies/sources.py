@@ -27,6 +27,9 @@ HELD_OUT = frozenset(
 )  # fmt: skip
 """Sets that training, tuning and thresholds never see."""
 
+OWN = ("own", "own_messages")
+"""Our own texts, unsafe ones beside their safe neighbours."""
+
 VIDEO_BENIGN = frozenset({"vbench", "chronomagic", "coco_captions_10k", "partiprompts", "fetv"})
 """Sets of harmless captions and video prompts, safe under every category."""
 

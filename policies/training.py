@@ -36,7 +36,7 @@ from policies.metrics import average_precision, threshold_at
 from policies.packed import PackedModel
 from policies.prepared import Prepared, prepare, sample
 from policies.prompts import BENIGN
-from policies.sources import VIDEO_BENIGN, Row, read_rows
+from policies.sources import OWN, VIDEO_BENIGN, Row, read_rows
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 
 MODEL_ID = "prompt-judge-3"
@@ -227,7 +227,7 @@ def fit(
 def harmless(rows: list[Row]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which rows are harmless everyday prompts, and which are safe neighbours of harmful ones."""
     plain = [not row.unsafe and (row.source in VIDEO_BENIGN or row.near == BENIGN) for row in rows]
-    near = [not row.unsafe and row.source in ("own", "own_messages") for row in rows]
+    near = [not row.unsafe and row.source in OWN for row in rows]
     return np.array(plain, bool), np.array(near, bool)
 
 
