@@ -16,7 +16,7 @@ from torch.nn import functional
 from policies.packed import HEADS, INNER, LAYERS, PADDING, SIZE, PackedModel
 
 Arrays = Mapping[str, NDArray[np.float16]]
-RANK = 16
+RANK = 32
 SCALE = 2.0
 """What the product of an adapter's two matrices is multiplied by."""
 ADAPTED = {"qkv": (SIZE, 3 * SIZE), "attended": (SIZE, SIZE), "inner": (SIZE, INNER), "outer": (INNER, SIZE)}
@@ -67,12 +67,16 @@ class Transformer(nn.Module):
         mask = tokens != PADDING
         return mean(self.run(self.embed(tokens), mask, range(LAYERS)), mask)
 
-    def adapters(self) -> dict[str, NDArray[np.float16]]:
-        """What was learnt, by name; layers first."""
+    def adapters(self, kept: float = 1.0) -> dict[str, NDArray[np.float16]]:
+        """What was learnt, by name; layers first. ``kept`` is the share of it that is added to the weights."""
         learnt = [layer.learnt() for layer in self._stack[self.start :]]
-        return {
-            name: np.stack([tensors[name].detach().cpu().numpy().astype(np.float16) for tensors in learnt])
+        found = {
+            name: np.stack([tensors[name].detach().cpu().numpy() for tensors in learnt])
             for name in sorted(learnt[0])
+        }
+        return {
+            name: (array * kept if name.endswith("_up") else array).astype(np.float16)
+            for name, array in found.items()
         }
 
     def adapt(self, arrays: Arrays) -> None:

