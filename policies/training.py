@@ -53,7 +53,7 @@ those of training, trust what knows these sources by heart."""
 LOWEST = {"block": 0.7, "review": 0.5}
 """No threshold lies below these, however clean the validation prompts are."""
 LOWEST_OF = {
-    Category.VIOLENCE_GORE: {"block": 0.9, "review": 0.56},
+    Category.VIOLENCE_GORE: {"block": 0.9, "review": 0.6},
     Category.ELECTION_POLITICAL_DISINFORMATION: {"block": 0.75, "review": 0.55},
     Category.IP_COPYRIGHT: {"block": 1.0, "review": 0.4},
 }
