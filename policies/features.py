@@ -54,11 +54,11 @@ def windows(text: str) -> list[str]:
     """What of a text is scored: up to ``WINDOW`` characters the whole, of a longer text overlapping pieces.
 
     Of a text longer than ``LONG`` every sentence is scored by itself, too, so that one harm among many harmless words
-    is not drowned; its pieces need not overlap then. What repeats is scored once.
+    is not drowned. What repeats is scored once.
     """
+    found = _cut(text, WINDOW)
     if len(text) <= LONG:
-        return _cut(text, WINDOW)
-    found = _cut(text, WINDOW, overlap=0)
+        return found
     before = ""
     for sentence in _ENDS.split(text):
         if len(sentence) >= _SHORTEST:
@@ -69,9 +69,9 @@ def windows(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _cut(text: str, length: int, overlap: float = 0.25) -> list[str]:
-    """Parts of at most ``length`` characters that begin with a word; a share of each is in the next, too."""
-    step = int(length * (1 - overlap))
+def _cut(text: str, length: int) -> list[str]:
+    """Overlapping parts of at most ``length`` characters that begin with a word."""
+    step = length * 3 // 4
     found = []
     start = 0
     while len(text) - start > length:
