@@ -1,7 +1,8 @@
 """Sources held out whole: train without a source, test on it, beside n-grams trained without it.
 
 What a classifier owes to a source's style rather than its content shows as the gap to training with it. The reader
-takes twenty minutes a source: it is trained again for those of ``READ``, elsewhere the two faster models are measured.
+takes an hour and more a source: it is trained again for those of ``READ``, elsewhere the two faster models are
+measured.
 """
 
 import hashlib

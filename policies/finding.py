@@ -129,10 +129,9 @@ class Finder:
         words = text.words
         begun = {word: list(self._root.following(word)) for word in {word.text for word in words}}
         for first in range(len(words)):
+            reached = begun[words[first].text]
             for last in range(first, len(words)):
-                if last == first:
-                    reached = begun[words[first].text]
-                else:
+                if last > first:
                     reached = [child for node in reached for child in node.following(words[last].text)]
                 if not reached:
                     break
