@@ -1,6 +1,6 @@
 """How well prompts are judged, and how fast.
 
-    python -m benchmarks.policies --prompts FOLDER [--held-out] [--work SCRATCH] [--json FILE]
+    python -m benchmarks.policies --prompts FOLDER [--held-out [--device cuda]] [--work SCRATCH] [--json FILE]
     python -m benchmarks.policies --quick
 
 Only sets and splits that training and thresholds never saw are measured; `--held-out` also trains without one
@@ -102,6 +102,7 @@ def main() -> int:
     )
     parser.add_argument("--prompts", type=Path, help="folder of third-party sets")
     parser.add_argument("--held-out", action="store_true", help="also train without one source at a time")
+    parser.add_argument("--device", default="cpu", help="where --held-out trains: cpu (default) or cuda")
     parser.add_argument("--work", type=Path, help="scratch folder that keeps embeddings between runs")
     parser.add_argument("--quick", action="store_true", help="own prompts alone")
     parser.add_argument("--json", type=Path, help="write the figures here")
@@ -120,7 +121,7 @@ def main() -> int:
     encoder = UniversalEncoder.installed()
     if options.held_out and not options.quick and encoder is not None:
         held_out_sources(
-            report, options.prompts, encoder, PackedModel.installed(), options.work,
+            report, options.prompts, encoder, PackedModel.installed(), options.device, options.work,
             lambda line, _share: print(line, file=sys.stderr),
         )  # fmt: skip
     else:

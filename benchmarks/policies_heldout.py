@@ -55,8 +55,8 @@ Scores = NDArray[np.float32]
 
 
 def held_out_sources(
-    report: Report, folder: Path, encoder: SentenceEncoder, packed: PackedModel | None, work: Path | None,
-    progress: Progress,
+    report: Report, folder: Path, encoder: SentenceEncoder, packed: PackedModel | None, device: str,
+    work: Path | None, progress: Progress,
 ) -> None:  # fmt: skip
     """Fill the table ``sources held out whole`` and the goals that speak of CoProV2."""
     rows = read_rows(folder)
@@ -71,7 +71,7 @@ def held_out_sources(
         kept = everything.pick(lambda row, s=sources, k=known: row.source not in s and _key(row) not in k)
         of_reader = packed if name in READ else None
         model = fit(
-            kept, encoder, sorted(sources), of_reader, seed=0, iterations=_ITERATIONS, work=work,
+            kept, encoder, sorted(sources), of_reader, seed=0, iterations=_ITERATIONS, device=device, work=work,
             progress=lambda line, share, n=name: progress(f"without {n}: {line}", share),
         )  # fmt: skip
         scored = [_scored(model, of_reader, part) for part in (test, harmless)]

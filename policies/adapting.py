@@ -1,4 +1,4 @@
-"""Trains the encoder's adapters on labelled prompts: two hours on one core, three minutes on an accelerator.
+"""Trains the encoder's adapters on labelled prompts: an hour on one core, three minutes on an accelerator.
 
 What the layers without adapters make of each text is computed once. Training runs in bfloat16, on one thread where it
 runs on a processor; same data, seed and device, same numbers. What is kept is the moving average of what was learnt
@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from policies.fitting import Progress, part
 from policies.packed import LAYERS, PADDING, SIZE, PackedModel
@@ -37,6 +38,8 @@ _AVERAGED = 0.995  # share of the average that stays in a step
 _KEPT = 0.8  # share of what the adapters add that the reader is given
 _TOGETHER = 1500  # tokens of a step
 _SHUFFLED = 2048  # texts among which those of one length are put together
+_PLAIN = [SDPBackend.MATH]  # the fused attention learns at half the speed on a processor
+_FUSED = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 _KEEP_EVERY = 100  # steps
 
 
@@ -135,7 +138,8 @@ class _Course:
         states, mask = (tensor.to(self._device) for tensor in lower.of(batch))
         targets, weights = (every[batch].to(self._device) for every in (self._targets, self._weights))
         self._net.train()
-        with torch.autocast(self._device.type, dtype=torch.bfloat16):
+        attention = sdpa_kernel(_FUSED if self._device.type == "cuda" else _PLAIN)
+        with attention, torch.autocast(self._device.type, dtype=torch.bfloat16):
             vectors = mean(self._net.run(states, mask, range(self._net.start, LAYERS), _DROPOUT), mask)
         margins = self._head(functional.dropout(vectors.float(), _DROPOUT))
         losses = functional.binary_cross_entropy_with_logits(margins, targets, reduction="none")

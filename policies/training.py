@@ -108,7 +108,7 @@ def train(
     work: Path | None = None,
     progress: Progress = lambda _line, _share: None,
 ) -> Trained:
-    """Read the sets, fit, calibrate and choose thresholds: about two hours on one core.
+    """Read the sets, fit, calibrate and choose thresholds: an hour and a half on one core.
 
     Args:
         folder: Third-party sets (see ``policies.sources``).
