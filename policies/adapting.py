@@ -22,7 +22,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from policies.fitting import Progress, part
 from policies.packed import LAYERS, PADDING, SIZE, PackedModel
-from policies.reader import PromptTokenizer, batches
+from policies.reader import PromptTokenizer
 from policies.transformer import RANK, Transformer, mean, padded
 
 Floats = NDArray[np.float64]
@@ -235,6 +235,17 @@ def _order(lengths: list[int], seed: int) -> list[list[int]]:
         rng.shuffle(of_pass)
         every += of_pass
     return every
+
+
+def batches(order: Sequence[int], lengths: Sequence[int], together: int) -> list[list[int]]:
+    """Texts, in an order of growing length, put together until padding makes them ``together`` tokens."""
+    found: list[list[int]] = []
+    for k in order:
+        if found and (len(found[-1]) + 1) * lengths[k] <= together:
+            found[-1].append(k)
+        else:
+            found.append([k])
+    return found
 
 
 def _rate(step: int, steps: int) -> float:

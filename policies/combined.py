@@ -10,17 +10,23 @@ from numpy.typing import NDArray
 
 from policies.classifier import Floats, NgramClassifier, TextClassifier, Weights, named
 from policies.embedding import SentenceEncoder, UniversalEncoder
-from policies.features import LONG, windows
+from policies.features import LONG, around, spans, windows
 from policies.fitting import head_margins, weighted
 from policies.normalise import Normalised
 from policies.packed import PackedModel
+from policies.taxonomy import CATEGORIES
 
-READ = 8
-"""Stretches of a long text that the reader reads at least: those that the other two find worst."""
+MEANT = 20_000
+"""Characters of a long text whose meaning is looked at: the stretches whose words are worst."""
+READ = 3_200
+"""Characters of it that the reader reads: the stretches that are worst by words and meaning together. Of what is left
+their word stands: so many doubts are enough to stop a text, and reading has an end."""
 DOUBTED = -0.85
-"""Log-odds (a probability of 0.3) from which it reads further ones: what the others think harmful may be a mistake."""
-READ_AT_MOST = 64
-"""Beyond them the others' word stands: so many doubts are enough to stop a text, and reading has an end."""
+"""Log-odds (a probability of 0.3) from which a stretch is read again within its surroundings: what is harmful by itself
+may be told of, warned of or played. Both readings count alike."""
+AGAIN = 6
+"""Stretches that are read again at most, the worst first."""
+_CONTEXT = 0.5
 READER = "reader_"
 """What the names of the reader's arrays begin with."""
 
@@ -75,26 +81,46 @@ class CombinedClassifier:
 
     def scores_of(self, texts: Sequence[Normalised]) -> list[dict[str, float]]:
         """``scores`` of several texts, faster than one by one."""
-        stretches = [windows(text.readable) for text in texts]
-        every = [stretch for found in stretches for stretch in found]
-        meaning = head_margins(self._arrays, self._encoder.encode(every))
-        margins = np.zeros_like(meaning)
-        chosen: list[int] = []
-        parts: list[slice] = []
-        for text, found in zip(texts, stretches, strict=True):
-            start = parts[-1].stop if parts else 0
-            part = slice(start, start + len(found))
-            parts.append(part)
-            if self._reader is not None and len(text.readable) <= LONG:
-                chosen += range(part.start, part.stop)
-                continue
-            margins[part] = weighted(self._arrays["joint"], self._ngrams.margins(found), meaning[part])
-            if self._reader is not None:
-                chosen += [part.start + int(k) for k in _worth_reading(margins[part])]
+        ordinary = {k: windows(text.readable) for k, text in enumerate(texts) if len(text.readable) <= LONG}
+        margins = self._margins([stretch for found in ordinary.values() for stretch in found])
+        scores: list[dict[str, float]] = []
+        start = 0
+        for k, text in enumerate(texts):
+            if k in ordinary:
+                end = start + len(ordinary[k])
+                scores.append(named(margins[start:end].max(axis=0)))
+                start = end
+            else:
+                scores.append(named(self._of_long(text.readable)))
+        return scores
+
+    def _margins(self, stretches: list[str]) -> Floats:
+        """Calibrated log-odds (n, categories) of stretches, each read by the strongest models that there are."""
+        if not stretches:
+            return np.zeros((0, len(CATEGORIES)), np.float32)
+        meaning = head_margins(self._arrays, self._encoder.encode(stretches))
+        if self._reader is None:
+            return weighted(self._arrays["joint"], self._ngrams.margins(stretches), meaning)
+        return weighted(self._joint, meaning, self._reader.margins(stretches))
+
+    def _of_long(self, text: str) -> Floats:
+        """The highest log-odds (categories,) over a long text's stretches."""
+        places = {text[start:end]: (start, end) for start, end in reversed(spans(text))}
+        stretches = list(places)
+        words = self._ngrams.margins(stretches)
+        meant = _worst(words, stretches, MEANT)
+        stretches = [stretches[k] for k in meant]
+        meaning = head_margins(self._arrays, self._encoder.encode(stretches))
+        margins = weighted(self._arrays["joint"], words[meant], meaning)
         if self._reader is not None:
-            read = self._reader.margins([every[k] for k in chosen])
-            margins[chosen] = weighted(self._joint, meaning[chosen], read)
-        return [named(margins[part].max(axis=0)) for part in parts]
+            read = _worst(margins, stretches, READ)
+            said = self._reader.margins([stretches[k] for k in read])
+            margins[read] = weighted(self._joint, meaning[read], said)
+            again = [k for k in read if margins[k].max() >= DOUBTED]
+            again = sorted(again, key=lambda k: float(-margins[k].max()))[:AGAIN]
+            within = self._margins([around(text, places[stretches[k]]) for k in again])
+            margins[again] += _CONTEXT * (within - margins[again])
+        return np.asarray(margins.max(axis=0), np.float32)
 
 
 def embedded_classifier() -> TextClassifier:
@@ -119,8 +145,8 @@ def reader_of(arrays: Mapping[str, NDArray[Any]], packed: PackedModel) -> Reader
     return PromptReader(packed, arrays)
 
 
-def _worth_reading(margins: Floats) -> NDArray[np.int64]:
-    """Which stretches of a long text the others find worst or doubt."""
-    worst = margins.max(axis=1)
-    count = min(max(READ, int((worst >= DOUBTED).sum())), READ_AT_MOST)
-    return np.sort(np.argsort(-worst, kind="stable")[:count])
+def _worst(margins: Floats, stretches: Sequence[str], characters: int) -> NDArray[np.int64]:
+    """Indices of the stretches that are worst in any category, as many as ``characters`` allow, and one at least."""
+    order = np.argsort(-margins.max(axis=1), kind="stable")
+    taken = np.cumsum([len(stretches[k]) for k in order])
+    return order[: max(1, int((taken <= characters).sum()))]

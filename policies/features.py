@@ -6,6 +6,7 @@ long text nor the more numerous character runs drown the rest; very short texts 
 """
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,15 @@ DIMENSIONS = 1 << BITS
 WINDOW = 400
 """Longest text, in characters, that is scored as one."""
 LONG = 2000
-"""A text longer than this is scored sentence by sentence, too."""
+"""A text longer than this is scored sentence by sentence."""
+SURROUNDINGS = 300
+"""Characters in whose middle a sentence is read again that stands out."""
 STRETCH = 200
 """Longest part of a sentence that is scored by itself."""
 
+Span = tuple[int, int]
+"""First character, one past the last."""
+_SHARED = 100  # characters; a phrase no longer than this is whole in one of two pieces
 _SHORTEST = 40  # characters; a shorter sentence is read with the one before it
 _ENDS = re.compile(r"(?<=[.!?…])\s+|\n+")
 _GAPS = re.compile(r"[\W_]+")
@@ -50,35 +56,59 @@ def features(text: str) -> tuple[NDArray[np.int64], Floats]:
     return merged, total
 
 
-def windows(text: str) -> list[str]:
-    """What of a text is scored: up to ``WINDOW`` characters the whole, of a longer text overlapping pieces.
+def spans(text: str) -> list[Span]:
+    """What of a text is scored.
 
-    Of a text longer than ``LONG`` every sentence is scored by itself, too, so that one harm among many harmless words
-    is not drowned. What repeats is scored once.
+    Up to ``WINDOW`` characters the whole, of a longer text overlapping pieces, and of one longer than ``LONG`` every
+    sentence by itself, so that one harm among many harmless words is not drowned. A short sentence is scored with the
+    one before it, a long one in overlapping pieces.
     """
-    found = _cut(text, WINDOW)
     if len(text) <= LONG:
-        return found
-    before = ""
-    for sentence in _ENDS.split(text):
-        if len(sentence) >= _SHORTEST:
-            found += _cut(sentence, STRETCH)
-        elif sentence:
-            found.append(f"{before[-STRETCH:]} {sentence}".strip())
-        before = sentence
-    return list(dict.fromkeys(found))
+        return _cut(text, (0, len(text)), WINDOW)
+    found: list[Span] = []
+    before = None
+    for start, end in _sentences(text):
+        if end - start >= _SHORTEST:
+            found += _cut(text, (start, end), STRETCH)
+        else:
+            found.append((start if before is None else max(before, start - STRETCH), end))
+        before = start
+    return found or [(0, 0)]
 
 
-def _cut(text: str, length: int) -> list[str]:
-    """Overlapping parts of at most ``length`` characters that begin with a word."""
-    step = length * 3 // 4
-    found = []
+def windows(text: str) -> list[str]:
+    """The stretches that ``spans`` finds; what repeats is scored once."""
+    return list(dict.fromkeys(text[start:end] for start, end in spans(text)))
+
+
+def around(text: str, span: Span) -> str:
+    """The ``SURROUNDINGS`` characters that have a stretch in their middle, from the beginning of a word on."""
+    start, end = span
+    first = max(0, min((start + end - SURROUNDINGS) // 2, len(text) - SURROUNDINGS))
+    gap = text.find(" ", first, start) if first else -1
+    return text[gap + 1 if gap >= 0 else first :][:SURROUNDINGS]
+
+
+def _sentences(text: str) -> Iterator[Span]:
     start = 0
-    while len(text) - start > length:
-        found.append(text[start : start + length])
+    for end in _ENDS.finditer(text):
+        if start < end.start():
+            yield start, end.start()
+        start = end.end()
+    if start < len(text):
+        yield start, len(text)
+
+
+def _cut(text: str, span: Span, length: int) -> list[Span]:
+    """Parts of at most ``length`` characters that begin with a word and share ``_SHARED`` with the next."""
+    start, end = span
+    step = length - _SHARED
+    found = []
+    while end - start > length:
+        found.append((start, start + length))
         gap = text.rfind(" ", start + step // 2, start + step)
         start = gap + 1 if gap >= 0 else start + step
-    return [*found, text[start:]]
+    return [*found, (start, end)]
 
 
 def _char_grams(codes: _Ints, spaces: NDArray[np.bool_]) -> _Ints:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from policies.packed import FIRST, LAST, UNKNOWN, PackedModel
-from policies.transformer import Arrays, Transformer, padded
+from policies.transformer import Arrays, Transformer
 
 Floats = NDArray[np.float32]
 LONGEST_TEXT = 126
@@ -69,18 +70,13 @@ class PromptReader:
         order = sorted(range(len(tokens)), key=lambda k: len(tokens[k]))
         vectors = np.zeros((len(tokens), self._head[0].shape[0]), np.float32)
         with torch.inference_mode():
-            for batch in batches(order, [len(one) for one in tokens], _TOGETHER):
-                vectors[batch] = self._net(padded([tokens[k] for k in batch])).numpy()
+            # Texts of one length alone: padding would change the last digits, and rounding makes more of them.
+            for length, alike in groupby(order, key=lambda k: len(tokens[k])):
+                for batch in _parts(list(alike), max(1, _TOGETHER // length)):
+                    vectors[list(batch)] = self._net(torch.tensor([tokens[k] for k in batch])).numpy()
         weights, bias = self._head
         return np.asarray(vectors @ weights + bias, np.float32)
 
 
-def batches(order: Sequence[int], lengths: Sequence[int], together: int) -> list[list[int]]:
-    """Texts, in an order of growing length, put together until padding makes them ``together`` tokens."""
-    found: list[list[int]] = []
-    for k in order:
-        if found and (len(found[-1]) + 1) * lengths[k] <= together:
-            found[-1].append(k)
-        else:
-            found.append([k])
-    return found
+def _parts(texts: list[int], size: int) -> list[list[int]]:
+    return [texts[start : start + size] for start in range(0, len(texts), size)]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from policies.packed import HEADS, INNER, LAYERS, PADDING, SIZE, PackedModel
+from policies.quantised import QuantisedLinear
 
 Arrays = Mapping[str, NDArray[np.float16]]
 RANK = 32
@@ -80,7 +81,7 @@ class Transformer(nn.Module):
         }
 
     def adapt(self, arrays: Arrays) -> None:
-        """Take over what was learnt before, and add it to the weights: for judging, not for learning on."""
+        """Add what was learnt before to the weights and round these: for judging, not for learning on."""
         for k, layer in enumerate(self._stack[self.start :]):
             layer.adapt({name: _tensor(array[k].astype(np.float32)) for name, array in arrays.items()})
         self.requires_grad_(False)
@@ -141,7 +142,8 @@ class _Layer(nn.Module):
 
     def adapt(self, tensors: dict[str, Tensor]) -> None:
         for name in ADAPTED:
-            getattr(self, name).merge(tensors[f"{name}_down"], tensors[f"{name}_up"])
+            merged = getattr(self, name).merged(tensors[f"{name}_down"], tensors[f"{name}_up"])
+            setattr(self, name, merged)
         for name in ("first_norm", "second_norm"):
             norm = getattr(self, name)
             norm.weight.data, norm.bias.data = tensors[f"{name}_weight"], tensors[f"{name}_bias"]
@@ -165,9 +167,8 @@ class _Adapted(nn.Module):
             return plain
         return plain + SCALE * functional.linear(functional.linear(states, self.down), self.up)
 
-    def merge(self, down: Tensor, up: Tensor) -> None:
-        self.weight.add_(SCALE * (up @ down))
-        self.down = self.up = None
+    def merged(self, down: Tensor, up: Tensor) -> QuantisedLinear:
+        return QuantisedLinear(self.weight + SCALE * (up @ down), self.bias)
 
 
 def _tensor(array: NDArray[np.float32]) -> Tensor:

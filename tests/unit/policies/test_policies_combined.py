@@ -7,9 +7,9 @@ import pytest
 
 from policies import CATEGORIES, Action, Judge, NgramClassifier, Policy, PolicyError
 from policies.classifier import Floats, Weights
-from policies.combined import READ, READ_AT_MOST, CombinedClassifier, Reader, embedded_classifier, reader_of
+from policies.combined import AGAIN, READ, CombinedClassifier, Reader, embedded_classifier, reader_of
 from policies.embedding import SIZE, UniversalEncoder
-from policies.features import windows
+from policies.features import STRETCH, SURROUNDINGS, windows
 from policies.normalise import normalise
 from policies.packed import PackedModel
 from policies.prompts import read_prompts
@@ -74,40 +74,55 @@ def test_without_the_packed_encoder_two_models_judge(
 
 
 class Counting:
-    """A reader that finds everything harmless, and remembers what it read."""
+    """A reader that remembers what it read; it finds harmless what is longer than it likes."""
 
     id = "counting"
     digest = "sha256:" + "2" * 64
 
-    def __init__(self) -> None:
+    def __init__(self, likes: int = 0) -> None:
         self.read: list[str] = []
+        self._likes = likes
 
     def margins(self, stretches: Sequence[str]) -> Floats:
         self.read += stretches
-        return np.full((len(stretches), len(CATEGORIES)), -9, np.float32)
+        said = [5 if len(stretch) <= self._likes else -9 for stretch in stretches]
+        return np.repeat(np.array(said, np.float32)[:, None], len(CATEGORIES), axis=1)
+
+
+CALM = " ".join(f"The {name} crosses the bridge near house {k}." for k in range(60) for name in ("fox", "cart"))
 
 
 def test_of_a_long_text_the_worst_stretches_are_read(encoder: UniversalEncoder) -> None:
     counting = Counting()
     classifier = CombinedClassifier(Weights.embedded(), encoder, counting)
-    calm = " ".join(
-        f"The {name} crosses the bridge near house {k}." for k in range(60) for name in ("fox", "cart")
-    )
-    short, long = normalise(calm[:1500]), normalise(f"{calm} {_harm()} {calm}")
+    short, long = normalise(CALM[:1500]), normalise(f"{CALM} {_harm()} {CALM}")
     together = classifier.scores_of([short, long])
     assert counting.read[: len(windows(short.readable))] == windows(short.readable), (
         "a short one is read whole"
     )
     of_long = counting.read[len(windows(short.readable)) :]
-    assert READ <= len(of_long) < len(windows(long.readable)) / 2
+    assert READ - STRETCH <= sum(map(len, of_long)) <= READ < len(long.readable) / 2
     assert any(_harm()[:60].lower() in stretch.lower() for stretch in of_long)
     assert together[1] == pytest.approx(classifier.scores(long), abs=1e-3)
-    decoys = normalise(" ".join(f"{_harm()}, number {k}." for k in range(READ_AT_MOST + 40)))
+    decoys = normalise(" ".join(f"{_harm()}, number {k}." for k in range(90)))
     counting.read.clear()
     assert max(classifier.scores(decoys).values()) > 0.5, (
         "harm that nobody has time to read counts as the others see it"
     )
-    assert len(counting.read) == READ_AT_MOST
+    assert sum(map(len, counting.read)) <= READ
+
+
+def test_what_stands_out_of_a_long_text_is_read_again_within_its_surroundings(
+    encoder: UniversalEncoder,
+) -> None:
+    text = normalise(f"{CALM} {_harm()} {CALM}")
+    found = []
+    for likes in (SURROUNDINGS, STRETCH):
+        counting = Counting(likes)
+        found.append(max(CombinedClassifier(Weights.embedded(), encoder, counting).scores(text).values()))
+        again = [stretch for stretch in counting.read if len(stretch) > STRETCH]
+        assert len(again) == AGAIN
+    assert found[0] > found[1], "surroundings that are harmless count for something"
 
 
 def test_altered_encoder_files_are_refused(tmp_path: Path) -> None:

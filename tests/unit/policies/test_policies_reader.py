@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from policies import PolicyError, adapting
-from policies.adapting import learn_adapters
+from policies.adapting import batches, learn_adapters
 from policies.fitting import Floats, Progress
 from policies.packed import FIRST, LAST, LAYERS, SIZE, UNKNOWN, PackedModel
-from policies.reader import LONGEST_TEXT, PromptReader, PromptTokenizer, batches
+from policies.reader import LONGEST_TEXT, PromptReader, PromptTokenizer
 from policies.transformer import Transformer, padded
 
 CAT, KATZE, TAX = "a cat sleeps on the sofa", "eine Katze schläft auf dem Sofa", "tax law"

@@ -10,7 +10,7 @@ import pytest
 
 from policies import CATEGORIES, PolicyError
 from policies.embedding import SIZE, Floats
-from policies.features import DIMENSIONS, LONG, WINDOW, features, windows
+from policies.features import DIMENSIONS, LONG, SURROUNDINGS, WINDOW, around, features, windows
 from policies.fitting import LESSON, calibrate, taught
 from policies.metrics import auroc, average_precision, bootstrap, calibration_error, recall_at, threshold_at
 from policies.normalise import normalise
@@ -68,7 +68,7 @@ def test_windows_cover_the_whole_text() -> None:
     assert windows(text[:WINDOW]) == [text[:WINDOW]]
     unbroken = "".join(chr(0x4E00 + i) for i in range(3 * WINDOW))
     assert sum(map(len, windows(unbroken))) > len(unbroken)
-    assert len(windows("ab" * LONG)) == 3, "what repeats is scored once"
+    assert len(windows("ab" * LONG)) == 1, "what repeats is scored once"
 
 
 def test_each_sentence_of_a_long_text_is_scored_by_itself() -> None:
@@ -80,7 +80,20 @@ def test_each_sentence_of_a_long_text_is_scored_by_itself() -> None:
     assert len(text) > LONG
     assert set(sentences) <= set(parts)
     assert parts[-2:] == [f"{sentences[-1]} Wait!", "Wait! And now look."], "short ones with the one before"
-    assert windows("\n" * (LONG + 1) + "x")[-1] == "x"
+    assert windows("\n" * (LONG + 1) + "x") == ["x"]
+    assert windows("\n" * (LONG + 1)) == [""]
+
+
+def test_a_stretch_has_its_surroundings_on_both_sides() -> None:
+    text = " ".join(f"w{i}" for i in range(900))
+    for start in (0, 4, 1700, len(text) - 20):
+        span = (start, start + 20)
+        found = around(text, span)
+        assert text[start : start + 20] in found
+        assert len(found) <= SURROUNDINGS
+        assert found.split()[0] in text.split()
+    middle = around(text, (1700, 1720))
+    assert 100 < middle.index(text[1700:1720]) < 180
 
 
 def test_metrics_on_known_values() -> None:
