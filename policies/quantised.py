@@ -45,7 +45,8 @@ class QuantisedLinear(nn.Module):
         rows = states.flatten(0, -2)
         scale = rows.abs().amax(1, keepdim=True).clamp_min(_SMALLEST) / _ACTIVATION
         whole = (rows / scale).round_()
-        product = (
-            torch._int_mm(whole.to(torch.int8), self.weight).float() if self.integers else whole @ self.weight
-        )
-        return torch.addcmul(self.bias, product.mul_(scale), self.scale).unflatten(0, states.shape[:-1])
+        if self.integers:
+            whole = torch._int_mm(whole.to(torch.int8), self.weight).float()
+        else:
+            whole = whole @ self.weight
+        return torch.addcmul(self.bias, whole.mul_(scale), self.scale).view(*states.shape[:-1], -1)

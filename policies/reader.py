@@ -48,7 +48,7 @@ class PromptReader:
         arrays: What ``policies.adapting`` learnt.
     """
 
-    id = "e5-small"
+    id = "e5-small-int8"
 
     def __init__(self, packed: PackedModel, arrays: Arrays) -> None:
         self.digest = packed.digest

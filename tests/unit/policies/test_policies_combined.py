@@ -66,7 +66,7 @@ def test_without_the_packed_encoder_two_models_judge(
     monkeypatch.setattr("policies.packed.find_spec", lambda name: None)
     two = embedded_classifier()
     assert isinstance(two, CombinedClassifier)
-    assert classifier.id == f"{two.id}+e5-small"
+    assert classifier.id == f"{two.id}+e5-small-int8"
     assert two.digest != classifier.digest
     assert two.scores(normalise("a red kite over the dunes")) != classifier.scores(
         normalise("a red kite over the dunes")
@@ -89,7 +89,9 @@ class Counting:
         return np.repeat(np.array(said, np.float32)[:, None], len(CATEGORIES), axis=1)
 
 
-CALM = " ".join(f"The {name} crosses the bridge near house {k}." for k in range(60) for name in ("fox", "cart"))
+CALM = " ".join(
+    f"The {name} crosses the bridge near house {k}." for k in range(60) for name in ("fox", "cart")
+)
 
 
 def test_of_a_long_text_the_worst_stretches_are_read(encoder: UniversalEncoder) -> None:
