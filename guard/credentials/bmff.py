@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from guard.credentials import bmff_samples
-from guard.credentials.bmff_boxes import C2PA_USER_TYPE, Box, Boxes, Exclusion, read_boxes
+from guard.credentials.bmff_boxes import C2PA_USER_TYPE, HEADERS, Box, Boxes, Exclusion, read_boxes
+from guard.credentials.bmff_plain import is_plain
 from guard.credentials.errors import CredentialsError
 from guard.media import MediaError
 from guard.media.containers import is_boxes
@@ -35,6 +36,7 @@ DEFAULT_EXCLUSIONS = (
 )
 """What c2pa-rs 0.91 leaves out of the hash of a file that it signs."""
 
+_USUAL = frozenset(exclusion.xpath for exclusion in DEFAULT_EXCLUSIONS)
 _MAX_FINDINGS = 20
 
 
@@ -75,9 +77,11 @@ def check_protected(path: Path, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUS
     Raises:
         CredentialsError: `bmff_malformed` or `bmff_too_complex`: what cannot be walked is not vouched for.
     """
-    if not is_bmff(path):
-        return ()
     with path.open("rb") as file:
+        if not is_boxes(file.read(8)):
+            return ()
+        if _USUAL.issuperset(exclusion.xpath for exclusion in exclusions) and is_plain(file):
+            return ()
         boxes = read_boxes(file)
         findings = list(_findings(file, boxes, exclusions))
     return tuple(findings[:_MAX_FINDINGS])
@@ -164,7 +168,7 @@ def _hidden_headers(file: BinaryIO, boxes: Boxes, holes: Sequence[tuple[int, int
 
 def _looks_like_header(file: BinaryIO, box: Box) -> bool:
     file.seek(box.payload)
-    return file.read(8)[4:] in (b"mvhd", b"cmov", b"moov", b"mfhd", b"trak")
+    return file.read(8)[4:] in HEADERS
 
 
 def exclusions_of(assertion: object) -> tuple[Exclusion, ...]:

@@ -14,6 +14,9 @@ from guard.credentials.errors import CredentialsError
 C2PA_USER_TYPE = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 """Extended type of the `uuid` box that holds a C2PA manifest store."""
 
+HEADERS = (b"mvhd", b"cmov", b"moov", b"mfhd", b"trak")
+"""With one of these a movie's header begins."""
+
 _CONTAINERS = {
     b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"dinf": 0, b"stbl": 0, b"mvex": 0, b"moof": 0,
     b"traf": 0, b"mfra": 0, b"meta": 4, b"dref": 8,
