@@ -58,17 +58,13 @@ class Finding:
     size: int
 
 
-def is_bmff(path: Path) -> bool:
-    """Whether the file begins like one of the mp4 family."""
-    with path.open("rb") as file:
-        return is_boxes(file.read(8))
-
-
-def check_protected(path: Path, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUSIONS) -> tuple[Finding, ...]:
+def check_protected(
+    file: BinaryIO, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUSIONS
+) -> tuple[Finding, ...]:
     """Look for media outside the hard binding.
 
     Args:
-        path: any file; one that is not of the mp4 family has no findings.
+        file: any file, open for reading; one that is not of the mp4 family has no findings.
         exclusions: what the hash leaves out: the manifest's own list when verifying.
 
     Returns:
@@ -77,13 +73,12 @@ def check_protected(path: Path, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUS
     Raises:
         CredentialsError: `bmff_malformed` or `bmff_too_complex`: what cannot be walked is not vouched for.
     """
-    with path.open("rb") as file:
-        if not is_boxes(file.read(8)):
-            return ()
-        if _USUAL.issuperset(exclusion.xpath for exclusion in exclusions) and is_plain(file):
-            return ()
-        boxes = read_boxes(file)
-        findings = list(_findings(file, boxes, exclusions))
+    file.seek(0)
+    if not is_boxes(file.read(8)):
+        return ()
+    if _USUAL.issuperset(exclusion.xpath for exclusion in exclusions) and is_plain(file):
+        return ()
+    findings = list(_findings(file, read_boxes(file), exclusions))
     return tuple(findings[:_MAX_FINDINGS])
 
 
@@ -93,7 +88,8 @@ def require_protected(path: Path) -> None:
     Raises:
         CredentialsError: `not_fully_protected`, or any of `check_protected`.
     """
-    findings = check_protected(path)
+    with path.open("rb") as file:
+        findings = check_protected(file)
     if findings:
         first = findings[0]
         raise CredentialsError(
@@ -168,7 +164,7 @@ def _hidden_headers(file: BinaryIO, boxes: Boxes, holes: Sequence[tuple[int, int
 
 def _looks_like_header(file: BinaryIO, box: Box) -> bool:
     file.seek(box.payload)
-    return file.read(8)[4:] in HEADERS
+    return file.read(min(8, box.end - box.payload))[4:] in HEADERS
 
 
 def exclusions_of(assertion: object) -> tuple[Exclusion, ...]:

@@ -121,7 +121,8 @@ class Exclusion:
             parts = (
                 None if not subset else tuple((int(item["offset"]), int(item["length"])) for item in subset)
             )
-            return cls(re.sub(r"\[\d+\]", "", str(entry["xpath"])), data, parts)
+            xpath = str(entry["xpath"])
+            return cls(re.sub(r"\[\d+\]", "", xpath) if "[" in xpath else xpath, data, parts)
         except (KeyError, TypeError, ValueError, binascii.Error):
             raise CredentialsError(
                 "bmff_malformed", "The hash assertion has an exclusion of unknown form."

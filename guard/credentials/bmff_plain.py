@@ -117,7 +117,7 @@ def _outermost(file: BinaryIO) -> tuple[int, dict[bytes, Place]]:
             _require(head[8:24] == C2PA_USER_TYPE and kind not in places)
         elif kind == b"wide":
             _require(size == 8)
-        _require(kind in (b"moov", b"mdat") or head[12:16] not in HEADERS)
+        _require(kind in (b"moov", b"mdat") or head[12 : min(16, size)] not in HEADERS)
         kinds.append(kind)
         places[kind] = (position + payload, position + size)
         position += size
@@ -137,8 +137,13 @@ def _movie(data: bytes, end: int) -> list[Group]:
             continue
         size, kind = _HEAD.unpack_from(data, position)
         start, position = position + 8, position + size
-        _require(size >= 8 and position <= ends[-1] and len(kinds) < _MOST)
-        _require(b"<" not in kind and b">" not in kind)
+        _require(
+            size >= 8
+            and position <= ends[-1]
+            and len(kinds) < _MOST
+            and b"<" not in kind
+            and b">" not in kind
+        )
         kinds.append(kind)
         if kind in (b"trak", b"udta"):
             groups.append({})
