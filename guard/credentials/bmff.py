@@ -3,10 +3,11 @@
 The hard binding of an mp4 leaves some boxes out (`free`, `skip`, `ftyp`, `mfra`, the manifest itself, and
 whatever else a manifest excludes). A sample table may point into such a box: the media there plays, is
 signed, and can be changed at will with the signature still valid. c2pa-rs 0.91 does not look. This module
-does: it walks the sample tables of plain files (`stco`, `co64`), of fragments (`moof`, `trun`) and of HEIF
+does: it walks the sample tables of whole films (`stco`, `co64`), of fragments (`moof`, `trun`) and of HEIF
 and AVIF stills (`iloc`), and reports every extent that touches an excluded byte range. Tables in places where
 they do not belong are reported wherever they point. And since a demuxer may yet find others than this module,
 FFmpeg is asked from which bytes it would decode, and whether it would take the file for one of the mp4 family.
+None of this is needed for a file so plain that all its media must lie in its one `mdat` box (`bmff_plain`).
 
 Source of the layouts: ISO/IEC 14496-12. Work and memory grow linearly with the tables and are bounded.
 """

@@ -114,7 +114,7 @@ def _outermost(file: BinaryIO) -> tuple[int, dict[bytes, Place]]:
             brands = {head[place : place + 4] for place in range(8, size, 4) if place != 12}
             _require(16 <= size <= len(head) and brands <= _BRANDS)
         elif kind == b"uuid":
-            _require(head[8:24] == C2PA_USER_TYPE and kind not in places)
+            _require(size >= 24 and head[8:24] == C2PA_USER_TYPE and kind not in places)
         elif kind == b"wide":
             _require(size == 8)
         _require(kind in (b"moov", b"mdat") or head[12 : min(16, size)] not in HEADERS)
@@ -196,7 +196,7 @@ def _description(data: bytes, *, of_pictures: bool) -> None:
     settings = (_PICTURES if of_pictures else _SOUND).get(entry[4:8])
     _require(
         settings is not None and data[:8] + entry[8:16] == (bytes(7) + b"\1") * 2
-    )  # the only data reference
+    )  # one, of data reference 1
     _require(int.from_bytes(entry[:4]) == len(entry) >= place)
     _require(entry[place - 4 : place] == _DEEP if of_pictures else entry[16:18] == bytes(2))
     while place < len(entry):
