@@ -23,7 +23,7 @@ _MOVIE = re.compile(
     rb"mvhd"
     rb"(trak<tkhd(edts<elst>)?mdia<mdhdhdlrminf<[vs]mhd(hdlr)?dinf<dref>"
     rb"stbl<stsdstts(stss)?(sdtp)?(ctts)?stscstsz(stco|co64)(sgpdsbgp)?>>>>)+"
-    rb"(udta<(meta<hdlrilst<\xa9too>>|\xa9swr)?>)?"
+    rb"(udta<(meta<hdlrilst<(\xa9too)?>>|\xa9swr)?>)?"
 )
 """The boxes of a file and of a movie's header. The order matters too: FFmpeg reads a description of samples by the
 handler that came before it."""
