@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -56,29 +57,29 @@ def read(path: Path, trust: Trust) -> CredentialsReport:
     Raises:
         CredentialsError: `file_unreadable` if the file cannot be opened.
     """
+    lists = tuple(ConsultedList(name=e.name, kind=e.kind, dated=e.dated.isoformat()) for e in trust.lists)
+    report = partial(CredentialsReport, library=library(), trust_lists=lists)
     try:
         with path.open("rb") as file:
-            report = _read(file, trust)
+            return _read(file, trust, report)
     except OSError:
         raise CredentialsError("file_unreadable", f"{path.name} cannot be opened for reading.") from None
-    lists = tuple(ConsultedList(name=e.name, kind=e.kind, dated=e.dated.isoformat()) for e in trust.lists)
-    return report.model_copy(update={"trust_lists": lists})
 
 
-def _read(file: BinaryIO, trust: Trust) -> CredentialsReport:
+def _read(file: BinaryIO, trust: Trust, report: Callable[..., CredentialsReport]) -> CredentialsReport:
     try:
         store = _store(file, trust)
     except c2pa.C2paError as error:
-        return _from_error(error)
+        return _from_error(error, report)
     except (ValueError, RecursionError):
-        return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
+        return report(state="malformed", reason="manifest_unexpected")
     if store is None:
-        return CredentialsReport(state="malformed", reason="manifest_too_large", library=library())
+        return report(state="malformed", reason="manifest_too_large")
     try:
-        return _report(file, store, trust)
+        return _report(file, store, trust, report)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         # The library accepted a manifest of a shape that no specification has.
-        return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
+        return report(state="malformed", reason="manifest_unexpected")
 
 
 def _store(file: BinaryIO, trust: Trust, *, identities: bool = True) -> dict[str, Any] | None:
@@ -99,21 +100,21 @@ def library() -> str:
     return f"c2pa-python {version('c2pa-python')} (c2pa-rs {c2pa.sdk_version()})"
 
 
-def _from_error(error: c2pa.C2paError) -> CredentialsReport:
+def _from_error(error: c2pa.C2paError, report: Callable[..., CredentialsReport]) -> CredentialsReport:
     """The state that an exception of the library stands for."""
     text = str(error)
     if isinstance(error, c2pa.C2paError.ManifestNotFound):
-        return CredentialsReport(state="absent", reason="no_manifest", library=library())
+        return report(state="absent", reason="no_manifest")
     if isinstance(error, c2pa.C2paError.NotSupported):
-        return CredentialsReport(state="absent", reason="format_unsupported", library=library())
+        return report(state="absent", reason="format_unsupported")
     marker = "must fetch remote manifests from url "
     if marker in text:
         url = clean(text.split(marker, 1)[1].strip())
-        return CredentialsReport(state="remote", reason="remote_manifest", remote_url=url, library=library())
+        return report(state="remote", reason="remote_manifest", remote_url=url)
     if isinstance(error, c2pa.C2paError.Io) or "asset could not be parsed" in text:
         # The container is what fails; whether there are credentials in it is not known.
-        return CredentialsReport(state="malformed", reason="asset_unreadable", library=library())
-    return CredentialsReport(state="malformed", reason="unreadable", library=library())
+        return report(state="malformed", reason="asset_unreadable")
+    return report(state="malformed", reason="unreadable")
 
 
 def _hint(file: BinaryIO) -> str | None:
@@ -124,7 +125,9 @@ def _hint(file: BinaryIO) -> str | None:
     return "image/svg+xml" if head.startswith((b"<?xml", b"<svg", b"<!--")) and b"<svg" in head else None
 
 
-def _report(file: BinaryIO, store: dict[str, Any], trust: Trust) -> CredentialsReport:
+def _report(
+    file: BinaryIO, store: dict[str, Any], trust: Trust, report: Callable[..., CredentialsReport]
+) -> CredentialsReport:
     label = store["active_manifest"]
     manifest = store["manifests"].get(label)
     if manifest is None and store["validation_state"] != "Invalid":
@@ -153,7 +156,7 @@ def _report(file: BinaryIO, store: dict[str, Any], trust: Trust) -> CredentialsR
     claims = None
     if manifest is not None:
         claims = manifest_claims(label, manifest, time_trusted=_time_trusted(file, codes, trust))
-    return CredentialsReport(
+    return report(
         state=state,
         reason=reason,
         claims=claims,
@@ -171,7 +174,6 @@ def _report(file: BinaryIO, store: dict[str, Any], trust: Trust) -> CredentialsR
         trust_list_date=believed.dated.isoformat() if believed else None,
         retired_list=retired.name if retired else None,
         retired_list_date=retired.dated.isoformat() if retired else None,
-        library=library(),
     )
 
 
