@@ -7,7 +7,7 @@ import binascii
 import os
 import re
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from guard.credentials.errors import CredentialsError
 
@@ -88,8 +88,7 @@ class Boxes:
         return [box for box in self._by_parent.get(parent.number, []) if box.type in kinds]
 
 
-@dataclass(frozen=True)
-class Exclusion:
+class Exclusion(NamedTuple):
     """A part of the file that the hash leaves out.
 
     Attributes:
@@ -116,11 +115,11 @@ class Exclusion:
         try:
             if not isinstance(entry, dict):
                 raise TypeError
-            data = tuple((int(item["offset"]), _bytes(item["value"])) for item in entry.get("data") or ())
-            subset = entry.get("subset")
-            parts = (
-                None if not subset else tuple((int(item["offset"]), int(item["length"])) for item in subset)
-            )
+            data, subset, parts = entry.get("data") or (), entry.get("subset"), None
+            if data:
+                data = tuple((int(item["offset"]), _bytes(item["value"])) for item in data)
+            if subset:
+                parts = tuple((int(item["offset"]), int(item["length"])) for item in subset)
             xpath = str(entry["xpath"])
             return cls(re.sub(r"\[\d+\]", "", xpath) if "[" in xpath else xpath, data, parts)
         except (KeyError, TypeError, ValueError, binascii.Error):
