@@ -104,7 +104,7 @@ def _outermost(file: BinaryIO) -> tuple[int, dict[bytes, Place]]:
     places: dict[bytes, Place] = {}
     while position < end:
         file.seek(position)
-        head = file.read(256)
+        head = file.read(64)
         size, kind = _HEAD.unpack_from(head)
         payload = 8
         if size == 1 and kind == b"mdat":
@@ -172,9 +172,8 @@ def _track(data: bytes, boxes: Group, media: Place) -> None:
     _require(content(b"dref") == _REFERENCE)
     _description(content(b"stsd"), of_pictures=of_pictures)
     _require(all(content(kind)[4:8] == b"roll" for kind in (b"sgpd", b"sbgp") if kind in boxes))
-    for kind, columns in ((b"stss", 1), (b"ctts", 2)):
-        if kind in boxes:
-            _numbers(content(kind), columns)
+    _require(b"stss" not in boxes or _rows(content(b"stss"), 4))
+    _require(b"ctts" not in boxes or _rows(content(b"ctts"), 8))
 
     times, groups, sizes = _numbers(content(b"stts"), 2), _numbers(content(b"stsc"), 3), content(b"stsz")
     starts = _numbers(content(b"stco"), 1) if b"stco" in boxes else _numbers(content(b"co64"), 1, "Q")
@@ -229,7 +228,15 @@ def _located(groups: Sequence[int], starts: Sequence[int], offsets: Sequence[int
 
 
 def _numbers(data: bytes, columns: int, number: str = "I") -> tuple[int, ...]:
-    """A table's numbers, row by row, if it has a row and is as long as it says."""
-    (rows,) = struct.unpack_from(">Q", data)  # version and flags are 0
-    _require(rows)
-    return struct.Struct(f">{rows * columns}{number}").unpack(data[8:])
+    """A table's numbers, row by row."""
+    width = 8 if number == "Q" else 4
+    return struct.unpack_from(f">{_rows(data, columns * width) * columns}{number}", data, 8)
+
+
+def _rows(data: bytes, width: int) -> int:
+    """The rows of a table that has one at least and is as long as it says."""
+    rows = (len(data) - 8) // width
+    _require(
+        rows > 0 and data[:8] == rows.to_bytes(8) and len(data) == 8 + rows * width
+    )  # version and flags are 0
+    return rows

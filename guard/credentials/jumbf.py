@@ -76,10 +76,10 @@ def _store(file: BinaryIO) -> bytes | None:
         for box in outermost(file):
             file.seek(box.start)
             data = file.read(min(box.size, _LARGEST)) if box.kind == b"uuid" else b""
-            data = data[16 if data.startswith(b"\0\0\0\1") else 8 :]
-            if data.startswith(C2PA_USER_TYPE):
+            place = 16 if data.startswith(b"\0\0\0\1") else 8
+            if data.startswith(C2PA_USER_TYPE, place):
                 # version and flags, the purpose as text, then for a manifest the offset of what belongs to it
-                return data[data.index(b"\0", 20) + 9 :]
+                return data[data.index(b"\0", place + 20) + 9 :]
         return None
     file.seek(0)
     data = file.read(_LARGEST)
