@@ -339,7 +339,8 @@ def test_an_empty_box_before_the_header_holds_no_header(clips: dict[str, Path], 
     tree = parsed(clips["last.mp4"].read_bytes())
     tree.insert(-1, (b"free", b""))
     path = tmp_path / "empty.mp4"
-    for extra in ((), ((b"skip", b"not in order"),)):
-        path.write_bytes(joined([*tree[:-1], tree[-1], *extra]))
+    for more, is_it in (([], True), ([(b"uuid", bytes(16))], False)):
+        path.write_bytes(joined([*tree, *more]))
+        assert plain(path) is is_it
         with path.open("rb") as file:
             assert bmff.check_protected(file) == ()
