@@ -262,6 +262,19 @@ ATTACKS: dict[str, Edit] = {
     "media before the film": replaced(*TRACK, b"stco", change=at(8, bytes(4))),
     "media behind the film": replaced(*TRACK, b"stco", change=at(8, b"\x7f\xff\xff\xff")),
     "longer table than it says": replaced(*TRACK, b"stco", change=lambda data: data + bytes(4)),
+    "longer table by less than a row": replaced(*TRACK, b"stsc", change=lambda data: data + bytes(4)),
+    "table without rows": replaced(*TRACK, b"stco", change=lambda _: bytes(8)),
+    "fewer samples in chunks": replaced(*TRACK, b"stsc", change=at(12, b"\0\0\0\1")),
+    "sizes of another version": replaced(*TRACK, b"stsz", change=at(0, b"\1")),
+    "more key pictures than listed": replaced(*TRACK, b"stss", change=at(4, b"\0\0\0\x40")),
+    "more offsets than listed": replaced(*TRACK, b"ctts", change=at(4, b"\0\0\0\x40")),
+    "uncommon kind without settings": replaced(
+        *TRACK, b"stsd", change=lambda data: data[:8] + struct.pack(">I4s", 86, b"mp4v") + data[16 : 8 + 86]
+    ),
+    "box behind a description": replaced(
+        *TRACK, b"stsd", change=lambda data: data + struct.pack(">I4sII", 16, b"pasp", 1, 1)
+    ),
+    "long header": replaced(b"moov", b"trak", b"edts", b"elst", change=lambda data: data + bytes(5 << 20)),
 }
 
 
@@ -278,9 +291,20 @@ def test_what_could_be_read_otherwise_is_not_plain(
     assert not plain(path)
 
 
+def test_a_second_handler_says_where_the_media_are_and_nothing_else(
+    clips: dict[str, Path], tmp_path: Path
+) -> None:
+    tree = parsed(clips["h264.mov"].read_bytes())
+    replaced(b"moov", b"trak", b"mdia", b"minf", b"hdlr", change=at(8, b"soun"))(tree)
+    path = tmp_path / "handler.mov"
+    path.write_bytes(joined(tree))
+    assert not plain(path)
+
+
 @pytest.mark.parametrize(
     "edit",
     [
+        replaced(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"sgpd", change=at(4, b"sync")),
         replaced(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts", change=at(12, b"\0\0\0\1")),
         replaced(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts", change=at(12, b"\xff\xff\xff\xf0")),
         replaced(
@@ -295,9 +319,9 @@ def test_what_could_be_read_otherwise_is_not_plain(
         replaced(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", change=at(8 + 16, b"\0\1")),
         replaced(b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", change=at(8 + 4, b"sowt")),
     ],
-    ids=["one unit", "times too long", "one size", "version", "uncompressed"],
+    ids=["groups", "one unit", "times too long", "one size", "version", "uncompressed"],
 )
-def test_sound_that_ffmpeg_reckons_with_is_not_plain(
+def test_sound_that_ffmpeg_reads_in_its_own_way_is_not_plain(
     edit: Edit, clips: dict[str, Path], tmp_path: Path
 ) -> None:
     tree = parsed(clips["aac.mp4"].read_bytes())
