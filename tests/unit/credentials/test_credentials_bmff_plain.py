@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from guard.credentials import bmff, bmff_samples
-from guard.credentials.bmff_boxes import read_boxes
+from guard.credentials.bmff_boxes import C2PA_USER_TYPE, read_boxes
 from guard.credentials.bmff_plain import is_plain
 from guard.media import MediaError
 from guard.media.reading import VideoFile, packet_extents
@@ -204,9 +204,23 @@ def turned(tree: Tree) -> None:
 
 
 def disguised(tree: Tree) -> None:
-    """Boxes whose types, one after another, read like a box in the right place."""
-    holder = within(tree, b"moov", b"trak", b"mdia", b"minf", b"dinf")
-    holder[:] = [*holder, (b">stb", b""), (b"l<st", b"")]
+    """Boxes whose types, one after another, read like those of a track, of which there is nothing."""
+    kinds = b">mdia<mdhdhdlrminf<vmhddinf<dref>stbl<stsdsttsstscstszstco>>"
+    track = within(tree, b"moov", b"trak")
+    within(track, b"edts").extend((kinds[start : start + 4], b"") for start in range(0, len(kinds), 4))
+    del track[2:]
+
+
+def grouped(*runs: tuple[int, int], chunks: int = 2) -> Edit:
+    """Samples in chunks by these runs; all chunks but the last lie where no media are."""
+
+    def edit(tree: Tree) -> None:
+        rows = struct.pack(">II", 0, len(runs)) + b"".join(struct.pack(">III", *run, 1) for run in runs)
+        replaced(*TRACK, b"stsc", change=lambda _: rows)(tree)
+        lost = struct.pack(">I", 8) * (chunks - 1)
+        replaced(*TRACK, b"stco", change=lambda data: struct.pack(">II", 0, chunks) + lost + data[8:])(tree)
+
+    return edit
 
 
 TRACK = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
@@ -274,6 +288,19 @@ ATTACKS: dict[str, Edit] = {
     "box behind a description": replaced(
         *TRACK, b"stsd", change=lambda data: data + struct.pack(">I4sII", 16, b"pasp", 1, 1)
     ),
+    "first chunk in no run": grouped((2, 16)),
+    "chunk without samples": grouped((1, 0), (2, 16)),
+    "two runs from one chunk on": grouped((1, 99), (1, 16), chunks=1),
+    "settings without an end": replaced(*TRACK, b"stsd", change=at(SETTINGS - 4, bytes(4))),
+    "settings that are too long": replaced(*TRACK, b"stsd", change=at(SETTINGS - 4, b"\x7f\xff\xff\xff")),
+    "brand far behind": replaced(b"ftyp", change=lambda data: data + b"isom" * 20 + b"avif"),
+    "two manifests": lambda tree: tree.extend([(b"uuid", C2PA_USER_TYPE + bytes(9))] * 2),
+    "many boxes": lambda tree: tree.extend([(b"free", b"")] * 1000),
+    "many tracks": lambda tree: within(tree, b"moov").__setitem__(
+        slice(1, 2), [(b"trak", within(tree, b"moov", b"trak"))] * 50
+    ),
+    "other metadata": replaced(b"moov", b"udta", b"meta", change=at(0, b"\1")),
+    "metadata by keys": replaced(b"moov", b"udta", b"meta", change=at(4 + 8 + 8, b"mdta")),
     "long header": replaced(b"moov", b"trak", b"edts", b"elst", change=lambda data: data + bytes(5 << 20)),
 }
 
