@@ -212,13 +212,12 @@ def disguised(tree: Tree) -> None:
 
 
 def grouped(*runs: tuple[int, int], chunks: int = 2) -> Edit:
-    """Samples in chunks by these runs; all chunks but the last lie where no media are."""
+    """Samples in chunks by these runs; all chunks begin where the media do."""
 
     def edit(tree: Tree) -> None:
         rows = struct.pack(">II", 0, len(runs)) + b"".join(struct.pack(">III", *run, 1) for run in runs)
         replaced(*TRACK, b"stsc", change=lambda _: rows)(tree)
-        lost = struct.pack(">I", 8) * (chunks - 1)
-        replaced(*TRACK, b"stco", change=lambda data: struct.pack(">II", 0, chunks) + lost + data[8:])(tree)
+        replaced(*TRACK, b"stco", change=lambda data: struct.pack(">II", 0, chunks) + data[8:] * chunks)(tree)
 
     return edit
 
