@@ -3,10 +3,11 @@
 The hard binding of an mp4 leaves some boxes out (`free`, `skip`, `ftyp`, `mfra`, the manifest itself, and
 whatever else a manifest excludes). A sample table may point into such a box: the media there plays, is
 signed, and can be changed at will with the signature still valid. c2pa-rs 0.91 does not look. This module
-does: it walks the sample tables of plain files (`stco`, `co64`), of fragments (`moof`, `trun`) and of HEIF
+does: it walks the sample tables of whole films (`stco`, `co64`), of fragments (`moof`, `trun`) and of HEIF
 and AVIF stills (`iloc`), and reports every extent that touches an excluded byte range. Tables in places where
 they do not belong are reported wherever they point. And since a demuxer may yet find others than this module,
 FFmpeg is asked from which bytes it would decode, and whether it would take the file for one of the mp4 family.
+None of this is needed for a file so plain that all its media must lie in its one `mdat` box (`bmff_plain`).
 
 Source of the layouts: ISO/IEC 14496-12. Work and memory grow linearly with the tables and are bounded.
 """
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from guard.credentials import bmff_samples
-from guard.credentials.bmff_boxes import C2PA_USER_TYPE, Box, Boxes, Exclusion, read_boxes
+from guard.credentials.bmff_boxes import C2PA_USER_TYPE, HEADERS, Box, Boxes, Exclusion, read_boxes
+from guard.credentials.bmff_plain import is_plain
 from guard.credentials.errors import CredentialsError
 from guard.media import MediaError
 from guard.media.containers import is_boxes
@@ -35,6 +37,7 @@ DEFAULT_EXCLUSIONS = (
 )
 """What c2pa-rs 0.91 leaves out of the hash of a file that it signs."""
 
+_USUAL = frozenset(exclusion.xpath for exclusion in DEFAULT_EXCLUSIONS)
 _MAX_FINDINGS = 20
 
 
@@ -56,17 +59,13 @@ class Finding:
     size: int
 
 
-def is_bmff(path: Path) -> bool:
-    """Whether the file begins like one of the mp4 family."""
-    with path.open("rb") as file:
-        return is_boxes(file.read(8))
-
-
-def check_protected(path: Path, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUSIONS) -> tuple[Finding, ...]:
+def check_protected(
+    file: BinaryIO, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUSIONS
+) -> tuple[Finding, ...]:
     """Look for media outside the hard binding.
 
     Args:
-        path: any file; one that is not of the mp4 family has no findings.
+        file: any file, open for reading; one that is not of the mp4 family has no findings.
         exclusions: what the hash leaves out: the manifest's own list when verifying.
 
     Returns:
@@ -75,11 +74,12 @@ def check_protected(path: Path, exclusions: Sequence[Exclusion] = DEFAULT_EXCLUS
     Raises:
         CredentialsError: `bmff_malformed` or `bmff_too_complex`: what cannot be walked is not vouched for.
     """
-    if not is_bmff(path):
+    file.seek(0)
+    if not is_boxes(file.read(8)):
         return ()
-    with path.open("rb") as file:
-        boxes = read_boxes(file)
-        findings = list(_findings(file, boxes, exclusions))
+    if _USUAL.issuperset(exclusion.xpath for exclusion in exclusions) and is_plain(file):
+        return ()
+    findings = list(_findings(file, read_boxes(file), exclusions))
     return tuple(findings[:_MAX_FINDINGS])
 
 
@@ -89,7 +89,8 @@ def require_protected(path: Path) -> None:
     Raises:
         CredentialsError: `not_fully_protected`, or any of `check_protected`.
     """
-    findings = check_protected(path)
+    with path.open("rb") as file:
+        findings = check_protected(file)
     if findings:
         first = findings[0]
         raise CredentialsError(
@@ -164,7 +165,7 @@ def _hidden_headers(file: BinaryIO, boxes: Boxes, holes: Sequence[tuple[int, int
 
 def _looks_like_header(file: BinaryIO, box: Box) -> bool:
     file.seek(box.payload)
-    return file.read(8)[4:] in (b"mvhd", b"cmov", b"moov", b"mfhd", b"trak")
+    return file.read(min(8, box.end - box.payload))[4:] in HEADERS
 
 
 def exclusions_of(assertion: object) -> tuple[Exclusion, ...]:

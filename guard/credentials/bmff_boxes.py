@@ -7,12 +7,15 @@ import binascii
 import os
 import re
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from guard.credentials.errors import CredentialsError
 
 C2PA_USER_TYPE = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 """Extended type of the `uuid` box that holds a C2PA manifest store."""
+
+HEADERS = (b"mvhd", b"cmov", b"moov", b"mfhd", b"trak")
+"""With one of these a movie's header begins."""
 
 _CONTAINERS = {
     b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"dinf": 0, b"stbl": 0, b"mvex": 0, b"moof": 0,
@@ -85,8 +88,7 @@ class Boxes:
         return [box for box in self._by_parent.get(parent.number, []) if box.type in kinds]
 
 
-@dataclass(frozen=True)
-class Exclusion:
+class Exclusion(NamedTuple):
     """A part of the file that the hash leaves out.
 
     Attributes:
@@ -113,12 +115,13 @@ class Exclusion:
         try:
             if not isinstance(entry, dict):
                 raise TypeError
-            data = tuple((int(item["offset"]), _bytes(item["value"])) for item in entry.get("data") or ())
-            subset = entry.get("subset")
-            parts = (
-                None if not subset else tuple((int(item["offset"]), int(item["length"])) for item in subset)
-            )
-            return cls(re.sub(r"\[\d+\]", "", str(entry["xpath"])), data, parts)
+            data, subset, parts = entry.get("data") or (), entry.get("subset"), None
+            if data:
+                data = tuple((int(item["offset"]), _bytes(item["value"])) for item in data)
+            if subset:
+                parts = tuple((int(item["offset"]), int(item["length"])) for item in subset)
+            xpath = str(entry["xpath"])
+            return cls(re.sub(r"\[\d+\]", "", xpath) if "[" in xpath else xpath, data, parts)
         except (KeyError, TypeError, ValueError, binascii.Error):
             raise CredentialsError(
                 "bmff_malformed", "The hash assertion has an exclusion of unknown form."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from pathlib import Path
+from typing import BinaryIO
 
 from guard.credentials.bmff_boxes import C2PA_USER_TYPE
 from guard.media.boxes import outermost
@@ -22,14 +22,14 @@ _LABELS = {
 _LARGEST = 64 << 20
 
 
-def mislabelled(path: Path) -> tuple[str, ...]:
-    """Codes of what one would not find by its label in the file's manifests; empty if all is where it should be.
+def mislabelled(file: BinaryIO) -> tuple[str, ...]:
+    """Codes of what one would not find by its label in an open file's manifests; empty if all is where it should be.
 
     Only in containers whose manifest is easily found: MP4 and its kin, JPEG, PNG, RIFF. What cannot be walked is
     left to the library.
     """
     try:
-        store = _store(path)
+        store = _store(file)
         return tuple(dict.fromkeys(_walk(store))) if store else ()
     except (struct.error, IndexError, ValueError):
         return ()
@@ -69,20 +69,20 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         place += size
 
 
-def _store(path: Path) -> bytes | None:
-    with path.open("rb") as file:
-        head = file.read(12)
-        file.seek(0)
-        if head[4:8] == b"ftyp":
-            for box in outermost(path):
-                file.seek(box.start)
-                data = file.read(min(box.size, _LARGEST)) if box.kind == b"uuid" else b""
-                data = data[16 if data.startswith(b"\0\0\0\1") else 8 :]
-                if data.startswith(C2PA_USER_TYPE):
-                    # version and flags, the purpose as text, then for a manifest the offset of what belongs to it
-                    return data[data.index(b"\0", 20) + 9 :]
-            return None
-        data = file.read(_LARGEST)
+def _store(file: BinaryIO) -> bytes | None:
+    file.seek(0)
+    head = file.read(12)
+    if head[4:8] == b"ftyp":
+        for box in outermost(file):
+            file.seek(box.start)
+            data = file.read(min(box.size, _LARGEST)) if box.kind == b"uuid" else b""
+            place = 16 if data.startswith(b"\0\0\0\1") else 8
+            if data.startswith(C2PA_USER_TYPE, place):
+                # version and flags, the purpose as text, then for a manifest the offset of what belongs to it
+                return data[data.index(b"\0", place + 20) + 9 :]
+        return None
+    file.seek(0)
+    data = file.read(_LARGEST)
     if head.startswith(b"\xff\xd8"):
         return b"".join(_jpeg_parts(data)) or None
     if head.startswith(b"\x89PNG"):

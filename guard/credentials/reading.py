@@ -8,8 +8,10 @@ process it runs in.
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -55,35 +57,36 @@ def read(path: Path, trust: Trust) -> CredentialsReport:
     Raises:
         CredentialsError: `file_unreadable` if the file cannot be opened.
     """
-    report = _read(path, trust)
     lists = tuple(ConsultedList(name=e.name, kind=e.kind, dated=e.dated.isoformat()) for e in trust.lists)
-    return report.model_copy(update={"trust_lists": lists})
-
-
-def _read(path: Path, trust: Trust) -> CredentialsReport:
+    report = partial(CredentialsReport, library=library(), trust_lists=lists)
     try:
-        store = _store(path, trust)
+        with path.open("rb") as file:
+            return _read(file, trust, report)
     except OSError:
         raise CredentialsError("file_unreadable", f"{path.name} cannot be opened for reading.") from None
-    except c2pa.C2paError as error:
-        return _from_error(error)
-    except (ValueError, RecursionError):
-        return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
-    if store is None:
-        return CredentialsReport(state="malformed", reason="manifest_too_large", library=library())
+
+
+def _read(file: BinaryIO, trust: Trust, report: Callable[..., CredentialsReport]) -> CredentialsReport:
     try:
-        return _report(path, store, trust)
+        store = _store(file, trust)
+    except c2pa.C2paError as error:
+        return _from_error(error, report)
+    except (ValueError, RecursionError):
+        return report(state="malformed", reason="manifest_unexpected")
+    if store is None:
+        return report(state="malformed", reason="manifest_too_large")
+    try:
+        return _report(file, store, trust, report)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         # The library accepted a manifest of a shape that no specification has.
-        return CredentialsReport(state="malformed", reason="manifest_unexpected", library=library())
+        return report(state="malformed", reason="manifest_unexpected")
 
 
-def _store(path: Path, trust: Trust, *, identities: bool = True) -> dict[str, Any] | None:
+def _store(file: BinaryIO, trust: Trust, *, identities: bool = True) -> dict[str, Any] | None:
     """The library's JSON of all manifests, or None if it is too large."""
     context = context_for(trust, identities=identities)
     with (
-        path.open("rb") as file,
-        MEMORY.claim(path.stat().st_size),
+        MEMORY.claim(file.seek(0, os.SEEK_END)),
         c2pa.Reader(_hint(file), file, context=context) as reader,
     ):
         text = reader.json()
@@ -97,31 +100,34 @@ def library() -> str:
     return f"c2pa-python {version('c2pa-python')} (c2pa-rs {c2pa.sdk_version()})"
 
 
-def _from_error(error: c2pa.C2paError) -> CredentialsReport:
+def _from_error(error: c2pa.C2paError, report: Callable[..., CredentialsReport]) -> CredentialsReport:
     """The state that an exception of the library stands for."""
     text = str(error)
     if isinstance(error, c2pa.C2paError.ManifestNotFound):
-        return CredentialsReport(state="absent", reason="no_manifest", library=library())
+        return report(state="absent", reason="no_manifest")
     if isinstance(error, c2pa.C2paError.NotSupported):
-        return CredentialsReport(state="absent", reason="format_unsupported", library=library())
+        return report(state="absent", reason="format_unsupported")
     marker = "must fetch remote manifests from url "
     if marker in text:
         url = clean(text.split(marker, 1)[1].strip())
-        return CredentialsReport(state="remote", reason="remote_manifest", remote_url=url, library=library())
+        return report(state="remote", reason="remote_manifest", remote_url=url)
     if isinstance(error, c2pa.C2paError.Io) or "asset could not be parsed" in text:
         # The container is what fails; whether there are credentials in it is not known.
-        return CredentialsReport(state="malformed", reason="asset_unreadable", library=library())
-    return CredentialsReport(state="malformed", reason="unreadable", library=library())
+        return report(state="malformed", reason="asset_unreadable")
+    return report(state="malformed", reason="unreadable")
 
 
 def _hint(file: BinaryIO) -> str | None:
     """The format, where the library cannot tell it by content; never the name, which a stranger chose."""
+    file.seek(0)
     head = file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n")
     file.seek(0)
     return "image/svg+xml" if head.startswith((b"<?xml", b"<svg", b"<!--")) and b"<svg" in head else None
 
 
-def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsReport:
+def _report(
+    file: BinaryIO, store: dict[str, Any], trust: Trust, report: Callable[..., CredentialsReport]
+) -> CredentialsReport:
     label = store["active_manifest"]
     manifest = store["manifests"].get(label)
     if manifest is None and store["validation_state"] != "Invalid":
@@ -133,24 +139,24 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
     failing = frozenset(codes.failures) | tree.now
     if failing & UNEXAMINED and failing <= UNEXAMINED | {"signingCredential.untrusted"}:
         # The library calls such a file Invalid; what it says of all the rest is what it says without identities.
-        store = _store(path, trust, identities=False) or store
-    believed = _signer_list(path, store, trust, "manifest")
-    retired = None if believed else _signer_list(path, store, trust, "retired")
+        store = _store(file, trust, identities=False) or store
+    believed = _signer_list(file, store, trust, "manifest")
+    retired = None if believed else _signer_list(file, store, trust, "retired")
     state: State = "invalid"
     if store.get("validation_state") in ("Trusted", "Valid"):
         state = "trusted" if believed else "valid"
-    mislabelled = jumbf.mislabelled(path) if state != "invalid" else ()
+    mislabelled = jumbf.mislabelled(file) if state != "invalid" else ()
     if mislabelled:
         state = "invalid"
-    protection, reason = _protection(path, manifest) if state != "invalid" else ((), None)
+    protection, reason = _protection(file, manifest) if state != "invalid" else ((), None)
     if reason is not None:
         state = "not_fully_protected"
     elif state == "valid":
         reason = "signer_on_retired_list" if retired else "signer_unknown"
     claims = None
     if manifest is not None:
-        claims = manifest_claims(label, manifest, time_trusted=_time_trusted(path, codes, trust))
-    return CredentialsReport(
+        claims = manifest_claims(label, manifest, time_trusted=_time_trusted(file, codes, trust))
+    return report(
         state=state,
         reason=reason,
         claims=claims,
@@ -168,11 +174,10 @@ def _report(path: Path, store: dict[str, Any], trust: Trust) -> CredentialsRepor
         trust_list_date=believed.dated.isoformat() if believed else None,
         retired_list=retired.name if retired else None,
         retired_list_date=retired.dated.isoformat() if retired else None,
-        library=library(),
     )
 
 
-def _signer_list(path: Path, store: dict[str, Any], trust: Trust, kind: Kind) -> AnchorList | None:
+def _signer_list(file: BinaryIO, store: dict[str, Any], trust: Trust, kind: Kind) -> AnchorList | None:
     """The list of that kind that vouches for the signer.
 
     Where a chain ends in lists of several kinds (root in one, intermediate in the other), the library names one of
@@ -184,16 +189,16 @@ def _signer_list(path: Path, store: dict[str, Any], trust: Trust, kind: Kind) ->
     believed = trust.vouching(_matched(store), kind)
     if believed is not None or not (only := trust.only(kind)).lists:
         return believed
-    again = _store(path, only, identities=False)
+    again = _store(file, only, identities=False)
     if again is None or again.get("validation_state") != "Trusted":
         return None
     return only.vouching(_matched(again), kind) or next(
-        (entry for entry in only.signers if _trusts(path, Trust(lists=(entry,)))), None
+        (entry for entry in only.signers if _trusts(file, Trust(lists=(entry,)))), None
     )
 
 
-def _trusts(path: Path, trust: Trust) -> bool:
-    store = _store(path, trust, identities=False)
+def _trusts(file: BinaryIO, trust: Trust) -> bool:
+    store = _store(file, trust, identities=False)
     return store is not None and store.get("validation_state") == "Trusted"
 
 
@@ -202,25 +207,23 @@ def _matched(store: dict[str, Any]) -> str | None:
     return uri if isinstance(uri, str) else None
 
 
-def _time_trusted(path: Path, codes: Codes, trust: Trust) -> bool:
+def _time_trusted(file: BinaryIO, codes: Codes, trust: Trust) -> bool:
     """As `_signer_list`, for the time stamp and the lists of authorities."""
     if not codes.time_trusted_by or time_is_trusted(codes, trust):
         return bool(codes.time_trusted_by)
     only = trust.only("tsa")
-    again = _store(path, only) if only.lists else None
+    again = _store(file, only) if only.lists else None
     results = (again or {}).get("validation_results") or {}
     return time_is_trusted(validation_codes(results.get("activeManifest")), only)
 
 
-def _protection(path: Path, manifest: dict[str, Any]) -> tuple[tuple[ProtectionFinding, ...], str | None]:
+def _protection(file: BinaryIO, manifest: dict[str, Any]) -> tuple[tuple[ProtectionFinding, ...], str | None]:
     """Media outside the hash, and the code that says so; a file that cannot be walked is not vouched for."""
-    if not bmff.is_bmff(path):
-        return (), None
     try:
         exclusions = bmff.DEFAULT_EXCLUSIONS + tuple(
             exclusion for assertion in _hashes(manifest) for exclusion in bmff.exclusions_of(assertion)
         )
-        findings = bmff.check_protected(path, exclusions)
+        findings = bmff.check_protected(file, exclusions)
     except CredentialsError as error:
         return (), error.code
     found = tuple(ProtectionFinding(**asdict(finding)) for finding in findings)

@@ -28,6 +28,7 @@ from guard.credentials.reading import read
 from guard.credentials.timestamps import Relay, TimeStamping
 from guard.credentials.trust import Trust, anchors_of
 from guard.media.boxes import outermost
+from guard.media.containers import is_boxes
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -142,8 +143,9 @@ class _Draft(io.BufferedRandom):
 
 def has_manifest(path: Path) -> bool:
     """Whether a file whose boxes, if it has any, can be walked carries or points to credentials, readable or not."""
-    if bmff.is_bmff(path) and not any(box.kind == b"uuid" for box in outermost(path)):
-        return False  # where both the manifest and the pointer to one would be
+    with path.open("rb") as file:
+        if is_boxes(file.read(8)) and not any(box.kind == b"uuid" for box in outermost(file)):
+            return False  # where both the manifest and the pointer to one would be
     try:
         reader = c2pa.Reader.try_create(path, context=presence_context())
     except c2pa.C2paError:

@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
@@ -172,7 +172,7 @@ class _Group:
     anchors: str
     signers: str
 
-    @property
+    @cached_property
     def uri(self) -> str:
         digest = sha256("".join(entry.digest for entry in self.members).encode()).hexdigest()
         return f"urn:x-guard:trust:{digest[:32]}"

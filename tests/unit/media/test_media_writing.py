@@ -73,7 +73,8 @@ def test_encoding_is_close_tagged_and_starts_with_the_index(
         assert (frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range) == (1, 1, 1, 1)
         assert "encoder" not in container.metadata
         assert "creation_time" not in container.metadata
-    kinds = [box.kind for box in outermost(tmp_path / "out.mp4")]
+    with (tmp_path / "out.mp4").open("rb") as file:
+        kinds = [box.kind for box in outermost(file)]
     assert kinds.index(b"moov") < kinds.index(b"mdat")
 
 
