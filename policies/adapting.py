@@ -23,7 +23,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from policies.fitting import Progress, part
 from policies.packed import LAYERS, PADDING, SIZE, PackedModel
 from policies.reader import PromptTokenizer
-from policies.transformer import RANK, Transformer, mean, padded
+from policies.transformer import RANK, Transformer, attention, mean, padded
 
 Floats = NDArray[np.float64]
 ADAPTED_LAYERS = 12
@@ -138,9 +138,10 @@ class _Course:
         states, mask = (tensor.to(self._device) for tensor in lower.of(batch))
         targets, weights = (every[batch].to(self._device) for every in (self._targets, self._weights))
         self._net.train()
-        attention = sdpa_kernel(_FUSED if self._device.type == "cuda" else _PLAIN)
-        with attention, torch.autocast(self._device.type, dtype=torch.bfloat16):
-            vectors = mean(self._net.run(states, mask, range(self._net.start, LAYERS), _DROPOUT), mask)
+        kernel = sdpa_kernel(_FUSED if self._device.type == "cuda" else _PLAIN)
+        with kernel, torch.autocast(self._device.type, dtype=torch.bfloat16):
+            states = self._net.run(states, attention(mask), range(self._net.start, LAYERS), _DROPOUT)
+            vectors = mean(states, mask)
         margins = self._head(functional.dropout(vectors.float(), _DROPOUT))
         losses = functional.binary_cross_entropy_with_logits(margins, targets, reduction="none")
         self._optimizer.zero_grad()
@@ -163,8 +164,11 @@ class _Course:
         with torch.inference_mode(), torch.autocast(self._device.type, dtype=torch.bfloat16):
             for k, batch in enumerate(groups):
                 tokens = padded([self._tokens[i] for i in batch])
-                states, mask = self._net.embed(tokens).to(self._device), (tokens != PADDING).to(self._device)
-                kept.put(batch, self._net.run(states, mask, range(self._net.start)).cpu())
+                places = torch.arange(tokens.shape[1]).expand_as(tokens)
+                states, mask = (
+                    tensor.to(self._device) for tensor in (self._net.embed(tokens, places), tokens != PADDING)
+                )
+                kept.put(batch, self._net.run(states, attention(mask), range(self._net.start)).cpu())
                 if k % 200 == 0:
                     progress(f"adapters: {k} of {len(groups)} batches read", k / len(groups))
         return kept

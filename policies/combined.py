@@ -16,15 +16,15 @@ from policies.normalise import Normalised
 from policies.packed import PackedModel
 from policies.taxonomy import CATEGORIES
 
-MEANT = 20_000
+MEANT = 18_000
 """Characters of a long text whose meaning is looked at: the stretches whose words are worst."""
-READ = 3_200
+READ = 2_800
 """Characters of it that the reader reads: the stretches that are worst by words and meaning together. Of what is left
 their word stands: so many doubts are enough to stop a text, and reading has an end."""
 DOUBTED = -0.85
 """Log-odds (a probability of 0.3) from which a stretch is read again within its surroundings: what is harmful by itself
 may be told of, warned of or played. Both readings count alike."""
-AGAIN = 6
+AGAIN = 4
 """Stretches that are read again at most, the worst first."""
 _CONTEXT = 0.5
 READER = "reader_"

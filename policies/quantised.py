@@ -45,8 +45,10 @@ class QuantisedLinear(nn.Module):
         rows = states.flatten(0, -2)
         scale = rows.abs().amax(1, keepdim=True).clamp_min(_SMALLEST) / _ACTIVATION
         whole = (rows / scale).round_()
+        product = self._product(whole).mul_(scale)
+        return torch.addcmul(self.bias, product, self.scale).view(*states.shape[:-1], -1)
+
+    def _product(self, whole: Tensor) -> Tensor:
         if self.integers:
-            whole = torch._int_mm(whole.to(torch.int8), self.weight).float()
-        else:
-            whole = whole @ self.weight
-        return torch.addcmul(self.bias, whole.mul_(scale), self.scale).view(*states.shape[:-1], -1)
+            return torch._int_mm(whole.to(torch.int8), self.weight).float()
+        return whole @ self.weight

@@ -1,9 +1,8 @@
 """Reads prompts with the adapted encoder: slower than the other two models of the judge, and stronger."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 
 import numpy as np
 import torch
@@ -67,16 +66,19 @@ class PromptReader:
 
     def _margins(self, stretches: Sequence[str]) -> Floats:
         tokens = self._tokenizer.tokens(stretches)
-        order = sorted(range(len(tokens)), key=lambda k: len(tokens[k]))
-        vectors = np.zeros((len(tokens), self._head[0].shape[0]), np.float32)
         with torch.inference_mode():
-            # Texts of one length alone: padding would change the last digits, and rounding makes more of them.
-            for length, alike in groupby(order, key=lambda k: len(tokens[k])):
-                for batch in _parts(list(alike), max(1, _TOGETHER // length)):
-                    vectors[list(batch)] = self._net(torch.tensor([tokens[k] for k in batch])).numpy()
+            vectors = [self._net(batch).numpy() for batch in _batches(tokens)]
         weights, bias = self._head
-        return np.asarray(vectors @ weights + bias, np.float32)
+        return np.asarray(np.concatenate(vectors) @ weights + bias, np.float32)
 
 
-def _parts(texts: list[int], size: int) -> list[list[int]]:
-    return [texts[start : start + size] for start in range(0, len(texts), size)]
+def _batches(tokens: list[list[int]]) -> Iterator[list[list[int]]]:
+    """Texts, in their order, of about ``_TOGETHER`` tokens each."""
+    batch: list[list[int]] = []
+    for text in tokens:
+        batch.append(text)
+        if sum(map(len, batch)) >= _TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -4,7 +4,7 @@ Source of the adapters: Hu et al., LoRA (arXiv:2106.09685). The arithmetic is th
 (layer normalisation after each sum, exact GELU), with the mean of the tokens' last states as the vector of a text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -17,6 +17,8 @@ from policies.packed import HEADS, INNER, LAYERS, PADDING, SIZE, PackedModel
 from policies.quantised import QuantisedLinear
 
 Arrays = Mapping[str, NDArray[np.float16]]
+Attention = Callable[[Tensor], Tensor]
+"""From queries, keys and values side by side (..., 3 * size) to what each token reads (..., size)."""
 RANK = 32
 SCALE = 2.0
 """What the product of an adapter's two matrices is multiplied by."""
@@ -47,26 +49,27 @@ class Transformer(nn.Module):
     def _stack(self) -> "list[_Layer]":
         return [cast(_Layer, layer) for layer in self.layers]
 
-    def embed(self, tokens: Tensor) -> Tensor:
-        """States (texts, tokens, size) before the first layer."""
-        distinct, places = np.unique(tokens.numpy(), return_inverse=True)
+    def embed(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """States (..., size) before the first layer, of tokens (...) and their places (...) in their texts."""
+        distinct, which = np.unique(tokens.numpy(), return_inverse=True)
         words = _tensor(self._packed.matrix("emb.word", SIZE, distinct))[
-            torch.from_numpy(places.reshape(tokens.shape))
+            torch.from_numpy(which.reshape(tokens.shape))
         ]
-        return functional.layer_norm(
-            words + self._positions[: tokens.shape[1]], (SIZE,), *self._norm, _EPSILON
-        )
+        return functional.layer_norm(words + self._positions[places], (SIZE,), *self._norm, _EPSILON)
 
-    def run(self, states: Tensor, mask: Tensor, layers: range, dropout: float = 0.0) -> Tensor:
-        """States after some layers. ``mask`` (texts, tokens) is true where there is a token."""
+    def run(self, states: Tensor, attention: Attention, layers: range, dropout: float = 0.0) -> Tensor:
+        """States after some layers."""
         for layer in self._stack[layers.start : layers.stop]:
-            states = layer(states, mask, dropout)
+            states = layer(states, attention, dropout)
         return states
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Vectors (texts, size) of tokens (texts, tokens)."""
-        mask = tokens != PADDING
-        return mean(self.run(self.embed(tokens), mask, range(LAYERS)), mask)
+    def forward(self, texts: Sequence[Sequence[int]]) -> Tensor:
+        """Vectors (texts, size) of the tokens of each text, which lie behind one another without padding."""
+        lengths = [len(text) for text in texts]
+        tokens = torch.tensor([token for text in texts for token in text])
+        places = torch.cat([torch.arange(length) for length in lengths])
+        states = self.run(self.embed(tokens, places), _of_each(lengths), range(LAYERS))
+        return torch.stack([one.mean(0) for one in states.split(lengths)])
 
     def adapters(self, kept: float = 1.0) -> dict[str, NDArray[np.float16]]:
         """What was learnt, by name; layers first. ``kept`` is the share of it that is added to the weights."""
@@ -100,6 +103,25 @@ def padded(texts: Sequence[Sequence[int]]) -> Tensor:
     return torch.tensor([[*text, *(longest - len(text)) * (PADDING,)] for text in texts])
 
 
+def attention(mask: Tensor | None = None) -> Attention:
+    """Every token reads its own text; ``mask`` (texts, tokens) is true where there is a token."""
+
+    def attend(joined: Tensor) -> Tensor:
+        texts, tokens, _ = joined.shape
+        query, key, value = joined.view(texts, tokens, 3, HEADS, SIZE // HEADS).permute(2, 0, 3, 1, 4)
+        there = None if mask is None else mask[:, None, None]
+        read = functional.scaled_dot_product_attention(query, key, value, attn_mask=there)
+        return read.transpose(1, 2).reshape(texts, tokens, SIZE)
+
+    return attend
+
+
+def _of_each(lengths: list[int]) -> Attention:
+    """The same for texts that lie behind one another."""
+    of_one = attention()
+    return lambda joined: torch.cat([of_one(part[None])[0] for part in joined.split(lengths)])
+
+
 class _Layer(nn.Module):
     def __init__(self, packed: PackedModel, number: int, *, adapted: bool) -> None:
         super().__init__()
@@ -119,13 +141,8 @@ class _Layer(nn.Module):
         self.inner, self.outer = joined("fi"), joined("fo", columns=INNER)
         self.first_norm, self.second_norm = norm("aln"), norm("oln")
 
-    def forward(self, states: Tensor, mask: Tensor, dropout: float) -> Tensor:
-        texts, tokens, _ = states.shape
-        query, key, value = (
-            self.qkv(states).view(texts, tokens, 3, HEADS, SIZE // HEADS).permute(2, 0, 3, 1, 4)
-        )
-        read = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None])
-        read = self.attended(read.transpose(1, 2).reshape(states.shape))
+    def forward(self, states: Tensor, attention: Attention, dropout: float) -> Tensor:
+        read = self.attended(attention(self.qkv(states)))
         states = self.first_norm(states + functional.dropout(read, dropout, self.training))
         read = self.outer(functional.gelu(self.inner(states)))
         return self.second_norm(states + functional.dropout(read, dropout, self.training))  # type: ignore[no-any-return]

@@ -11,7 +11,7 @@ from policies.adapting import batches, learn_adapters
 from policies.fitting import Floats, Progress
 from policies.packed import FIRST, LAST, LAYERS, SIZE, UNKNOWN, PackedModel
 from policies.reader import LONGEST_TEXT, PromptReader, PromptTokenizer
-from policies.transformer import Transformer, padded
+from policies.transformer import Transformer
 
 CAT, KATZE, TAX = "a cat sleeps on the sofa", "eine Katze schläft auf dem Sofa", "tax law"
 
@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
 def vectors(packed: PackedModel, tokenizer: PromptTokenizer, texts: list[str]) -> Floats:
     net = Transformer(packed).eval()
     with torch.inference_mode():
-        return np.asarray(net(padded(tokenizer.tokens(texts))).numpy(), np.float64)
+        return np.asarray(net(tokenizer.tokens(texts)).numpy(), np.float64)
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
