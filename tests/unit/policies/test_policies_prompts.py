@@ -2,8 +2,11 @@
 
 from collections import Counter, defaultdict
 from itertools import groupby
+from typing import Any
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from policies.normalise import normalise
 from policies.prompts import BENIGN, Prompt, parallel, read_everyday, read_prompts
@@ -102,14 +105,23 @@ def test_lengths_vary_and_do_not_give_the_label_away() -> None:
 @pytest.mark.parametrize("texts", [PROMPTS, MESSAGES, EVERYDAY], ids=["prompts", "messages", "everyday"])
 def test_no_text_is_written_twice_and_none_is_near_one_of_the_other_split(texts: list[Prompt]) -> None:
     assert len({p.text.casefold() for p in texts}) == len(texts)
-    train = [(p, grams(p)) for p in texts if p.split == "train"]
-    having = defaultdict(list)
-    for place, (_, theirs) in enumerate(train):
-        for gram in theirs:
-            having[gram].append(place)
-    for prompt in (p for p in texts if p.split == "heldout"):
-        own = grams(prompt)
-        shared = Counter(place for gram in own for place in having[gram])
-        for place, common in shared.items():
-            other, theirs = train[place]
-            assert common < NEAR * (len(own) + len(theirs) - common), (prompt.topic, other.topic)
+    train, heldout = ([p for p in texts if p.split == split] for split in ("train", "heldout"))
+    columns: defaultdict[str, int] = defaultdict(lambda: len(columns))
+    rows = [[[columns[gram] for gram in grams(p)] for p in split] for split in (heldout, train)]
+    mine, theirs = (indicators(split, len(columns)) for split in rows)
+    sizes = np.asarray(theirs.sum(axis=1)).ravel()
+    for start in range(0, len(heldout), 200):
+        part = mine[start : start + 200]
+        common = (part @ theirs.T).tocoo()
+        of_both = np.asarray(part.sum(axis=1)).ravel()[common.row] + sizes[common.col]
+        near = np.flatnonzero(common.data >= NEAR * (of_both - common.data))
+        assert not len(near), [
+            (heldout[start + common.row[k]].topic, train[common.col[k]].topic) for k in near
+        ]
+
+
+def indicators(rows: list[list[int]], columns: int) -> Any:
+    """Sparse (rows, columns): 1 where a row has a column."""
+    ends = np.cumsum([0, *map(len, rows)])
+    places = np.concatenate([np.array(row, np.int32) for row in rows])
+    return csr_matrix((np.ones(len(places), np.float32), places, ends), shape=(len(rows), columns))
