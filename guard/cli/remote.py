@@ -36,7 +36,8 @@ def verify_remotely(url: str, file: Path, api_key: str) -> dict[str, Any]:
         answer: dict[str, Any] = response.json()
     except (httpx.HTTPError, ValueError) as error:
         raise PipelineError(
-            "service_unreachable", f"{url} did not answer ({type(error).__name__})."
+            "service_unreachable",
+            f"{url} did not answer ({type(error).__name__}); is `guard serve` running there?",
         ) from None
     if response.status_code != httpx.codes.OK:
         problem = answer.get("error", {})

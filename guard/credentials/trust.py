@@ -213,7 +213,9 @@ def _from_file(path: Path, name: str, kind: Kind) -> AnchorList:
         pem = path.read_text("ascii")
         modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
     except (OSError, UnicodeDecodeError):
-        raise CredentialsError("anchors_unreadable", f"The trust list {path.name} cannot be read.") from None
+        raise CredentialsError(
+            "anchors_unreadable", f"{path.name} is no readable file of PEM certificates."
+        ) from None
     return AnchorList(name=name, pem=pem, kind=kind, dated=modified)
 
 

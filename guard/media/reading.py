@@ -217,7 +217,9 @@ class VideoFile:
     def _describe(self) -> ClipInfo:
         if is_truncated(self.path):
             raise MediaError(
-                "media_truncated", "The file ends before its last box; send the complete original."
+                "media_truncated",
+                "The file does not end where its last box ends: a part is missing, or something was appended that "
+                "is no box. Send the original.",
             )
         with open_container(self.path) as container:
             sound = any(True for _ in container.streams.audio)

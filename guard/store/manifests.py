@@ -38,7 +38,10 @@ def store_manifest(
         return found
     released = session.scalars(select(Release.id).where(Release.manifest_id == manifest_id)).first()
     if found is not None or released is not None:
-        raise StoreError("manifest_exists", "Another manifest is known here by this identifier.")
+        raise StoreError(
+            "manifest_exists",
+            "This identifier is taken: by a release of this service, which keeps its own, or by another manifest.",
+        )
     conn = session.connection()
     entry = ledger.ManifestEntry(
         manifest_id=manifest_id,
