@@ -200,8 +200,10 @@ NOTES: dict[Note, Text] = {
         "Die Freigabe, zu der diese Datei gehört, ist nicht widerrufen.",
     },
     Note.PART_OF_FILE: {
-        "en": "Only a part of the file matches the release.",
-        "de": "Nur ein Teil der Datei stimmt mit der Freigabe überein.",
+        "en": "Only some of the pictures that were examined could be matched to the release; the others are from "
+        "elsewhere, or changed too much.",
+        "de": "Nur ein Teil der untersuchten Bilder ließ sich der Freigabe zuordnen; die übrigen stammen von anderswo "
+        "oder sind zu stark verändert.",
     },
     Note.EDITED_WITH_AI: {
         "en": "AI is declared for a part of the content, for example for an edit.",

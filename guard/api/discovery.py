@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from guard.api import description, tokens
 from guard.api.auth import Anyone, charge_address, identify
+from guard.api.errors import ApiError
 from guard.api.forms import media_type_of, raw_bytes
 from guard.api.matches import resolver
 from guard.api.state import Guard, State
@@ -85,7 +86,10 @@ async def token(request: Request, guard: Guard) -> JSONResponse:
 
     Errors are those of the RFC: ``error`` is a word, as clients of OAuth expect it.
     """
-    charge_address(request, guard)  # guessing is not free
+    try:
+        charge_address(request, guard)  # guessing is not free
+    except ApiError as error:
+        return _refused(error.status, "temporarily_unavailable", str(error))
     if media_type_of(request) != "application/x-www-form-urlencoded":
         return _refused(400, "invalid_request", "Send a form: application/x-www-form-urlencoded.")
     try:

@@ -109,6 +109,9 @@ def test_rates_are_kept_per_tenant_and_per_address(
     assert api("POST", "/v1/videos/edits", key=other).status_code == 400
     anonymous = [api("POST", "/v1/verifications", key=None).status_code for _ in range(2)]
     assert anonymous == [400, 429]
+    token = api("POST", "/v1/oauth2/token", key=None)
+    assert (token.status_code, token.json()["error"]) == (429, "temporarily_unavailable"), "as OAuth has it"
+    assert int(token.headers["retry-after"]) > 0
 
 
 def test_wrong_keys_are_counted_against_their_address(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
