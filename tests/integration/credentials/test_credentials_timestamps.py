@@ -111,7 +111,7 @@ def test_without_a_stamp_nothing_is_signed_unless_that_is_wanted(
     trust: Trust,
     tmp_path: Path,
 ) -> None:
-    stamps = TimeStamping(clock.url, timeout=0.3)
+    stamps = TimeStamping(clock.url, timeout=0.3 if "silent" in mood else 10)
     sign(clip, tmp_path / "before.mp4", spec, identity, time_stamps=TimeStamping(clock.url))
     clock.mood, clock.asked = list(mood), 0
     with pytest.raises(CredentialsError, match=says) as error:
