@@ -10,6 +10,7 @@ import hashlib
 import math
 import random
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from policies.fitting import Progress, part
 from policies.packed import LAYERS, PADDING, SIZE, PackedModel
 from policies.reader import PromptTokenizer
-from policies.transformer import RANK, Transformer, attention, mean, padded
+from policies.transformer import RANK, Transformer, attention
 
 Floats = NDArray[np.float64]
 ADAPTED_LAYERS = 12
@@ -38,8 +39,6 @@ _AVERAGED = 0.995  # share of the average that stays in a step
 _KEPT = 0.8  # share of what the adapters add that the reader is given
 _TOGETHER = 1500  # tokens of a step
 _SHUFFLED = 2048  # texts among which those of one length are put together
-_PLAIN = [SDPBackend.MATH]  # the fused attention learns at half the speed on a processor
-_FUSED = [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 _KEEP_EVERY = 100  # steps
 
 
@@ -138,10 +137,11 @@ class _Course:
         states, mask = (tensor.to(self._device) for tensor in lower.of(batch))
         targets, weights = (every[batch].to(self._device) for every in (self._targets, self._weights))
         self._net.train()
-        kernel = sdpa_kernel(_FUSED if self._device.type == "cuda" else _PLAIN)
+        # On a processor the fused attention is slow backwards: it would make a step a quarter longer.
+        kernel = sdpa_kernel(SDPBackend.MATH) if self._device.type == "cpu" else nullcontext()
         with kernel, torch.autocast(self._device.type, dtype=torch.bfloat16):
             states = self._net.run(states, attention(mask), range(self._net.start, LAYERS), _DROPOUT)
-            vectors = mean(states, mask)
+            vectors = _mean(states, mask)
         margins = self._head(functional.dropout(vectors.float(), _DROPOUT))
         losses = functional.binary_cross_entropy_with_logits(margins, targets, reduction="none")
         self._optimizer.zero_grad()
@@ -163,7 +163,7 @@ class _Course:
         self._net.eval()
         with torch.inference_mode(), torch.autocast(self._device.type, dtype=torch.bfloat16):
             for k, batch in enumerate(groups):
-                tokens = padded([self._tokens[i] for i in batch])
+                tokens = _padded([self._tokens[i] for i in batch])
                 places = torch.arange(tokens.shape[1]).expand_as(tokens)
                 states, mask = (
                     tensor.to(self._device) for tensor in (self._net.embed(tokens, places), tokens != PADDING)
@@ -223,6 +223,18 @@ class _States:
         states = nn.utils.rnn.pad_sequence(parts, batch_first=True)
         lengths = torch.tensor([len(one) for one in parts])
         return states, torch.arange(states.shape[1]) < lengths[:, None]
+
+
+def _mean(states: Tensor, mask: Tensor) -> Tensor:
+    """The mean (texts, size) of the states where there is a token."""
+    there = mask.unsqueeze(-1).to(states.dtype)
+    return (states * there).sum(1) / there.sum(1)
+
+
+def _padded(texts: Sequence[Sequence[int]]) -> Tensor:
+    """Tokens (texts, tokens) of one length."""
+    longest = max(map(len, texts))
+    return torch.tensor([[*text, *(longest - len(text)) * (PADDING,)] for text in texts])
 
 
 def _order(lengths: list[int], seed: int) -> list[list[int]]:

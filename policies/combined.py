@@ -17,10 +17,10 @@ from policies.packed import PackedModel
 from policies.taxonomy import CATEGORIES
 
 MEANT = 18_000
-"""Characters of a long text whose meaning is looked at: the stretches whose words are worst."""
+"""Characters of a long text that are judged beyond their words: the stretches that the n-grams find worst."""
 READ = 2_800
-"""Characters of it that the reader reads: the stretches that are worst by words and meaning together. Of what is left
-their word stands: so many doubts are enough to stop a text, and reading has an end."""
+"""Characters of it that the reader reads: the stretches worst by words and meaning together. Of what is left of
+those their word stands: so many doubts are enough to stop a text, and reading has an end."""
 DOUBTED = -0.85
 """Log-odds (a probability of 0.3) from which a stretch is read again within its surroundings: what is harmful by itself
 may be told of, warned of or played. Both readings count alike."""
@@ -51,7 +51,7 @@ class CombinedClassifier:
 
     N-grams know words and a small network over embeddings knows meanings. The reader, where there is one, is stronger
     and ten times slower: it reads every stretch of an ordinary prompt, and of a long text those that the others find
-    worst or doubt. Where it read, it counts for the most part, the network for a little, and words for nothing.
+    worst. Where it read, it counts for the most part, the network for a little, and words for nothing.
 
     Args:
         weights: The trained arrays of all.

@@ -75,10 +75,12 @@ class PromptReader:
 def _batches(tokens: list[list[int]]) -> Iterator[list[list[int]]]:
     """Texts, in their order, of about ``_TOGETHER`` tokens each."""
     batch: list[list[int]] = []
+    size = 0
     for text in tokens:
         batch.append(text)
-        if sum(map(len, batch)) >= _TOGETHER:
+        size += len(text)
+        if size >= _TOGETHER:
             yield batch
-            batch = []
+            batch, size = [], 0
     if batch:
         yield batch

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from policies.packed import HEADS, INNER, LAYERS, PADDING, SIZE, PackedModel
+from policies.packed import HEADS, INNER, LAYERS, SIZE, PackedModel
 from policies.quantised import QuantisedLinear
 
 Arrays = Mapping[str, NDArray[np.float16]]
@@ -57,10 +57,10 @@ class Transformer(nn.Module):
         ]
         return functional.layer_norm(words + self._positions[places], (SIZE,), *self._norm, _EPSILON)
 
-    def run(self, states: Tensor, attention: Attention, layers: range, dropout: float = 0.0) -> Tensor:
+    def run(self, states: Tensor, attend: Attention, layers: range, dropout: float = 0.0) -> Tensor:
         """States after some layers."""
         for layer in self._stack[layers.start : layers.stop]:
-            states = layer(states, attention, dropout)
+            states = layer(states, attend, dropout)
         return states
 
     def forward(self, texts: Sequence[Sequence[int]]) -> Tensor:
@@ -89,18 +89,6 @@ class Transformer(nn.Module):
             layer.adapt({name: _tensor(array[k].astype(np.float32)) for name, array in arrays.items()})
         self.requires_grad_(False)
         self.eval()
-
-
-def mean(states: Tensor, mask: Tensor) -> Tensor:
-    """The mean (texts, size) of the states where there is a token."""
-    there = mask.unsqueeze(-1).to(states.dtype)
-    return (states * there).sum(1) / there.sum(1)
-
-
-def padded(texts: Sequence[Sequence[int]]) -> Tensor:
-    """Tokens (texts, tokens) of one length."""
-    longest = max(map(len, texts))
-    return torch.tensor([[*text, *(longest - len(text)) * (PADDING,)] for text in texts])
 
 
 def attention(mask: Tensor | None = None) -> Attention:
@@ -141,8 +129,8 @@ class _Layer(nn.Module):
         self.inner, self.outer = joined("fi"), joined("fo", columns=INNER)
         self.first_norm, self.second_norm = norm("aln"), norm("oln")
 
-    def forward(self, states: Tensor, attention: Attention, dropout: float) -> Tensor:
-        read = self.attended(attention(self.qkv(states)))
+    def forward(self, states: Tensor, attend: Attention, dropout: float) -> Tensor:
+        read = self.attended(attend(self.qkv(states)))
         states = self.first_norm(states + functional.dropout(read, dropout, self.training))
         read = self.outer(functional.gelu(self.inner(states)))
         return self.second_norm(states + functional.dropout(read, dropout, self.training))  # type: ignore[no-any-return]

@@ -208,9 +208,8 @@ def _download(url: str, now: datetime) -> tuple[bytes, date]:
     except httpx.HTTPError as error:
         raise CredentialsError(
             "trust_list_unavailable",
-            f"{url} could not be fetched ({type(error).__name__}); check the network, or give a "
-            "file with --from. The old list "
-            "stays.",
+            f"{url} could not be fetched ({type(error).__name__}); check the network, or give a file with "
+            "--from. The old list stays.",
         ) from None
     try:
         return bytes(data), parsedate_to_datetime(modified).date()
