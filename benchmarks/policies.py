@@ -34,9 +34,9 @@ from policies import Action, load_policy
 from policies.combined import embedded_classifier
 from policies.embedding import UniversalEncoder
 from policies.metrics import bootstrap
-from policies.packed import PackedModel
 from policies.sources import VIDEO_BENIGN, Row, read_rows
 from policies.taxonomy import CATEGORIES
+from policies.training import Encoders
 
 HATE_SETS = ("gahd", "germeval2018", "hatecheck_en", "multilingual_hatecheck")
 OWN = ("own", "authored")
@@ -121,7 +121,7 @@ def main() -> int:
     encoder = UniversalEncoder.installed()
     if options.held_out and not options.quick and encoder is not None:
         held_out_sources(
-            report, options.prompts, encoder, PackedModel.installed(), options.device, options.work,
+            report, options.prompts, encoder, Encoders.installed(), options.device, options.work,
             lambda line, _share: print(line, file=sys.stderr),
         )  # fmt: skip
     else:

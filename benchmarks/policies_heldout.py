@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.policies_measures import Report, text
-from policies.combined import reader_of
+from policies.combined import ENGLISH_READER, reader_of
 from policies.embedding import SentenceEncoder
 from policies.fitting import Progress, head_margins, weighted
 from policies.metrics import (
@@ -26,12 +26,11 @@ from policies.metrics import (
     recall_at,
     threshold_at,
 )
-from policies.packed import PackedModel
 from policies.prepared import Prepared, prepare, sample
 from policies.sources import Row, read_rows
 from policies.taxonomy import CATEGORIES
 from policies.teacher import EnglishTeacher
-from policies.training import Trained, fit
+from policies.training import Encoders, Trained, fit
 
 LEFT_OUT = {
     "coprov2": ("coprov2",),
@@ -55,7 +54,7 @@ Scores = NDArray[np.float32]
 
 
 def held_out_sources(
-    report: Report, folder: Path, encoder: SentenceEncoder, packed: PackedModel | None, device: str,
+    report: Report, folder: Path, encoder: SentenceEncoder, read_by: Encoders | None, device: str,
     work: Path | None, progress: Progress,
 ) -> None:  # fmt: skip
     """Fill the table ``sources held out whole`` and the goals that speak of CoProV2."""
@@ -69,12 +68,12 @@ def held_out_sources(
         test = prepare(mine, encoder, work, progress)
         known = {_key(row) for row in mine}
         kept = everything.pick(lambda row, s=sources, k=known: row.source not in s and _key(row) not in k)
-        of_reader = packed if name in READ else None
+        readers = read_by if name in READ else None
         model = fit(
-            kept, encoder, sorted(sources), of_reader, seed=0, iterations=_ITERATIONS, device=device, work=work,
+            kept, encoder, sorted(sources), readers, seed=0, iterations=_ITERATIONS, device=device, work=work,
             progress=lambda line, share, n=name: progress(f"without {n}: {line}", share),
         )  # fmt: skip
-        scored = [_scored(model, of_reader, part) for part in (test, harmless)]
+        scored = [_scored(model, readers, part) for part in (test, harmless)]
         _report(report, name, sources, *scored)
         if name == "coprov2":
             _audited(report, mine, *scored)
@@ -139,16 +138,22 @@ class _Scored:
     read: bool
 
 
-def _scored(model: Trained, packed: PackedModel | None, part: Prepared) -> _Scored:
+def _scored(model: Trained, read_by: Encoders | None, part: Prepared) -> _Scored:
     arrays = model.arrays
     assert part.vectors is not None
     words = part.ngrams @ arrays["weights"].astype(np.float32) + arrays["bias"]
     meaning = head_margins(arrays, part.vectors)
     ours = weighted(arrays["joint"], words, meaning)
-    if packed is not None:
-        ours = weighted(arrays["joint_read"], meaning, reader_of(arrays, packed).margins(part.texts))
+    if read_by is not None:
+        said = reader_of(arrays, read_by.multilingual).margins(part.texts)
+        ours = weighted(arrays["joint_read"], meaning, said)
+        english = part.where(part.english)
+        twice = reader_of(arrays, read_by.english, ENGLISH_READER).margins(english.texts)
+        ours[part.english] = weighted(
+            arrays["joint_english"], meaning[part.english], said[part.english], twice
+        )
     unsafe = np.array([row.unsafe for row in part.rows])
-    return _Scored(unsafe, ours, weighted(arrays["calibration"], words), packed is not None)
+    return _Scored(unsafe, ours, weighted(arrays["calibration"], words), read_by is not None)
 
 
 def _few(rows: list[Row], want: Callable[[Row], bool]) -> list[Row]:

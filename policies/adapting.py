@@ -21,9 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from policies.encoder import LAYERS, SIZE, Encoder
 from policies.fitting import Progress, part
-from policies.packed import LAYERS, PADDING, SIZE, PackedModel
-from policies.reader import PromptTokenizer
 from policies.transformer import RANK, Transformer, attention
 
 Floats = NDArray[np.float64]
@@ -43,13 +42,13 @@ _KEEP_EVERY = 100  # steps
 
 
 def learn_adapters(
-    packed: PackedModel, texts: Sequence[str], targets: Floats, weights: Floats, *, seed: int,
+    encoder: Encoder, texts: Sequence[str], targets: Floats, weights: Floats, *, seed: int,
     device: str = "cpu", work: Path | None = None, progress: Progress,
 ) -> dict[str, NDArray[np.float16]]:  # fmt: skip
     """Minimise the weighted logistic loss of all categories by AdamW.
 
     Args:
-        packed: The encoder's weights.
+        encoder: What the adapters are for.
         texts: Readable stretches (n).
         targets: (n, categories), 0 to 1.
         weights: (n, categories): how much each target counts.
@@ -66,7 +65,7 @@ def learn_adapters(
     try:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return _Course(packed, texts, targets, weights, seed, torch.device(device), work).run(progress)
+            return _Course(encoder, texts, targets, weights, seed, torch.device(device), work).run(progress)
     finally:
         torch.set_num_threads(threads)
 
@@ -74,7 +73,7 @@ def learn_adapters(
 class _Course:
     def __init__(
         self,
-        packed: PackedModel,
+        encoder: Encoder,
         texts: Sequence[str],
         targets: Floats,
         weights: Floats,
@@ -83,11 +82,12 @@ class _Course:
         work: Path | None,
     ) -> None:
         self._device = device
-        self._tokens = PromptTokenizer(packed).tokens(texts)
+        self._encoder = encoder
+        self._tokens = encoder.tokens(texts)
         self._lengths = [len(one) for one in self._tokens]
         self._targets = torch.from_numpy(targets.astype(np.float32))
         self._weights = torch.from_numpy(weights.astype(np.float32))
-        self._net = Transformer(packed, ADAPTED_LAYERS)
+        self._net = Transformer(encoder, ADAPTED_LAYERS)
         self._head = nn.Linear(SIZE, targets.shape[1])
         nn.init.normal_(self._head.weight, std=0.02)
         nn.init.constant_(self._head.bias, -3.0)
@@ -141,7 +141,7 @@ class _Course:
         kernel = sdpa_kernel(SDPBackend.MATH) if self._device.type == "cpu" else nullcontext()
         with kernel, torch.autocast(self._device.type, dtype=torch.bfloat16):
             states = self._net.run(states, attention(mask), range(self._net.start, LAYERS), _DROPOUT)
-            vectors = _mean(states, mask)
+            vectors = states[:, 0] if self._encoder.pooling == "first" else _mean(states, mask)
         margins = self._head(functional.dropout(vectors.float(), _DROPOUT))
         losses = functional.binary_cross_entropy_with_logits(margins, targets, reduction="none")
         self._optimizer.zero_grad()
@@ -163,11 +163,10 @@ class _Course:
         self._net.eval()
         with torch.inference_mode(), torch.autocast(self._device.type, dtype=torch.bfloat16):
             for k, batch in enumerate(groups):
-                tokens = _padded([self._tokens[i] for i in batch])
+                tokens = _padded([self._tokens[i] for i in batch], self._encoder.padding)
                 places = torch.arange(tokens.shape[1]).expand_as(tokens)
-                states, mask = (
-                    tensor.to(self._device) for tensor in (self._net.embed(tokens, places), tokens != PADDING)
-                )
+                mask = (tokens != self._encoder.padding).to(self._device)
+                states = self._net.embed(tokens, places).to(self._device)
                 kept.put(batch, self._net.run(states, attention(mask), range(self._net.start)).cpu())
                 if k % 200 == 0:
                     progress(f"adapters: {k} of {len(groups)} batches read", k / len(groups))
@@ -231,10 +230,10 @@ def _mean(states: Tensor, mask: Tensor) -> Tensor:
     return (states * there).sum(1) / there.sum(1)
 
 
-def _padded(texts: Sequence[Sequence[int]]) -> Tensor:
+def _padded(texts: Sequence[Sequence[int]], padding: int) -> Tensor:
     """Tokens (texts, tokens) of one length."""
     longest = max(map(len, texts))
-    return torch.tensor([[*text, *(longest - len(text)) * (PADDING,)] for text in texts])
+    return torch.tensor([[*text, *(longest - len(text)) * (padding,)] for text in texts])
 
 
 def _order(lengths: list[int], seed: int) -> list[list[int]]:

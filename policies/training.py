@@ -1,8 +1,9 @@
 """Train the prompt classifier: ``train(folder, encoder)`` makes the weights that the package carries.
 
-Three models are fitted on the same rows, calibrated and added up on the validation split: logistic regression over
-hashed n-grams, a small network over a sentence encoder's embeddings, and adapters of a larger encoder that reads
-whole sentences. Where an encoder is not installed the others stand without it, with a calibration of their own.
+Four models are fitted on the same rows, calibrated and added up on the validation split: logistic regression over
+hashed n-grams, a small network over a sentence encoder's embeddings, and adapters of two larger encoders that read
+whole sentences, one of them English alone. Where an encoder is not installed the others stand without it, with a
+calibration of their own.
 Thresholds come from the validation split's harmless rows. scipy is needed here only.
 """
 
@@ -19,8 +20,10 @@ from numpy.typing import NDArray
 
 from policies import lexicon
 from policies.classifier import NgramClassifier, Weights
-from policies.combined import READER, CombinedClassifier, reader_of
+from policies.combined import ENGLISH_READER, READER, CombinedClassifier, reader_of
 from policies.embedding import SentenceEncoder
+from policies.encoder import Encoder
+from policies.english import EnglishEncoder
 from policies.fitting import (
     Progress,
     balanced,
@@ -33,13 +36,13 @@ from policies.fitting import (
     weighted,
 )
 from policies.metrics import average_precision, threshold_at
-from policies.packed import PackedModel
+from policies.multilingual import MultilingualEncoder
 from policies.prepared import Prepared, prepare, sample
 from policies.prompts import BENIGN
 from policies.sources import OWN, VIDEO_BENIGN, Row, read_rows
 from policies.taxonomy import CATEGORIES, FLOOR, Category
 
-MODEL_ID = "prompt-judge-3"
+MODEL_ID = "prompt-judge-4"
 WEIGHTS = Path(__file__).parent / "weights"
 RATES = {
     "block": {"plain": 0.004, "near": 0.03},
@@ -50,21 +53,43 @@ and of those that share words or scene with harmful ones."""
 MEANING = 0.1
 """What the network over embeddings counts beside the reader. Factors fitted on the validation split, whose sources are
 those of training, trust what knows these sources by heart."""
+ENGLISH = 0.5
+"""What the English reader counts of the two, where both read."""
 LOWEST = {"block": 0.7, "review": 0.5}
 """No threshold lies below these, however clean the validation prompts are."""
 LOWEST_OF = {
     Category.VIOLENCE_GORE: {"block": 0.9, "review": 0.6},
+    Category.SELF_HARM: {"block": 0.75, "review": 0.7},
     Category.ELECTION_POLITICAL_DISINFORMATION: {"block": 0.75, "review": 0.55},
     Category.IP_COPYRIGHT: {"block": 1.0, "review": 0.4},
 }
-"""The same for a category: plain sentences of our tests about election news, the counting of votes and a barber's razor
-must pass; how much violence a film may show is a question of degree, and whether a brand may be shown is for a person
-to say."""
+"""The same for a category: plain sentences of our tests about election news, the counting of votes, a barber's razor
+and a boy's knife in a tree must pass; how much violence a film may show is a question of degree, and whether a brand
+may be shown is for a person to say."""
 
 HIGHEST_OF_FLOOR = {"block": 0.98, "review": 0.9}
 """What the floor allows for its categories (``floor.yaml``)."""
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoders:
+    """What adapters are trained for.
+
+    Attributes:
+        multilingual: Reads everything.
+        english: Reads English beside it.
+    """
+
+    multilingual: Encoder
+    english: Encoder
+
+    @classmethod
+    def installed(cls) -> "Encoders | None":
+        """Those of the installed packages; None where one is missing."""
+        multilingual, english = MultilingualEncoder.installed(), EnglishEncoder.installed()
+        return None if multilingual is None or english is None else cls(multilingual, english)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +108,18 @@ class Trained:
 
     def ngrams(self) -> NgramClassifier:
         """The classifier that does without embeddings."""
-        return NgramClassifier(self._weights())
+        return NgramClassifier(self.weights())
 
-    def combined(self, encoder: SentenceEncoder, packed: PackedModel | None = None) -> CombinedClassifier:
-        """The classifier of n-grams and meaning, and with the packed encoder of the reader, too."""
-        weights = self._weights()
-        return CombinedClassifier(
-            weights, encoder, None if packed is None else reader_of(self.arrays, packed)
-        )
+    def combined(self, encoder: SentenceEncoder, read_by: Encoders | None = None) -> CombinedClassifier:
+        """The classifier of n-grams and meaning, and with the encoders of the readers, too."""
+        if read_by is None:
+            return CombinedClassifier(self.weights(), encoder)
+        reader = reader_of(self.arrays, read_by.multilingual)
+        english = reader_of(self.arrays, read_by.english, ENGLISH_READER)
+        return CombinedClassifier(self.weights(), encoder, reader, english)
 
-    def _weights(self) -> Weights:
+    def weights(self) -> Weights:
+        """The arrays as the classifiers take them."""
         return Weights(self.data, hashlib.sha256(self.data).hexdigest())
 
 
@@ -100,7 +127,7 @@ def train(
     folder: Path,
     encoder: SentenceEncoder,
     teacher: SentenceEncoder,
-    packed: PackedModel,
+    read_by: Encoders,
     *,
     leave_out: frozenset[str] = frozenset(),
     seed: int = 0,
@@ -114,7 +141,7 @@ def train(
         folder: Third-party sets (see ``policies.sources``).
         encoder: Makes the embeddings.
         teacher: Reads the English rows to learn from, and what it makes of them is learnt, too.
-        packed: The encoder that the adapters belong to.
+        read_by: The encoders that the adapters belong to.
         leave_out: Sets to hold out besides the usual ones.
         seed: Same seed, same data, same device, same weights.
         device: Where the adapters are learnt, as torch names it.
@@ -125,7 +152,7 @@ def train(
     prepared = prepare(sample(rows, seed), encoder, work, part(progress, 0.0, 0.15), teacher)
     held_out = sorted({row.source for row in rows if row.split == "heldout"})
     return fit(
-        prepared, encoder, held_out, packed,
+        prepared, encoder, held_out, read_by,
         seed=seed, device=device, work=work, progress=part(progress, 0.15, 1.0),
     )  # fmt: skip
 
@@ -134,7 +161,7 @@ def fit(
     prepared: Prepared,
     encoder: SentenceEncoder,
     held_out: list[str],
-    packed: PackedModel | None = None,
+    read_by: Encoders | None = None,
     *,
     seed: int,
     penalty: float = 3e-6,
@@ -149,7 +176,7 @@ def fit(
         prepared: Rows of the splits ``train`` and ``validation``; others are ignored.
         encoder: The encoder that made their vectors.
         held_out: Names of sets that were left out, for the record.
-        packed: The encoder that the adapters belong to; None makes a classifier without a reader.
+        read_by: The encoders that the adapters belong to; None makes a classifier without readers.
         seed: Seeds both fits.
         penalty: L2 penalty on the weights of the n-grams.
         iterations: Steps of L-BFGS at most.
@@ -161,9 +188,6 @@ def fit(
     learn = everything.pick(lambda row: any(row.weights))
     check = prepared.pick(lambda row: row.split == "validation" and any(row.weights))
     assert check.vectors is not None
-    from policies.adapting import learn_adapters  # these bring torch
-    from policies.reader import PromptReader
-
     progress(f"{len(learn.rows)} rows to fit, {len(check.rows)} to validate", 0.0)
     weights, bias = fit_ngrams(
         learn.ngrams, learn.targets, learn.weights,
@@ -182,16 +206,19 @@ def fit(
         "ngrams": _sigmoid(weighted(arrays["calibration"], words)),
         "combined": _sigmoid(weighted(arrays["joint"], words, meaning)),
     }
-    if packed is not None:
-        learnt = learn_adapters(
-            packed, learn.texts, learn.targets, balanced(learn.targets, learn.weights),
+    if read_by is not None:
+        learnt, said = _fit_readers(
+            read_by, learn, check.texts,
             seed=seed, device=device, work=work, progress=part(progress, 0.15, 0.95),
         )  # fmt: skip
-        arrays |= {READER + name: array for name, array in learnt.items()}
-        read = PromptReader(packed, learnt).margins(check.texts)
-        slope, offset = _calibrations(check, read + MEANING * meaning)
-        arrays["joint_read"] = np.stack((MEANING * slope, slope, offset))
-        scores["read"] = _sigmoid(weighted(arrays["joint_read"], meaning, read))
+        slope, offset = _calibrations(check, said[0] + MEANING * meaning)
+        arrays |= learnt | {"joint_read": np.stack((MEANING * slope, slope, offset))}
+        read = weighted(arrays["joint_read"], meaning, said[0])
+        both = (1 - ENGLISH) * said[0] + ENGLISH * said[1] + MEANING * meaning
+        slope, offset = _calibrations(check.where(check.english), both[check.english])
+        arrays["joint_english"] = np.stack((MEANING * slope, (1 - ENGLISH) * slope, ENGLISH * slope, offset))
+        twice = np.where(check.english[:, None], weighted(arrays["joint_english"], meaning, *said), read)
+        scores |= {"read": _sigmoid(read), "read_twice": _sigmoid(twice)}
     strongest = list(scores.values())[-1]
     plain, near = harmless(check.rows)
     summary = {
@@ -200,7 +227,7 @@ def fit(
         "seed": seed,
         "penalty": penalty,
         "encoder": encoder.digest,
-        "reader": None if packed is None else packed.digest,
+        "readers": None if read_by is None else [read_by.multilingual.digest, read_by.english.digest],
         "words": hashlib.sha256(files("policies").joinpath("weights", lexicon.NAME).read_bytes()).hexdigest(),
         "rows": len(learn.rows),
         "rows_read_by_teacher": 0
@@ -222,6 +249,26 @@ def fit(
     }
     progress("calibrated", 1.0)
     return Trained(_pack(arrays, summary), summary, arrays)
+
+
+def _fit_readers(
+    read_by: Encoders, learn: Prepared, check: list[str], *, seed: int, device: str, work: Path | None,
+    progress: Progress,
+) -> tuple[dict[str, NDArray[Any]], list[NDArray[np.float32]]]:  # fmt: skip
+    """The adapters of both encoders, and what each reader then says of the texts to check (n, categories)."""
+    from policies.adapting import learn_adapters  # these bring torch
+    from policies.reader import PromptReader
+
+    arrays: dict[str, NDArray[Any]] = {}
+    said = []
+    for k, (prefix, of) in enumerate(((READER, read_by.multilingual), (ENGLISH_READER, read_by.english))):
+        learnt = learn_adapters(
+            of, learn.texts, learn.targets, balanced(learn.targets, learn.weights),
+            seed=seed, device=device, work=work, progress=part(progress, k / 2, (k + 1) / 2),
+        )  # fmt: skip
+        arrays |= {prefix + name: array for name, array in learnt.items()}
+        said.append(PromptReader(of, learnt).margins(check))
+    return arrays, said
 
 
 def harmless(rows: list[Row]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

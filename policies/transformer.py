@@ -1,7 +1,7 @@
 """A BERT encoder with low-rank adapters, in torch: the packed weights stay as they are, what was learnt lies beside.
 
 Source of the adapters: Hu et al., LoRA (arXiv:2106.09685). The arithmetic is that of ``transformers``' ``BertModel``
-(layer normalisation after each sum, exact GELU), with the mean of the tokens' last states as the vector of a text.
+(layer normalisation after each sum, exact GELU).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from policies.packed import HEADS, INNER, LAYERS, SIZE, PackedModel
+from policies.encoder import HEADS, INNER, LAYERS, SIZE, Encoder
 from policies.quantised import QuantisedLinear
 
 Arrays = Mapping[str, NDArray[np.float16]]
@@ -31,19 +31,19 @@ class Transformer(nn.Module):
     """The layers of the encoder.
 
     Args:
-        packed: The weights as they are.
+        encoder: The weights as they are, and which of the last states are the vector of a text.
         adapted: How many layers, from the last on, have adapters.
     """
 
-    def __init__(self, packed: PackedModel, adapted: int = LAYERS) -> None:
+    def __init__(self, encoder: Encoder, adapted: int = LAYERS) -> None:
         super().__init__()
-        self._packed = packed
+        self._encoder = encoder
         self._positions = _tensor(
-            packed.vector("emb.pos").reshape(-1, SIZE) + packed.vector("emb.type")[:SIZE]
+            encoder.vector("emb.pos").reshape(-1, SIZE) + encoder.vector("emb.type")[:SIZE]
         )
-        self._norm = _tensor(packed.vector("emb.ln.w")), _tensor(packed.vector("emb.ln.b"))
+        self._norm = _tensor(encoder.vector("emb.ln.w")), _tensor(encoder.vector("emb.ln.b"))
         self.start = LAYERS - adapted
-        self.layers = nn.ModuleList(_Layer(packed, k, adapted=k >= self.start) for k in range(LAYERS))
+        self.layers = nn.ModuleList(_Layer(encoder, k, adapted=k >= self.start) for k in range(LAYERS))
 
     @property
     def _stack(self) -> "list[_Layer]":
@@ -52,7 +52,7 @@ class Transformer(nn.Module):
     def embed(self, tokens: Tensor, places: Tensor) -> Tensor:
         """States (..., size) before the first layer, of tokens (...) and their places (...) in their texts."""
         distinct, which = np.unique(tokens.numpy(), return_inverse=True)
-        words = _tensor(self._packed.matrix("emb.word", SIZE, distinct))[
+        words = _tensor(self._encoder.matrix("emb.word", SIZE, distinct))[
             torch.from_numpy(which.reshape(tokens.shape))
         ]
         return functional.layer_norm(words + self._positions[places], (SIZE,), *self._norm, _EPSILON)
@@ -69,7 +69,8 @@ class Transformer(nn.Module):
         tokens = torch.tensor([token for text in texts for token in text])
         places = torch.cat([torch.arange(length) for length in lengths])
         states = self.run(self.embed(tokens, places), _of_each(lengths), range(LAYERS))
-        return torch.stack([one.mean(0) for one in states.split(lengths)])
+        first = self._encoder.pooling == "first"
+        return torch.stack([one[0] if first else one.mean(0) for one in states.split(lengths)])
 
     def adapters(self, kept: float = 1.0) -> dict[str, NDArray[np.float16]]:
         """What was learnt, by name; layers first. ``kept`` is the share of it that is added to the weights."""
@@ -111,18 +112,18 @@ def _of_each(lengths: list[int]) -> Attention:
 
 
 class _Layer(nn.Module):
-    def __init__(self, packed: PackedModel, number: int, *, adapted: bool) -> None:
+    def __init__(self, encoder: Encoder, number: int, *, adapted: bool) -> None:
         super().__init__()
 
         def joined(*names: str, columns: int = SIZE) -> "_Adapted":
-            matrix = np.concatenate([packed.matrix(f"l{number}.{name}.w", columns) for name in names])
-            bias = np.concatenate([packed.vector(f"l{number}.{name}.b") for name in names])
+            matrix = np.concatenate([encoder.matrix(f"l{number}.{name}.w", columns) for name in names])
+            bias = np.concatenate([encoder.vector(f"l{number}.{name}.b") for name in names])
             return _Adapted(_tensor(matrix), _tensor(bias), adapted=adapted)
 
         def norm(name: str) -> nn.LayerNorm:
             made = nn.LayerNorm(SIZE, _EPSILON)
-            made.weight.data = _tensor(packed.vector(f"l{number}.{name}.w"))
-            made.bias.data = _tensor(packed.vector(f"l{number}.{name}.b"))
+            made.weight.data = _tensor(encoder.vector(f"l{number}.{name}.w"))
+            made.bias.data = _tensor(encoder.vector(f"l{number}.{name}.b"))
             return made.requires_grad_(adapted)
 
         self.qkv, self.attended = joined("q", "k", "v"), joined("ao")

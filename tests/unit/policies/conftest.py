@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from policies import Judge, Policy, load_policy
-from policies.packed import PackedModel
+from policies.english import EnglishEncoder
+from policies.multilingual import MultilingualEncoder
 from tests.policy import Fixed, default_document
 
 
@@ -24,9 +25,16 @@ def ruled(policy: Policy) -> Judge:
 
 
 @pytest.fixture(scope="session")
-def packed() -> PackedModel:
-    found = PackedModel.installed()
-    assert found is not None, "the default install has the packed encoder"
+def english() -> EnglishEncoder:
+    found = EnglishEncoder.installed()
+    assert found is not None, "the default install has the English encoder"
+    return found
+
+
+@pytest.fixture(scope="session")
+def multilingual() -> MultilingualEncoder:
+    found = MultilingualEncoder.installed()
+    assert found is not None, "the default install has the multilingual encoder"
     return found
 
 

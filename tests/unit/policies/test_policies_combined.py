@@ -7,11 +7,20 @@ import pytest
 
 from policies import CATEGORIES, Action, Judge, NgramClassifier, Policy, PolicyError
 from policies.classifier import Floats, Weights
-from policies.combined import AGAIN, READ, CombinedClassifier, Reader, embedded_classifier, reader_of
+from policies.combined import (
+    AGAIN,
+    ENGLISH_READER,
+    READ,
+    CombinedClassifier,
+    Reader,
+    embedded_classifier,
+    reader_of,
+)
 from policies.embedding import SIZE, UniversalEncoder
+from policies.english import EnglishEncoder
 from policies.features import STRETCH, SURROUNDINGS, windows
+from policies.multilingual import MultilingualEncoder
 from policies.normalise import normalise
-from policies.packed import PackedModel
 from policies.prompts import read_prompts
 
 
@@ -23,13 +32,14 @@ def encoder() -> UniversalEncoder:
 
 
 @pytest.fixture(scope="module")
-def reader(packed: PackedModel) -> Reader:
-    return reader_of(Weights.embedded().arrays, packed)
+def reader(multilingual: MultilingualEncoder) -> Reader:
+    return reader_of(Weights.embedded().arrays, multilingual)
 
 
 @pytest.fixture(scope="module")
-def classifier(encoder: UniversalEncoder, reader: Reader) -> CombinedClassifier:
-    return CombinedClassifier(Weights.embedded(), encoder, reader)
+def classifier(encoder: UniversalEncoder, reader: Reader, english: EnglishEncoder) -> CombinedClassifier:
+    second = reader_of(Weights.embedded().arrays, english, ENGLISH_READER)
+    return CombinedClassifier(Weights.embedded(), encoder, reader, second)
 
 
 def test_vectors_have_length_one_and_languages_meet(encoder: UniversalEncoder) -> None:
@@ -60,16 +70,23 @@ def test_without_the_package_n_grams_judge_alone(policy: Policy, monkeypatch: py
     assert decision.model_id == alone.id
 
 
-def test_without_the_packed_encoder_two_models_judge(
-    classifier: CombinedClassifier, monkeypatch: pytest.MonkeyPatch
+KITE, DRACHEN = "a red kite over the dunes", "ein roter Drachen über den Dünen und dem Meer"
+
+
+@pytest.mark.parametrize("missing", ["multilingual", "english"])
+def test_without_an_encoder_the_others_judge(
+    classifier: CombinedClassifier, missing: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("policies.packed.find_spec", lambda name: None)
-    two = embedded_classifier()
-    assert isinstance(two, CombinedClassifier)
-    assert classifier.id == f"{two.id}+e5-small-int8"
-    assert two.digest != classifier.digest
-    assert two.scores(normalise("a red kite over the dunes")) != classifier.scores(
-        normalise("a red kite over the dunes")
+    monkeypatch.setattr(f"policies.{missing}.find_spec", lambda name: None)
+    rest = embedded_classifier()
+    assert isinstance(rest, CombinedClassifier)
+    left = {"multilingual": "", "english": "+e5-small-int8"}[missing]
+    assert classifier.id.removesuffix("+e5-small-int8+bge-small-en-int8") + left == rest.id
+    assert rest.digest != classifier.digest
+    kite, drachen = normalise(KITE), normalise(DRACHEN)
+    assert rest.scores(kite) != classifier.scores(kite)
+    assert (rest.scores(drachen) == classifier.scores(drachen)) is (missing == "english"), (
+        "only English is read twice"
     )
 
 
@@ -141,7 +158,7 @@ def test_altered_encoder_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_batch_says_what_single_prompts_say(classifier: CombinedClassifier) -> None:
-    texts = [normalise(prompt.text) for prompt in read_prompts("train")[::90]]
+    texts = [normalise(prompt.text) for prompt in read_prompts("train")[::200]]
     texts.append(normalise("the harbour at dawn, gulls and fishing boats " * 40))
     for text, together in zip(texts, classifier.scores_of(texts), strict=True):
         assert list(together) == list(CATEGORIES)
@@ -149,7 +166,7 @@ def test_a_batch_says_what_single_prompts_say(classifier: CombinedClassifier) ->
 
 
 def test_harm_in_the_last_sentence_of_a_long_prompt_counts(classifier: CombinedClassifier) -> None:
-    safe = [p.text for p in read_prompts("train") if not p.unsafe and p.lang == "en"]
+    safe = [p.text for p in read_prompts("train") if not p.unsafe and p.lang == "en"][::8]
     scored = zip(safe, classifier.scores_of([normalise(text) for text in safe]), strict=True)
     calm = " ".join(text for text, scores in scored if max(scores.values()) < 0.05)
     filler = (calm * 40)[:31_000]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from policies import CATEGORIES, PolicyError
+from policies import CATEGORIES, PolicyError, adapting
+from policies.combined import CombinedClassifier, reader_of
 from policies.embedding import SIZE, Floats
 from policies.features import DIMENSIONS, LONG, SURROUNDINGS, WINDOW, around, features, windows
 from policies.fitting import LESSON, calibrate, taught
@@ -18,7 +19,7 @@ from policies.prepared import MOST, MOST_OWN, composed, prepare, sample
 from policies.sources import HELD_OUT, OWN, read_rows
 from policies.teacher import EnglishTeacher
 from policies.templates import DATA, FILES, read_authored, render
-from policies.training import RATES, fit, save, thresholds
+from policies.training import RATES, Encoders, fit, save, thresholds
 
 
 def test_authored_prompts_come_from_their_templates() -> None:
@@ -205,10 +206,33 @@ def test_a_teacher_is_heard_where_it_read() -> None:
     assert (counted[7000:] == weights[7000:]).all()
 
 
+def test_both_readers_are_trained_and_german_is_left_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapting, "PASSES", 1)
+    rows = [row for row in read_rows(None) if row.source == "own" and row.split in ("train", "validation")]
+    encoder, read_by = Letters(), Encoders.installed()
+    assert read_by is not None
+    trained = fit(
+        prepare(rows[::151], encoder), encoder, [], read_by,
+        seed=1, iterations=2, progress=lambda _line, _share: None,
+    )  # fmt: skip
+    assert trained.arrays["joint_read"].shape == (3, len(CATEGORIES))
+    assert trained.arrays["joint_english"].shape == (4, len(CATEGORIES))
+    assert {"read", "read_twice"} <= set(trained.summary["validation_average_precision"])
+    both = trained.combined(encoder, read_by)
+    reader = reader_of(trained.arrays, read_by.multilingual)
+    one = CombinedClassifier(trained.weights(), encoder, reader)
+    english, german = (
+        normalise("she stabs the man in the garden"),
+        normalise("sie ersticht den Mann im Garten"),
+    )
+    assert both.scores(english) != one.scores(english)
+    assert both.scores(german) == one.scores(german)
+
+
 def test_without_the_teachers_files_it_is_said_how_to_get_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("policies.teacher.find_spec", lambda name: None)
+    monkeypatch.setattr("policies.english.find_spec", lambda name: None)
     with pytest.raises(PolicyError, match="pip install") as caught:
         EnglishTeacher.installed()
     assert caught.value.code == "teacher_missing"

