@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.policies_measures import Report, text
-from policies.combined import ENGLISH_READER, reader_of
+from policies.combined import ENGLISH_READER, read_margins, reader_of
 from policies.embedding import SentenceEncoder
 from policies.fitting import Progress, head_margins, weighted
 from policies.metrics import (
@@ -145,13 +145,10 @@ def _scored(model: Trained, read_by: Encoders | None, part: Prepared) -> _Scored
     meaning = head_margins(arrays, part.vectors)
     ours = weighted(arrays["joint"], words, meaning)
     if read_by is not None:
-        said = reader_of(arrays, read_by.multilingual).margins(part.texts)
-        ours = weighted(arrays["joint_read"], meaning, said)
-        english = part.where(part.english)
-        twice = reader_of(arrays, read_by.english, ENGLISH_READER).margins(english.texts)
-        ours[part.english] = weighted(
-            arrays["joint_english"], meaning[part.english], said[part.english], twice
-        )
+        ours = read_margins(
+            arrays, meaning, part.texts, part.english,
+            reader_of(arrays, read_by.multilingual), reader_of(arrays, read_by.english, ENGLISH_READER),
+        )  # fmt: skip
     unsafe = np.array([row.unsafe for row in part.rows])
     return _Scored(unsafe, ours, weighted(arrays["calibration"], words), read_by is not None)
 

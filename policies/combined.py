@@ -121,15 +121,7 @@ class CombinedClassifier:
         meaning = head_margins(self._arrays, self._encoder.encode(stretches))
         if self._reader is None:
             return weighted(self._joint["joint"], self._ngrams.margins(stretches), meaning)
-        said = self._reader.margins(stretches)
-        margins = weighted(self._joint["joint_read"], meaning, said)
-        twice = np.flatnonzero(english)
-        if self._english is not None and len(twice):
-            said_of_english = self._english.margins([stretches[k] for k in twice])
-            margins[twice] = weighted(
-                self._joint["joint_english"], meaning[twice], said[twice], said_of_english
-            )
-        return margins
+        return read_margins(self._joint, meaning, stretches, english, self._reader, self._english)
 
     def _of_long(self, text: str, english: bool) -> Floats:
         """The highest log-odds (categories,) over a long text's stretches."""
@@ -142,8 +134,8 @@ class CombinedClassifier:
         margins = weighted(self._joint["joint"], words[meant], meaning)
         if self._reader is not None:
             read = _worst(margins, stretches, READ)
-            said = self._reader.margins([stretches[k] for k in read])
-            margins[read] = weighted(self._joint["joint_read"], meaning[read], said)
+            chosen = [stretches[k] for k in read]
+            margins[read] = read_margins(self._joint, meaning[read], chosen, [], self._reader, None)
             again = [k for k in read if margins[k].max() >= DOUBTED]
             again = sorted(again, key=lambda k: float(-margins[k].max()))[:AGAIN]
             within = self._margins(
@@ -153,25 +145,48 @@ class CombinedClassifier:
         return np.asarray(margins.max(axis=0), np.float32)
 
 
+def read_margins(
+    joint: Mapping[str, NDArray[np.float32]], meaning: Floats, stretches: list[str],
+    english: Sequence[bool] | NDArray[np.bool_], reader: Reader, english_reader: Reader | None,
+) -> Floats:  # fmt: skip
+    """Calibrated log-odds (n, categories) of stretches that are read, those that are English twice.
+
+    Args:
+        joint: ``joint_read`` and ``joint_english``, as training made them.
+        meaning: What the network says (n, categories).
+        stretches: The texts (n).
+        english: Whether each is English (n), or nothing to read none of them twice.
+        reader: Reads all.
+        english_reader: Reads what is English beside it.
+    """
+    said = reader.margins(stretches)
+    margins = weighted(joint["joint_read"], meaning, said)
+    twice = np.flatnonzero(english)
+    if english_reader is not None and len(twice):
+        beside = english_reader.margins([stretches[k] for k in twice])
+        margins[twice] = weighted(joint["joint_english"], meaning[twice], said[twice], beside)
+    return margins
+
+
 def embedded_classifier() -> TextClassifier:
     """The strongest classifier that is installed: n-grams alone, with the sentence encoder, with one reader or both."""
     weights, encoder = Weights.embedded(), UniversalEncoder.installed()
     if encoder is None:
         return NgramClassifier(weights)
-    reader, english = (
-        None if of is None else _embedded_reader(prefix, of)
-        for prefix, of in (
-            (READER, MultilingualEncoder.installed()),
-            (ENGLISH_READER, EnglishEncoder.installed()),
-        )
-    )
-    return CombinedClassifier(weights, encoder, reader, english)
+    multilingual = MultilingualEncoder.installed()
+    if multilingual is None:
+        return CombinedClassifier(weights, encoder)
+    return CombinedClassifier(weights, encoder, *_embedded_readers(multilingual, EnglishEncoder.installed()))
 
 
 @cache
-def _embedded_reader(prefix: str, encoder: Encoder) -> Reader:
-    """All judges of a process share it: it holds 100 MB, and nothing changes what it says."""
-    return reader_of(Weights.embedded().arrays, encoder, prefix)
+def _embedded_readers(multilingual: Encoder, english: Encoder | None) -> tuple[Reader, Reader | None]:
+    """All judges of a process share them: they hold 200 MB, and nothing changes what they say."""
+    arrays = Weights.embedded().arrays
+    return (
+        reader_of(arrays, multilingual),
+        None if english is None else reader_of(arrays, english, ENGLISH_READER),
+    )
 
 
 def reader_of(arrays: Mapping[str, NDArray[Any]], encoder: Encoder, prefix: str = READER) -> Reader:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from policies.encoder import LONGEST_TEXT, Floats, Pooling
+from policies.encoder import LAYERS, LONGEST_TEXT, Floats, Pooling
 from policies.errors import PolicyError
 
 FILES = {
@@ -72,6 +73,9 @@ class EnglishEncoder:
             name: _Quantised(held, f"embeddings.{long}_embeddings.weight")
             for long, name in _EMBEDDINGS.items()
         }
+        for number, (long, norm), kind in product(range(LAYERS), _NORMS.items(), ("weight", "bias")):
+            tensor = held[f"encoder.layer.{number}.{long}.LayerNorm.{kind}"]
+            self._vectors[f"l{number}.{norm}.{kind[0]}"] = tensor
         for node in graph.node:
             found = _NODE.fullmatch(node.output[0]) if node.op_type == "MatMulInteger" else None
             if found is None:
@@ -82,10 +86,6 @@ class EnglishEncoder:
                 held, node.input[1].removesuffix("_quantized"), turned=True
             )
             self._vectors[f"{name}.b"] = held[f"encoder.layer.{layer}.{path.replace('/', '.')}.bias"]
-            for long, norm in _NORMS.items():
-                for kind in ("weight", "bias"):
-                    tensor = held[f"encoder.layer.{layer}.{long}.LayerNorm.{kind}"]
-                    self._vectors[f"l{layer}.{norm}.{kind[0]}"] = tensor
 
     @classmethod
     def installed(cls) -> "EnglishEncoder | None":
@@ -121,10 +121,9 @@ class _Quantised:
             self._scale, self._zero = np.reshape(self._scale, (-1, 1)), np.reshape(self._zero, (-1, 1))
 
     def rows(self, rows: NDArray[np.int64] | None = None) -> Floats:
-        if rows is None:
-            return np.asarray((self._whole.astype(np.float32) - self._zero) * self._scale, np.float32)
-        assert not self._scale.ndim, "only embeddings are read by rows"
-        return np.asarray((self._whole[rows].astype(np.float32) - self._zero) * self._scale, np.float32)
+        chosen: slice | NDArray[np.int64] = slice(None) if rows is None else rows
+        scale, zero = (one[chosen] if one.ndim else one for one in (self._scale, self._zero))
+        return np.asarray((self._whole[chosen].astype(np.float32) - zero) * scale, np.float32)
 
 
 def folder_of_package() -> Path | None:

@@ -66,9 +66,8 @@ class MultilingualEncoder:
         assert read.numbers("9i")[: len(_SIZES)] == _SIZES
         count, *_ = read.numbers("5i")
         (length,) = read.numbers("Q")
-        self._ends = read.array(np.uint32, count + 1)
-        self._scores = read.array(np.float32, count)
-        self._text = read.bytes(length)
+        ends, scores = read.array(np.uint32, count + 1), read.array(np.float32, count)
+        text = read.bytes(length)
         count, _ = read.numbers("iI")
         self.characters: dict[int, str] = {}
         for _ in range(count):
@@ -80,7 +79,12 @@ class MultilingualEncoder:
             name = read.bytes(*read.numbers("H")).decode()
             _, _, offset, size = read.numbers("BIQQ")
             self._tensors[name] = offset, size
-        self._tokenizer = Tokenizer(models.Unigram(self._pieces(), UNKNOWN))
+        # The vocabulary with its log probabilities; a token is an index into it.
+        pieces = [
+            (text[start:end].decode(), float(score))
+            for start, end, score in zip(ends[:-1], ends[1:], scores, strict=True)
+        ]
+        self._tokenizer = Tokenizer(models.Unigram(pieces, UNKNOWN))
         self._tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
 
     @classmethod
@@ -90,11 +94,6 @@ class MultilingualEncoder:
         if found is None or not found.submodule_search_locations:
             return None
         return _read_once(Path(found.submodule_search_locations[0]) / _NAME)
-
-    def _pieces(self) -> list[tuple[str, float]]:
-        """The vocabulary with its log probabilities; a token is an index into it."""
-        ends = zip(self._ends[:-1], self._ends[1:], self._scores, strict=True)
-        return [(self._text[start:end].decode(), float(score)) for start, end, score in ends]
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Tokens of each text, at most ``LONGEST_TEXT`` and the two at its ends."""
