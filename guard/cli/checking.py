@@ -53,11 +53,12 @@ def decided(judge: Examiner, number: int, given: str | Line) -> tuple[dict[str, 
 
 
 def one_line(answer: dict[str, Any], decision: Decision) -> str:
-    """A decision for the terminal: id or number, action, reason, highest score; nothing of the text."""
+    """A decision for the terminal: id or number, action, reason, the score behind it; nothing of the text."""
     given = answer.get("id")
     named = isinstance(given, int) or (isinstance(given, str) and given.isprintable() and given.strip())
     label = str(given) if named and len(str(given)) <= _LONGEST_ID else str(answer["line"])
-    category, score = decision.highest
+    category = decision.categories[0] if decision.categories else decision.highest[0]
+    score = decision.scores[category]
     return f"{label}  {decision.action.value:<6}  {decision.reason}  {category} {score:.3f}"
 
 

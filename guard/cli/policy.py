@@ -99,10 +99,10 @@ def check(
 ) -> None:
     """Decide on prompts. Exit code 1 if one could not be decided on; what was blocked is no failure.
 
-    Shows of each its number, or the id that its line has, then action, reason and highest score; then totals. Texts are
-    not repeated. A context holds what the service would know: audience, medium, regions, tenant, has_reference,
-    reference_has_face, reference_is_person. Further judges that the settings name are asked as the service asks them;
-    texts go to those that are elsewhere.
+    Shows of each its number, or the id that its line has, then action, reason and the score behind it, or the highest
+    if nothing acted; then totals. Texts are not repeated. A context holds what the service would know: audience,
+    medium, regions, tenant, has_reference, reference_has_face, reference_is_person. Further judges that the settings
+    name are asked as the service asks them; texts go to those that are elsewhere.
 
     Example: `guard policy check --text "a quiet lake" --text "Darth Vader buys ice cream"`
 

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.policy import BLOCKED_WORD, SEALED_WORD, write_policy, written
+from guard.cli.checking import one_line
+from policies import Judge, load_policy
+from tests.policy import BLOCKED_WORD, SEALED_WORD, Fixed, write_policy, written
 
 
 @pytest.fixture
@@ -104,6 +106,19 @@ def test_single_prompts_need_no_file(guard: Any, mine: Path) -> None:
     assert "1: The text holds no visible words" in guard("policy", "check", "--text", "").err
     assert guard("policy", "check").code == 2
     assert guard("policy", "check", "prompts.jsonl", "--text", "a quiet lake").code == 2
+
+
+def test_the_score_that_acted_is_shown_and_not_a_higher_one_that_did_not(mine: Path) -> None:
+    policy = load_policy(mine)
+    violence, hate = (policy.categories[name].text for name in ("violence_gore", "hate_harassment"))
+    below, reached = violence.review - 0.001, hate.review
+    assert below > reached
+    for scores, shown in (
+        ({"violence_gore": below, "hate_harassment": reached}, f"hate_harassment {reached:.3f}"),
+        ({"violence_gore": below}, f"violence_gore {below:.3f}"),
+    ):
+        decision = Judge(policy, Fixed(**scores)).judge_text("a quiet lake")
+        assert one_line({"line": 1}, decision).endswith(shown)
 
 
 @pytest.mark.parametrize(
