@@ -107,12 +107,10 @@ class NgramClassifier:
 
     def margins(self, stretches: list[str]) -> Floats:
         """Uncalibrated log-odds (n, categories) of readable stretches."""
-        return np.stack([self._margin(flatten(stretch)) for stretch in stretches])
-
-    def _margin(self, stretch: str) -> Floats:
-        indices, values = features(stretch)
+        starts, indices, values = features([flatten(stretch) for stretch in stretches])
         rows = self._weights[indices].astype(np.float32)
-        return np.asarray(values @ rows + self._bias, np.float32)
+        rows *= values[:, None]
+        return np.asarray(np.add.reduceat(rows, starts[:-1]) + self._bias, np.float32)
 
 
 def named(margins: Floats) -> dict[str, float]:

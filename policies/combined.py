@@ -19,7 +19,7 @@ from policies.multilingual import MultilingualEncoder
 from policies.normalise import Normalised
 from policies.taxonomy import CATEGORIES
 
-MEANT = 18_000
+MEANT = 16_000
 """Characters of a long text that are judged beyond their words: the stretches that the n-grams find worst."""
 READ = 2_800
 """Characters of it that the reader reads: the stretches worst by words and meaning together. Of what is left of

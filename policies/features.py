@@ -6,7 +6,8 @@ long text nor the more numerous character runs drown the rest; very short texts 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,28 +33,42 @@ _PRIME = np.uint64(0x100000001B3)
 _CHARS = range(2, 6)
 _DAMPING = (40.0, 6.0)  # a text of few words says little: its features count less
 _Ints = NDArray[np.uint64]
+_Whole = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
-def features(text: str) -> tuple[NDArray[np.int64], Floats]:
-    """Features of one stretch of normalised text.
+class Features(NamedTuple):
+    """Features of n stretches, one after the other, as the rows of a sparse matrix.
 
-    Returns:
-        Indices (n,) below ``DIMENSIONS``, distinct and sorted, and their values (n,).
+    Attributes:
+        starts: Where the features of each begin, and at last where they end (n + 1,). Each has one at least.
+        indices: Below ``DIMENSIONS``, in each stretch distinct and sorted.
+        values: As many.
     """
-    plain = " " + _GAPS.sub(" ", text).strip() + " "
-    codes = np.frombuffer(plain.encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+
+    starts: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    values: Floats
+
+
+def features(texts: Sequence[str]) -> Features:
+    """Features of stretches of normalised text, all at once: a long text has hundreds."""
+    plain = [" " + _GAPS.sub(" ", text).strip() + " " for text in texts]
+    codes = np.frombuffer("".join(plain).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
+    owners = np.repeat(np.arange(len(plain)), [len(text) for text in plain])
     spaces = codes == 32
-    groups = (_char_grams(codes, spaces), _word_grams(codes, spaces))
-    indices = [np.unique((group >> np.uint64(64 - BITS)).astype(np.int64)) for group in groups]
-    values = [
-        np.full(len(found), 1 / np.sqrt(len(found) + damping), np.float32)
-        for found, damping in zip(indices, _DAMPING, strict=True)
-    ]
-    merged, inverse = np.unique(np.concatenate(indices), return_inverse=True)
-    total = np.zeros(len(merged), np.float32)
-    np.add.at(total, inverse, np.concatenate(values))
-    return merged, total
+    keys, values = [], []
+    for (found, of), damping in zip(
+        (_char_grams(codes, spaces, owners), _word_grams(codes, spaces, owners)), _DAMPING, strict=True
+    ):
+        distinct = np.unique((found >> np.uint64(64 - BITS)).astype(np.int64) + (of << BITS))
+        counts = np.bincount(distinct >> BITS, minlength=len(plain))
+        keys.append(distinct)
+        values.append((1 / np.sqrt(counts + damping)).astype(np.float32)[distinct >> BITS])
+    merged, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+    total = np.bincount(inverse, np.concatenate(values), len(merged)).astype(np.float32)
+    starts = np.searchsorted(merged, np.arange(len(plain) + 1) << BITS)
+    return Features(starts, merged & (DIMENSIONS - 1), total)
 
 
 def spans(text: str) -> list[Span]:
@@ -111,30 +126,32 @@ def _cut(text: str, span: Span, length: int) -> list[Span]:
     return [*found, (start, end)]
 
 
-def _char_grams(codes: _Ints, spaces: NDArray[np.bool_]) -> _Ints:
+def _char_grams(codes: _Ints, spaces: NDArray[np.bool_], owners: _Whole) -> tuple[_Ints, _Whole]:
+    """Runs of characters, hashed, and the stretch that each stands in."""
     before = np.concatenate(([0], np.cumsum(spaces)))
-    found = []
+    found, of = [], []
     value = codes
     for n in _CHARS:
-        if len(codes) < n:
-            break
-        value = value[: len(codes) - n + 1] * _PRIME + codes[n - 1 :]
-        inner = before[n - 1 : len(codes)] - before[1 : len(codes) - n + 2]  # spaces strictly inside
-        found.append(_mix(value[inner == 0] + np.uint64(n)))
-    return np.concatenate(found) if found else np.zeros(0, np.uint64)
+        last = max(0, len(codes) - n + 1)
+        value = value[:last] * _PRIME + codes[n - 1 :]
+        inner = before[n - 1 : len(codes)] - before[1 : last + 1]  # spaces strictly inside
+        kept = (inner == 0) & (owners[:last] == owners[n - 1 :])
+        found.append(_mix(value[kept] + np.uint64(n)))
+        of.append(owners[:last][kept])
+    return np.concatenate(found), np.concatenate(of)
 
 
-def _word_grams(codes: _Ints, spaces: NDArray[np.bool_]) -> _Ints:
-    if len(codes) < 3:
-        return np.zeros(0, np.uint64)
+def _word_grams(codes: _Ints, spaces: NDArray[np.bool_], owners: _Whole) -> tuple[_Ints, _Whole]:
+    """Words and pairs of words, hashed, and the stretch that each stands in. A word begins with the space before it."""
     places = np.flatnonzero(spaces)
-    position = np.arange(len(codes), dtype=np.uint64) - np.repeat(
-        places, np.diff(np.append(places, len(codes)))
-    ).astype(np.uint64)
+    lengths = np.diff(np.append(places, len(codes)))
+    position = np.arange(len(codes), dtype=np.uint64) - np.repeat(places, lengths).astype(np.uint64)
     mixed = _mix(codes + (position << np.uint64(32)))
-    single = _mix(np.add.reduceat(mixed, places)[:-1])
-    pairs = _mix(single[:-1] * _PRIME + single[1:])
-    return np.concatenate((single, pairs))
+    words = lengths > 1  # the space at a stretch's end begins none
+    single, of = _mix(np.add.reduceat(mixed, places))[words], owners[places[words]]
+    beside = of[:-1] == of[1:]
+    pairs = _mix(single[:-1] * _PRIME + single[1:])[beside]
+    return np.concatenate((single, pairs)), np.concatenate((of, of[:-1][beside]))
 
 
 def _mix(value: _Ints) -> _Ints:

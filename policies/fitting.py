@@ -196,11 +196,19 @@ def calibrate(positive: NDArray[np.bool_], margins: Floats, weights: Floats) -> 
     n_positive, n_negative = float(positive.sum()), float((~positive).sum())
     target = np.where(positive, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
     design = np.concatenate((margins, np.ones((n, 1))), axis=1)
-    for _ in range(50):
+
+    def loss(at: Floats) -> float:
+        odds = design @ at
+        return float(weights @ (np.logaddexp(0, odds) - target * odds))
+
+    for _ in range(100):
         probability = 1 / (1 + np.exp(-np.clip(design @ solution, -30, 30)))
         gradient = design.T @ (weights * (probability - target))
         curvature = (design * (weights * probability * (1 - probability))[:, None]).T @ design
         step = np.linalg.solve(curvature + 1e-6 * np.eye(k + 1), gradient)
+        allowed = loss(solution) * (1 + 1e-9)  # beyond rounding
+        while loss(solution - step) > allowed:
+            step /= 2  # where nearly all is certain, a whole step leads anywhere
         solution = solution - step
         if float(np.abs(step).max()) < 1e-8:
             break

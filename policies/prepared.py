@@ -131,19 +131,15 @@ def prepare(
         progress: Receives one line at a time, and the share that is done.
         teacher: Reads the English rows of the split ``train``, too.
     """
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix, vstack
 
     normalised = [normalise(row.text[:_LONGEST]) for row in rows]
-    found = [features(text.text) for text in normalised]
-    pointers = np.concatenate(([0], np.cumsum([len(indices) for indices, _ in found])))
-    matrix = csr_matrix(
-        (
-            np.concatenate([values for _, values in found]),
-            np.concatenate([indices for indices, _ in found]),
-            pointers,
-        ),
-        shape=(len(rows), DIMENSIONS),
-    )
+    parts = []
+    for start in range(0, len(rows), _CHUNK):
+        found = features([text.text for text in normalised[start : start + _CHUNK]])
+        shape = (len(found.starts) - 1, DIMENSIONS)
+        parts.append(csr_matrix((found.values, found.indices, found.starts), shape=shape))
+    matrix = vstack(parts, "csr")
     progress(f"{len(rows)} prompts normalised", 0.0)
     readable = [text.readable for text in normalised]
     return Prepared(

@@ -8,9 +8,9 @@ import torch
 
 from policies import PolicyError, adapting
 from policies.adapting import batches, learn_adapters
-from policies.encoder import LAYERS, LONGEST_TEXT, SIZE, Encoder
+from policies.encoder import LAYERS, LONGEST_TEXT, SIZE, Encoder, Floats
 from policies.english import FILES, EnglishEncoder, folder_of_package
-from policies.fitting import Floats, Progress
+from policies.fitting import Progress
 from policies.multilingual import FIRST, LAST, UNKNOWN, MultilingualEncoder
 from policies.reader import PromptReader
 from policies.teacher import EnglishTeacher
@@ -121,19 +121,23 @@ def learn(
     return PromptReader(encoder, arrays)
 
 
+def assert_tells(reader: PromptReader, texts: list[str]) -> Floats:
+    """Of two pairs the first is the harmful one, whatever is read beside it; returns what was said."""
+    said = reader.margins(texts)[:, 0]
+    assert said[0] > said[1] + 0.2
+    assert said[2] > said[3]
+    assert said == pytest.approx(np.concatenate([reader.margins([text]) for text in texts])[:, 0], abs=1e-4)
+    return said
+
+
 def test_adapters_learn_and_an_interrupted_run_goes_on(
     multilingual: MultilingualEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adapting, "PASSES", 3)
     monkeypatch.setattr(adapting, "_KEEP_EVERY", 3)
     monkeypatch.setattr(adapting, "_TOGETHER", 60)
-    whole = learn(multilingual)
     texts = ["stone boat murder", "stone boat wedding", "ein Mord am Fluss", "eine Hochzeit am Fluss"]
-    said = whole.margins(texts)[:, 0]
-    assert said[0] > said[1] + 0.2
-    assert said[2] > said[3], "what was learnt in English holds in German"
-    together = np.concatenate([whole.margins([text]) for text in texts])[:, 0]
-    assert said == pytest.approx(together, abs=1e-4)
+    said = assert_tells(learn(multilingual), texts)  # what was learnt in English holds in German
 
     def stop(line: str, _share: float) -> None:
         if "step 6 " in line:
@@ -158,9 +162,5 @@ def test_the_english_reader_learns_from_its_first_state(
 ) -> None:
     monkeypatch.setattr(adapting, "PASSES", 3)
     monkeypatch.setattr(adapting, "_TOGETHER", 60)
-    reader = learn(english)
     texts = ["stone boat murder", "stone boat wedding", "a killing at the river", "a marriage at the river"]
-    said = reader.margins(texts)[:, 0]
-    assert said[0] > said[1] + 0.2
-    assert said[2] > said[3]
-    assert said == pytest.approx(np.concatenate([reader.margins([text]) for text in texts])[:, 0], abs=1e-4)
+    assert_tells(learn(english), texts)

@@ -43,16 +43,19 @@ def test_what_measures_is_never_trained_on() -> None:
 
 
 def test_features_are_stable_and_bounded() -> None:
-    index, values = features("a red fox runs")
-    again, _ = features("a red fox runs")
-    assert (index == again).all()
-    assert len(np.unique(index)) == len(index)
-    assert index.min() >= 0
-    assert index.max() < DIMENSIONS
-    assert np.linalg.norm(values) < 2
-    empty, _ = features("")
-    assert len(empty) == 0 or np.isfinite(empty).all()
-    assert len({tuple(features(t)[0]) for t in ("fox red", "red fox", "redfox")}) == 3
+    texts = ["a red fox runs", "fox red", "", "red fox", "redfox", "a red fox runs"]
+    starts, indices, values = features(texts)
+    of_each = [tuple(indices[first:last]) for first, last in pairwise(starts)]
+    assert of_each[0] == of_each[-1]
+    assert len(set(of_each)) == len(texts) - 1
+    assert len(of_each[2]) == 1, "what has no letters has the feature of that, and nothing of its neighbours"
+    for text, own, first, last in zip(texts, of_each, starts[:-1], starts[1:], strict=True):
+        assert list(own) == sorted(set(own))
+        assert np.linalg.norm(values[first:last]) < 2
+        alone = features([text])
+        assert (alone.indices == own).all()
+        assert (alone.values == values[first:last]).all()
+    assert 0 <= indices.min() <= indices.max() < DIMENSIONS
 
 
 def test_windows_cover_the_whole_text() -> None:
@@ -120,6 +123,17 @@ def test_calibration_recovers_a_sigmoid_of_two_models() -> None:
     assert found == pytest.approx([0.7, 0.2, -1], abs=0.08)
     scores = 1 / (1 + np.exp(-(margins @ found[:2] + found[2])))
     assert calibration_error(truth, scores) < 0.02 < calibration_error(truth, scores**3)
+
+
+@pytest.mark.parametrize("times", [0.01, 1, 30])
+def test_calibration_ends_where_the_loss_is_least(times: float) -> None:
+    """Margins so large that nearly all is certain at first lead a whole Newton step astray."""
+    rng = np.random.default_rng(0)
+    margins = times * rng.normal(-4, 3, (5000, 1))
+    truth = rng.random(5000) < 1 / (1 + np.exp(-0.5 * margins[:, 0] / times))
+    slope, offset = calibrate(truth, margins, np.ones(5000))
+    assert slope * times == pytest.approx(0.5, abs=0.05)
+    assert offset == pytest.approx(0, abs=0.2)
 
 
 def test_thresholds_keep_the_rates_together() -> None:
