@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.policies_measures import Report, text
-from policies.combined import ENGLISH_READER, read_margins, reader_of
+from policies.combined import read_margins, readers_of
 from policies.embedding import SentenceEncoder
 from policies.fitting import Progress, head_margins, weighted
 from policies.metrics import (
@@ -147,7 +147,7 @@ def _scored(model: Trained, read_by: Encoders | None, part: Prepared) -> _Scored
     if read_by is not None:
         ours = read_margins(
             arrays, meaning, part.texts, part.english,
-            reader_of(arrays, read_by.multilingual), reader_of(arrays, read_by.english, ENGLISH_READER),
+            *readers_of(arrays, read_by.multilingual, read_by.english),
         )  # fmt: skip
     unsafe = np.array([row.unsafe for row in part.rows])
     return _Scored(unsafe, ours, weighted(arrays["calibration"], words), read_by is not None)

@@ -182,7 +182,13 @@ def embedded_classifier() -> TextClassifier:
 @cache
 def _embedded_readers(multilingual: Encoder, english: Encoder | None) -> tuple[Reader, Reader | None]:
     """All judges of a process share them: they hold 200 MB, and nothing changes what they say."""
-    arrays = Weights.embedded().arrays
+    return readers_of(Weights.embedded().arrays, multilingual, english)
+
+
+def readers_of(
+    arrays: Mapping[str, NDArray[Any]], multilingual: Encoder, english: Encoder | None
+) -> tuple[Reader, Reader | None]:
+    """The reader of everything, and with its encoder the one that reads English beside it."""
     return (
         reader_of(arrays, multilingual),
         None if english is None else reader_of(arrays, english, ENGLISH_READER),

@@ -57,14 +57,11 @@ def features(texts: Sequence[str]) -> Features:
     codes = np.frombuffer("".join(plain).encode("utf-32-le"), dtype=np.uint32).astype(np.uint64)
     owners = np.repeat(np.arange(len(plain)), [len(text) for text in plain])
     spaces = codes == 32
-    keys, values = [], []
-    for (found, of), damping in zip(
-        (_char_grams(codes, spaces, owners), _word_grams(codes, spaces, owners)), _DAMPING, strict=True
-    ):
-        distinct = np.unique((found >> np.uint64(64 - BITS)).astype(np.int64) + (of << BITS))
-        counts = np.bincount(distinct >> BITS, minlength=len(plain))
-        keys.append(distinct)
-        values.append((1 / np.sqrt(counts + damping)).astype(np.float32)[distinct >> BITS])
+    keys = [np.unique(grams(codes, spaces, owners)) for grams in (_char_grams, _word_grams)]
+    values = []
+    for distinct, damping in zip(keys, _DAMPING, strict=True):
+        of = distinct >> BITS
+        values.append((1 / np.sqrt(np.bincount(of) + damping)).astype(np.float32)[of])
     merged, inverse = np.unique(np.concatenate(keys), return_inverse=True)
     total = np.bincount(inverse, np.concatenate(values), len(merged)).astype(np.float32)
     starts = np.searchsorted(merged, np.arange(len(plain) + 1) << BITS)
@@ -126,23 +123,22 @@ def _cut(text: str, span: Span, length: int) -> list[Span]:
     return [*found, (start, end)]
 
 
-def _char_grams(codes: _Ints, spaces: NDArray[np.bool_], owners: _Whole) -> tuple[_Ints, _Whole]:
-    """Runs of characters, hashed, and the stretch that each stands in."""
+def _char_grams(codes: _Ints, spaces: NDArray[np.bool_], owners: _Whole) -> _Whole:
+    """Keys of runs of characters."""
     before = np.concatenate(([0], np.cumsum(spaces)))
-    found, of = [], []
+    found = []
     value = codes
     for n in _CHARS:
         last = max(0, len(codes) - n + 1)
         value = value[:last] * _PRIME + codes[n - 1 :]
         inner = before[n - 1 : len(codes)] - before[1 : last + 1]  # spaces strictly inside
         kept = (inner == 0) & (owners[:last] == owners[n - 1 :])
-        found.append(_mix(value[kept] + np.uint64(n)))
-        of.append(owners[:last][kept])
-    return np.concatenate(found), np.concatenate(of)
+        found.append(_keys(_mix(value[kept] + np.uint64(n)), owners[:last][kept]))
+    return np.concatenate(found)
 
 
-def _word_grams(codes: _Ints, spaces: NDArray[np.bool_], owners: _Whole) -> tuple[_Ints, _Whole]:
-    """Words and pairs of words, hashed, and the stretch that each stands in. A word begins with the space before it."""
+def _word_grams(codes: _Ints, spaces: NDArray[np.bool_], owners: _Whole) -> _Whole:
+    """Keys of words and pairs of words. A word begins with the space before it."""
     places = np.flatnonzero(spaces)
     lengths = np.diff(np.append(places, len(codes)))
     position = np.arange(len(codes), dtype=np.uint64) - np.repeat(places, lengths).astype(np.uint64)
@@ -151,7 +147,12 @@ def _word_grams(codes: _Ints, spaces: NDArray[np.bool_], owners: _Whole) -> tupl
     single, of = _mix(np.add.reduceat(mixed, places))[words], owners[places[words]]
     beside = of[:-1] == of[1:]
     pairs = _mix(single[:-1] * _PRIME + single[1:])[beside]
-    return np.concatenate((single, pairs)), np.concatenate((of, of[:-1][beside]))
+    return np.concatenate((_keys(single, of), _keys(pairs, of[:-1][beside])))
+
+
+def _keys(hashes: _Ints, owners: _Whole) -> _Whole:
+    """The stretch that each feature stands in, above its index."""
+    return (owners << BITS) + (hashes >> np.uint64(64 - BITS)).astype(np.int64)
 
 
 def _mix(value: _Ints) -> _Ints:

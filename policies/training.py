@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from policies import lexicon
 from policies.classifier import NgramClassifier, Weights
-from policies.combined import ENGLISH_READER, READER, CombinedClassifier, reader_of
+from policies.combined import ENGLISH_READER, READER, CombinedClassifier, readers_of
 from policies.embedding import SentenceEncoder
 from policies.encoder import Encoder
 from policies.english import EnglishEncoder
@@ -114,9 +114,8 @@ class Trained:
         """The classifier of n-grams and meaning, and with the encoders of the readers, too."""
         if read_by is None:
             return CombinedClassifier(self.weights(), encoder)
-        reader = reader_of(self.arrays, read_by.multilingual)
-        english = reader_of(self.arrays, read_by.english, ENGLISH_READER)
-        return CombinedClassifier(self.weights(), encoder, reader, english)
+        readers = readers_of(self.arrays, read_by.multilingual, read_by.english)
+        return CombinedClassifier(self.weights(), encoder, *readers)
 
     def weights(self) -> Weights:
         """The arrays as the classifiers take them."""
@@ -135,7 +134,7 @@ def train(
     work: Path | None = None,
     progress: Progress = lambda _line, _share: None,
 ) -> Trained:
-    """Read the sets, fit, calibrate and choose thresholds: an hour and a half on one core.
+    """Read the sets, fit, calibrate and choose thresholds: three hours on one core.
 
     Args:
         folder: Third-party sets (see ``policies.sources``).

@@ -9,12 +9,10 @@ from policies import CATEGORIES, Action, Judge, NgramClassifier, Policy, PolicyE
 from policies.classifier import Floats, Weights
 from policies.combined import (
     AGAIN,
-    ENGLISH_READER,
     READ,
     CombinedClassifier,
-    Reader,
     embedded_classifier,
-    reader_of,
+    readers_of,
 )
 from policies.embedding import SIZE, UniversalEncoder
 from policies.english import EnglishEncoder
@@ -32,14 +30,11 @@ def encoder() -> UniversalEncoder:
 
 
 @pytest.fixture(scope="module")
-def reader(multilingual: MultilingualEncoder) -> Reader:
-    return reader_of(Weights.embedded().arrays, multilingual)
-
-
-@pytest.fixture(scope="module")
-def classifier(encoder: UniversalEncoder, reader: Reader, english: EnglishEncoder) -> CombinedClassifier:
-    second = reader_of(Weights.embedded().arrays, english, ENGLISH_READER)
-    return CombinedClassifier(Weights.embedded(), encoder, reader, second)
+def classifier(
+    encoder: UniversalEncoder, multilingual: MultilingualEncoder, english: EnglishEncoder
+) -> CombinedClassifier:
+    weights = Weights.embedded()
+    return CombinedClassifier(weights, encoder, *readers_of(weights.arrays, multilingual, english))
 
 
 def test_vectors_have_length_one_and_languages_meet(encoder: UniversalEncoder) -> None:
